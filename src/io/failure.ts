@@ -1,0 +1,152 @@
+/**
+ * How the world fails: as a value, never as an exception.
+ *
+ * A file that cannot be read is a {@link ReadError}; bytes or options that do not mean what they should are
+ * {@link DecodeErrors}, one or more. Both are plain tagged data, so that a caller can `match` on them, and
+ * {@link showFailure} is the one place where they become prose.
+ */
+
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import type { NonEmptyArray } from 'fp-ts/lib/NonEmptyArray.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import type * as t from 'io-ts';
+
+/** A file or folder that could not be read at all. */
+export interface ReadError {
+  readonly _tag: 'ReadError';
+  readonly path: string;
+  /** What the system said, or what was looked for. */
+  readonly reason: string;
+}
+
+/** Fewer bytes than the format promises. */
+export interface Truncated {
+  readonly _tag: 'Truncated';
+  readonly expectedBytes: number;
+  readonly actualBytes: number;
+}
+
+/** Bytes that no writer of the format produces. */
+export interface Corrupt {
+  readonly _tag: 'Corrupt';
+  readonly reason: string;
+}
+
+/** A well-formed file of the wrong thing: labels where images belong, or a label that is no class. */
+export interface Mislabelled {
+  readonly _tag: 'Mislabelled';
+  readonly reason: string;
+}
+
+/** A value that its codec refuses; `at` is the path to it inside the source, `''` for the whole. */
+export interface Invalid {
+  readonly _tag: 'Invalid';
+  readonly at: string;
+  readonly expected: string;
+  readonly actual: string;
+}
+
+/** One thing that is wrong with what was decoded. */
+export type DecodeError = Truncated | Corrupt | Mislabelled | Invalid;
+
+/** All that is wrong with one source: a file's path, `argv`, … */
+export interface DecodeErrors {
+  readonly _tag: 'DecodeErrors';
+  readonly source: string;
+  readonly errors: Readonly<NonEmptyArray<DecodeError>>;
+}
+
+/** What reading and decoding can fail with. */
+export type Failure = ReadError | DecodeErrors;
+
+/** A computation that reads: it resolves to a {@link Failure} or to the value, and never rejects. */
+export type Reading<A> = TaskEither<Failure, A>;
+
+/** The file at `path` could not be read. */
+export const readError = (path: string, reason: string): ReadError => ({ _tag: 'ReadError', path, reason });
+
+/** What `source` holds is not what it should be. */
+export const decodeErrors = (source: string, first: DecodeError, ...others: readonly DecodeError[]): DecodeErrors => ({
+  _tag: 'DecodeErrors',
+  source,
+  errors: [first, ...others],
+});
+
+/** {@link Truncated}, from the two counts. */
+export const truncated = (expectedBytes: number, actualBytes: number): Truncated => ({
+  _tag: 'Truncated',
+  expectedBytes,
+  actualBytes,
+});
+
+/** {@link Corrupt}, with its reason. */
+export const corrupt = (reason: string): Corrupt => ({ _tag: 'Corrupt', reason });
+
+/** {@link Mislabelled}, with its reason. */
+export const mislabelled = (reason: string): Mislabelled => ({ _tag: 'Mislabelled', reason });
+
+/** {@link Invalid}, with the path inside the source. */
+export const invalid = (at: string, expected: string, actual: string): Invalid => ({
+  _tag: 'Invalid',
+  at,
+  expected,
+  actual,
+});
+
+/** One error as a sentence, with its remedy where there is a general one. */
+export function showDecodeError(error: DecodeError): string {
+  switch (error._tag) {
+    case 'Truncated':
+      return `truncated: expected ${error.expectedBytes} bytes, got ${error.actualBytes}. Fetch the file again.`;
+    case 'Corrupt':
+      return `corrupt: ${error.reason}`;
+    case 'Mislabelled':
+      return `mislabelled: ${error.reason}`;
+    case 'Invalid':
+      return `${error.at === '' ? '' : `${error.at}: `}expected ${error.expected}, got ${error.actual}`;
+  }
+}
+
+/**
+ * A failure as lines of text, each beginning with the path or source that it is about.
+ *
+ * @example
+ * ```ts
+ * import { io } from 'pullback';
+ * console.log(io.showFailure(io.readError('digits.idx', 'no such file')));
+ * // → digits.idx: cannot be read: no such file
+ * ```
+ */
+export const showFailure = (failure: Failure): string =>
+  failure._tag === 'ReadError'
+    ? `${failure.path}: cannot be read: ${failure.reason}`
+    : failure.errors.map((error) => `${failure.source}: ${showDecodeError(error)}`).join('\n');
+
+/**
+ * Decode with an io-ts codec, each error carrying the path to the offending value (`layers[2].w`).
+ *
+ * @param source - what the value came from, for the message
+ */
+export const decodeWith =
+  <A>(codec: t.Decoder<unknown, A>, source: string) =>
+  (value: unknown): E.Either<DecodeErrors, A> =>
+    pipe(
+      codec.decode(value),
+      E.mapLeft((errors) => {
+        const [first = invalid('', codec.name, showValue(value)), ...others] = errors.map(invalidOf);
+        return decodeErrors(source, first, ...others);
+      }),
+    );
+
+const invalidOf = (error: t.ValidationError): Invalid => {
+  const last = error.context.at(-1);
+  const at = error.context.reduce((path, { key }) => path + step(key, path === ''), '');
+  return invalid(at, last?.type.name ?? 'a valid value', showValue(error.value));
+};
+
+const step = (key: string, first: boolean): string =>
+  key === '' ? '' : /^\d+$/.test(key) ? `[${key}]` : first ? key : `.${key}`;
+
+const showValue = (value: unknown): string =>
+  value === undefined ? 'nothing' : typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? typeof value);

@@ -1,0 +1,38 @@
+/**
+ * Reading bytes of files.
+ *
+ * `node:` modules are imported inside the functions, when one is called, so that an entry point which reaches this file
+ * still loads in a browser; there the task resolves to a `ReadError`.
+ */
+
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { type ReadError, readError } from './failure.ts';
+
+/** All bytes of a file. */
+export const readBytes = (path: string): TE.TaskEither<ReadError, Uint8Array> =>
+  pipe(
+    TE.tryCatch(
+      async () => (await import('node:fs/promises')).readFile(path),
+      (error) => readError(path, reasonOf(error)),
+    ),
+    // A Buffer may be a window on a pool that others write to; a plain array of its own is not.
+    TE.map((buffer) => new Uint8Array(buffer)),
+  );
+
+/** Names of what a folder holds, sorted. */
+export const listFolder = (path: string): TE.TaskEither<ReadError, readonly string[]> =>
+  TE.tryCatch(
+    async () => (await (await import('node:fs/promises')).readdir(path)).sort(),
+    (error) => readError(path, reasonOf(error)),
+  );
+
+/** What the system said, without its repetition of the path. */
+const reasonOf = (error: unknown): string => {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code === 'ENOENT') return 'no such file or folder';
+  if (code === 'EACCES') return 'permission denied';
+  if (code === 'EISDIR') return 'it is a folder, not a file';
+  if (code === 'ENOTDIR') return 'it is not a folder';
+  return typeof message === 'string' ? message : String(error);
+};
