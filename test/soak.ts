@@ -102,7 +102,7 @@ const soak = async (name: PartName, seed: number): Promise<Row & { readonly ok: 
     ? E.getOrElseW(() => undefined)(Report.decode(JSON.parse(readFileSync(report, 'utf8'))))
     : undefined;
   // A part that selected no test proved nothing.
-  const ok = code === 0 && !timedOut && counts !== undefined && counts.success && counts.numPassedTests > 0;
+  const ok = code === 0 && !timedOut && counts?.success === true && counts.numPassedTests > 0;
   const result = timedOut
     ? `**stopped after ${limit / 60_000} minutes**`
     : counts === undefined
