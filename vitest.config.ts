@@ -16,7 +16,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'dist/**', '.cache/**'],
-    // Threads share the compiled-module cache's pages and start in half the time of forks; one per core, as the laws are compute-bound.
+    // One worker per core, as the laws are compute-bound; each file has its own module state.
     pool: 'threads',
     maxWorkers: Math.max(1, Math.min(4, availableParallelism())),
     testTimeout: 60_000,
