@@ -1,0 +1,69 @@
+/**
+ * What the core asks of a device: put host data, run a program, read the result.
+ *
+ * There is one path to a machine: a jaxpr is compiled to an {@link Executable}, and an eager operation is a jaxpr of one
+ * equation. The core never looks into a {@link Storage}.
+ */
+
+import type { Aval } from './aval.ts';
+import type { TypedArray } from './dtype.ts';
+import { CompileError } from './errors.ts';
+import type { Jaxpr } from './jaxpr.ts';
+
+/** A device's representation of the elements of one tensor. Immutable once it belongs to a tensor. */
+export interface Storage {
+  /** Bytes held, for accounting. */
+  readonly byteLength: number;
+}
+
+/** A compiled jaxpr without constants. */
+export interface Executable {
+  /** One storage for each input of the jaxpr, in order; returns one for each output. */
+  run(ins: readonly Storage[]): readonly Storage[];
+}
+
+/** A machine that runs jaxprs. */
+export interface Device {
+  /** What the user calls it, and what distinguishes its programs in caches: `reference`, `reference:float64`. */
+  readonly name: string;
+  /** Takes ownership of `host`, which has `aval.size` elements of the storage type of `aval.dtype`. */
+  put(aval: Aval, host: TypedArray): Storage;
+  /** A fresh host copy. */
+  read(aval: Aval, storage: Storage): Promise<TypedArray>;
+  /** A fresh host copy, now; a device that cannot says so in its error. */
+  readSync(aval: Aval, storage: Storage): TypedArray;
+  /** Compile a jaxpr whose constants were made inputs. */
+  compile(jaxpr: Jaxpr): Executable;
+}
+
+let chosen: Device | null = null;
+
+/** The device that new tensors are put on. @throws CompileError when no entry point has registered one */
+export function defaultDevice(): Device {
+  if (!chosen) {
+    throw new CompileError({
+      op: 'defaultDevice',
+      problem: 'no device is registered',
+      remedy: "import from 'pullback' or one of its entry points, which register one, or call setDefaultDevice",
+    });
+  }
+  return chosen;
+}
+
+/** Make `device` the one that new tensors are put on; returns the one before. */
+export function setDefaultDevice(device: Device): Device | null {
+  const before = chosen;
+  chosen = device;
+  return before;
+}
+
+/** Run `f` with another default device. */
+export function withDefaultDevice<A>(device: Device, f: () => A): A {
+  const before = chosen;
+  chosen = device;
+  try {
+    return f();
+  } finally {
+    chosen = before;
+  }
+}

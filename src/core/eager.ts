@@ -1,0 +1,128 @@
+/**
+ * The trace at the bottom: it computes.
+ *
+ * An eager operation is a program of one equation, looked up by (primitive, parameters, avals, device), checked and
+ * compiled when it is first met and only run afterwards. The tables are bounded, and what belongs to a jaxpr (the program of
+ * a `jit` call) lives as long as that jaxpr.
+ */
+
+import type { Aval } from './aval.ts';
+import { type Device, defaultDevice, type Executable, type Storage } from './backend.ts';
+import { checkJaxpr } from './check.ts';
+import { CompileError } from './errors.ts';
+import { identityOf } from './hash.ts';
+import { isJaxpr, type Jaxpr, makeVar } from './jaxpr.ts';
+import { noParams, type Primitive } from './primitive.ts';
+import { installBase, type Trace } from './trace.ts';
+import { escaped, Tensor, type Tracer, type Value } from './value.ts';
+
+/** A compiled equation. */
+interface Program {
+  readonly executable: Executable;
+  readonly outs: readonly Aval[];
+}
+
+/** Programs of one primitive on one device. Numeric keys are pairs of aval ids, for the common case without parameters. */
+type Table = Map<string | number, Program>;
+
+const tables = new WeakMap<Device, WeakMap<Primitive | Jaxpr, Table>>();
+const tableLimit = 4096;
+/** Aval ids below this fit twice into a double. */
+const pairBase = 2 ** 26;
+
+class EvalTrace implements Trace {
+  readonly live = true;
+
+  process(primitive: Primitive, operands: readonly Value[], params: unknown): readonly Value[] {
+    const device = deviceOf(primitive, operands);
+    const { executable, outs } = programFor(device, primitive, operands, params);
+    const results = executable.run((operands as readonly Tensor[]).map(storageOf));
+    if (outs.length === 1) return [new Tensor(outs[0]!, results[0]!, device)];
+    return outs.map((aval, i) => new Tensor(aval, results[i]!, device));
+  }
+}
+
+const storageOf = (x: Tensor): Storage => x.storage;
+
+function deviceOf(primitive: Primitive, operands: readonly Value[]): Device {
+  let device: Device | null = null;
+  for (const x of operands) {
+    if (!(x instanceof Tensor)) throw escaped(primitive.name, x as Tracer);
+    if (device === null) device = x.device;
+    else if (device !== x.device) {
+      throw new CompileError({
+        op: primitive.name,
+        problem: `operands on two devices: ${device.name} and ${x.device.name}`,
+        remedy: 'make both on the same device',
+      });
+    }
+  }
+  return device ?? defaultDevice();
+}
+
+function programFor(device: Device, primitive: Primitive, operands: readonly Value[], params: unknown): Program {
+  const table = tableFor(device, primitive, params);
+  const key = keyOf(operands, params);
+  const found = table.get(key);
+  if (found) return found;
+  if (table.size >= tableLimit) table.clear();
+  const program = build(device, primitive, operands, params);
+  table.set(key, program);
+  return program;
+}
+
+function tableFor(device: Device, primitive: Primitive, params: unknown): Table {
+  let perOwner = tables.get(device);
+  if (!perOwner) {
+    perOwner = new WeakMap();
+    tables.set(device, perOwner);
+  }
+  const owner = primitive.higherOrder?.jaxprs(params)[0] ?? primitive;
+  let table = perOwner.get(owner);
+  if (!table) {
+    table = new Map();
+    perOwner.set(owner, table);
+  }
+  return table;
+}
+
+function keyOf(operands: readonly Value[], params: unknown): string | number {
+  if (params !== noParams) return textKey(operands, params);
+  if (operands.length === 1) return operands[0]!.aval.id;
+  if (operands.length === 2) {
+    const { id } = operands[1]!.aval;
+    if (id < pairBase) return (operands[0]!.aval.id + 1) * pairBase + id;
+  }
+  return textKey(operands, params);
+}
+
+/** Inner jaxprs enter the key by identity. */
+const textKey = (operands: readonly Value[], params: unknown): string =>
+  `${operands.map((x) => x.aval.id).join()};${JSON.stringify(params, (_, x) => (isJaxpr(x) ? `#${identityOf(x)}` : x))}`;
+
+function build(device: Device, primitive: Primitive, operands: readonly Value[], params: unknown): Program {
+  const ins = operands.map((x) => makeVar(x.aval));
+  const outs = primitive.abstractEval(
+    ins.map((v) => v.aval),
+    params,
+  );
+  const vars = outs.map(makeVar);
+  const jaxpr: Jaxpr = { consts: [], ins, eqns: [{ primitive, params, ins, outs: vars, source: null }], outs: vars };
+  checkJaxpr(jaxpr);
+  return { executable: device.compile(jaxpr), outs };
+}
+
+/** The eager trace, installed at the bottom when this module is loaded. */
+export const evalTrace: Trace = new EvalTrace();
+installBase(evalTrace);
+
+/**
+ * Run a closed program on `device`, whatever the current trace: for laws and tools that judge programs.
+ *
+ * @param args - concrete tensors; those of another device are copied
+ */
+export function runJaxpr(device: Device, jaxpr: Jaxpr, args: readonly Tensor[]): readonly Tensor[] {
+  const storages = args.map((x) => (x.device === device ? x.storage : device.put(x.aval, x.dataSync())));
+  const results = device.compile({ ...jaxpr, consts: [], ins: [...jaxpr.consts, ...jaxpr.ins] }).run(storages);
+  return jaxpr.outs.map((atom, i) => new Tensor(atom.aval, results[i]!, device));
+}

@@ -1,0 +1,49 @@
+/**
+ * Structural identity of jaxprs: equality and hash up to the names of variables.
+ *
+ * Both are computed from the inline text, in which names follow the order of binding; numbers print in full precision, so
+ * different programs have different texts.
+ */
+
+import type * as Eq from 'fp-ts/lib/Eq.js';
+import type { Jaxpr } from './jaxpr.ts';
+import { showJaxprInline } from './pretty.ts';
+
+const texts = new WeakMap<Jaxpr, string>();
+
+function textOf(jaxpr: Jaxpr): string {
+  const known = texts.get(jaxpr);
+  if (known !== undefined) return known;
+  const text = showJaxprInline(jaxpr);
+  texts.set(jaxpr, text);
+  return text;
+}
+
+/** Are two programs the same up to the names of their variables? */
+export const eqJaxpr: Eq.Eq<Jaxpr> = { equals: (a, b) => a === b || textOf(a) === textOf(b) };
+
+/** A 53-bit hash that α-equivalent programs share, as 14 hexadecimal digits (cyrb53, public domain). */
+export function hashJaxpr(jaxpr: Jaxpr): string {
+  const text = textOf(jaxpr);
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 2654435761);
+    b = Math.imul(b ^ code, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return (4294967296 * (2097151 & b) + (a >>> 0)).toString(16).padStart(14, '0');
+}
+
+const ids = new WeakMap<object, number>();
+let nextId = 1;
+
+/** A number for an object's identity, without keeping the object alive. */
+export function identityOf(x: object): number {
+  const known = ids.get(x);
+  if (known !== undefined) return known;
+  ids.set(x, nextId);
+  return nextId++;
+}

@@ -1,0 +1,82 @@
+/**
+ * Jaxprs as text: `{ lambda ; a:f32[3] b:f32[]. let c:f32[3] = mul a a in (c,) }`.
+ *
+ * Names follow the order of binding and nothing else, so two α-equivalent programs print the same, and the text without
+ * its layout is what {@link hashJaxpr} hashes.
+ */
+
+import { showAvalShort } from './aval.ts';
+import { formatElement } from './format.ts';
+import { type Atom, type Eqn, isJaxpr, isLiteral, type Jaxpr, type Var } from './jaxpr.ts';
+
+/** The program, one equation a line, inner programs indented. */
+export const showJaxpr = (jaxpr: Jaxpr): string => new Printer('\n').jaxpr(jaxpr, '');
+
+/** The program on one line. */
+export const showJaxprInline = (jaxpr: Jaxpr): string => new Printer(' ').jaxpr(jaxpr, '');
+
+/** `a`, …, `z`, `aa`, `ab`, … */
+export function variableName(index: number): string {
+  const letter = String.fromCharCode(97 + (index % 26));
+  return index < 26 ? letter : variableName(Math.floor(index / 26) - 1) + letter;
+}
+
+class Printer {
+  private readonly names = new Map<Var, string>();
+  private readonly newline: '\n' | ' ';
+
+  constructor(newline: '\n' | ' ') {
+    this.newline = newline;
+  }
+
+  jaxpr(jaxpr: Jaxpr, indent: string): string {
+    const { newline } = this;
+    const inner = newline === '\n' ? `${indent}  ` : '';
+    const outer = newline === '\n' ? indent : '';
+    const consts = this.binders(jaxpr.consts);
+    const ins = this.binders(jaxpr.ins);
+    const head = `{ lambda ${consts}${consts && ' '}; ${ins}. let`;
+    const body = jaxpr.eqns.map((eqn) => `${inner}${this.eqn(eqn, inner)}`);
+    const outs = jaxpr.outs.map((atom) => this.atom(atom));
+    const tail = `in (${outs.join(', ')}${outs.length === 1 ? ',' : ''}) }`;
+    return [head, ...body, `${outer}${tail}`].join(newline);
+  }
+
+  private eqn(eqn: Eqn, indent: string): string {
+    const params = this.params(eqn.params, indent);
+    const ins = eqn.ins.map((atom) => this.atom(atom)).join(' ');
+    return `${this.binders(eqn.outs)} = ${eqn.primitive.name}${params}${ins && ' '}${ins}`;
+  }
+
+  private params(params: unknown, indent: string): string {
+    const entries = Object.entries(params as object).sort(([a], [b]) => (a < b ? -1 : 1));
+    if (entries.length === 0) return '';
+    return `[${entries.map(([key, value]) => `${key}=${this.param(value, indent)}`).join(' ')}]`;
+  }
+
+  private param(value: unknown, indent: string): string {
+    if (isJaxpr(value)) return this.jaxpr(value, indent);
+    if (Array.isArray(value)) {
+      const parts = value.map((x) => this.param(x, indent));
+      return parts.length > 0 && isJaxpr(value[0]) ? `(${parts.join(' ')})` : `(${parts.join(',')})`;
+    }
+    if (typeof value === 'object' && value !== null) return this.params(value, indent) || '[]';
+    return Object.is(value, -0) ? '-0' : String(value);
+  }
+
+  private binders(vars: readonly Var[]): string {
+    return vars.map((v) => `${this.bind(v)}:${showAvalShort(v.aval)}`).join(' ');
+  }
+
+  private bind(v: Var): string {
+    const name = variableName(this.names.size);
+    this.names.set(v, name);
+    return name;
+  }
+
+  private atom(atom: Atom): string {
+    if (!isLiteral(atom)) return this.names.get(atom) ?? '?';
+    const { dtype } = atom.aval;
+    return `${dtype === 'bool' ? formatElement(atom.value, dtype) : Object.is(atom.value, -0) ? '-0' : atom.value}:${showAvalShort(atom.aval)}`;
+  }
+}
