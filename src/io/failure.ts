@@ -20,6 +20,13 @@ export interface ReadError {
   readonly reason: string;
 }
 
+/** A file that could not be written. */
+export interface WriteError {
+  readonly _tag: 'WriteError';
+  readonly path: string;
+  readonly reason: string;
+}
+
 /** Fewer bytes than the format promises. */
 export interface Truncated {
   readonly _tag: 'Truncated';
@@ -65,6 +72,9 @@ export type Reading<A> = TaskEither<Failure, A>;
 
 /** The file at `path` could not be read. */
 export const readError = (path: string, reason: string): ReadError => ({ _tag: 'ReadError', path, reason });
+
+/** The file at `path` could not be written. */
+export const writeError = (path: string, reason: string): WriteError => ({ _tag: 'WriteError', path, reason });
 
 /** What `source` holds is not what it should be. */
 export const decodeErrors = (source: string, first: DecodeError, ...others: readonly DecodeError[]): DecodeErrors => ({
@@ -113,15 +123,20 @@ export function showDecodeError(error: DecodeError): string {
  *
  * @example
  * ```ts
- * import { io } from 'pullback';
- * console.log(io.showFailure(io.readError('digits.idx', 'no such file')));
- * // → digits.idx: cannot be read: no such file
+ * import { readError, showFailure } from 'pullback/io';
+ * console.log(showFailure(readError('digits.idx', 'no such file'))); // digits.idx: cannot be read: no such file
  * ```
  */
-export const showFailure = (failure: Failure): string =>
-  failure._tag === 'ReadError'
-    ? `${failure.path}: cannot be read: ${failure.reason}`
-    : failure.errors.map((error) => `${failure.source}: ${showDecodeError(error)}`).join('\n');
+export function showFailure(failure: Failure | WriteError): string {
+  switch (failure._tag) {
+    case 'ReadError':
+      return `${failure.path}: cannot be read: ${failure.reason}`;
+    case 'WriteError':
+      return `${failure.path}: cannot be written: ${failure.reason}`;
+    case 'DecodeErrors':
+      return failure.errors.map((error) => `${failure.source}: ${showDecodeError(error)}`).join('\n');
+  }
+}
 
 /**
  * Decode with an io-ts codec, each error carrying the path to the offending value (`layers[2].w`).

@@ -1,5 +1,5 @@
 /**
- * Reading bytes of files.
+ * Reading and writing files.
  *
  * `node:` modules are imported inside the functions, when one is called, so that an entry point which reaches this file
  * still loads in a browser; there the task resolves to a `ReadError`.
@@ -7,7 +7,7 @@
 
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { type ReadError, readError } from './failure.ts';
+import { type ReadError, readError, type WriteError, writeError } from './failure.ts';
 
 /** All bytes of a file. */
 export const readBytes = (path: string): TE.TaskEither<ReadError, Uint8Array> =>
@@ -25,6 +25,19 @@ export const listFolder = (path: string): TE.TaskEither<ReadError, readonly stri
   TE.tryCatch(
     async () => (await (await import('node:fs/promises')).readdir(path)).sort(),
     (error) => readError(path, reasonOf(error)),
+  );
+
+/** Write text as a file, making the folders on the way to it; gives back its path. */
+export const writeText = (path: string, text: string): TE.TaskEither<WriteError, string> =>
+  TE.tryCatch(
+    async () => {
+      const { mkdir, writeFile } = await import('node:fs/promises');
+      const folder = path.replace(/[/\\]?[^/\\]*$/, '');
+      if (folder !== '') await mkdir(folder, { recursive: true });
+      await writeFile(path, text);
+      return path;
+    },
+    (error) => writeError(path, reasonOf(error)),
   );
 
 /** What the system said, without its repetition of the path. */

@@ -1,0 +1,174 @@
+/**
+ * What every example shares as a program: options decoded by io-ts, `--help`, one way to end.
+ *
+ * An example is a value, {@link Example}: its options are a table, from which argv is parsed, decoded and explained, and its body
+ * is a `TaskEither` that ends in a summary. {@link runExample} is the only place that touches the process. Exit codes: 0 done,
+ * 1 the world failed (a file, a folder), 2 the options were wrong. A bug throws.
+ */
+
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import * as t from 'io-ts';
+import {
+  type DecodeErrors,
+  decodeErrors,
+  decodeWith,
+  type Failure,
+  invalid,
+  showFailure,
+  type WriteError,
+} from 'pullback/io';
+
+/** An option: what its text must decode to, what it is when absent, and a line of help. A flag takes no value. */
+export interface Option<A> {
+  readonly codec: t.Decoder<unknown, A>;
+  /** What the usage calls its value; `null` for a flag. */
+  readonly value: string | null;
+  readonly fallback: A;
+  readonly help: string;
+}
+
+/** Options by their names, without the dashes. */
+export type Options = Readonly<Record<string, Option<unknown>>>;
+
+/** What a table of options decodes to. */
+export type Values<O extends Options> = { readonly [K in keyof O]: O[K] extends Option<infer A> ? A : never };
+
+/** What an example ends with: the fields of its JSON line after `example`. */
+export type Summary = Readonly<Record<string, string | number | boolean | null | readonly number[]>>;
+
+/** An example as a value. */
+export interface Example<O extends Options> {
+  readonly name: string;
+  /** What it shows, in a sentence. */
+  readonly about: string;
+  readonly options: O;
+  readonly body: (values: Values<O>) => TaskEither<Failure | WriteError, Summary>;
+}
+
+/** A codec of text: `parse` gives `undefined` for what it refuses. */
+const textCodec = <A>(name: string, is: t.Is<A>, parse: (text: string) => A | undefined): t.Type<A, string, unknown> =>
+  new t.Type<A, string, unknown>(
+    name,
+    is,
+    (input, context) => {
+      const parsed = typeof input === 'string' ? parse(input) : undefined;
+      return parsed === undefined ? t.failure(input, context) : t.success(parsed);
+    },
+    String,
+  );
+
+const isNumber = (u: unknown): u is number => typeof u === 'number';
+
+const whole = (name: string, least: number, greatest: number): t.Type<number, string, unknown> =>
+  textCodec(name, isNumber, (text) => {
+    const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    return number >= least && number <= greatest ? number : undefined;
+  });
+
+const Count = whole('a whole number from 1 to 1000000', 1, 1_000_000);
+const Seed = whole('a whole number from 0 to 4294967295', 0, 2 ** 32 - 1);
+const Positive = textCodec('a positive number', isNumber, (text) => {
+  const number = text.trim() === '' ? Number.NaN : Number(text);
+  return number > 0 && number < Number.POSITIVE_INFINITY ? number : undefined;
+});
+const Folder = textCodec('a folder', t.string.is, (text) => (text === '' ? undefined : text));
+
+/** A positive whole number. */
+export const count = (fallback: number, help: string): Option<number> => ({ codec: Count, value: 'N', fallback, help });
+
+/** The seed of a random key. */
+export const seed = (fallback: number, help: string): Option<number> => ({ codec: Seed, value: 'N', fallback, help });
+
+/** A positive number. */
+export const positive = (fallback: number, help: string): Option<number> => ({
+  codec: Positive,
+  value: 'X',
+  fallback,
+  help,
+});
+
+/** A folder that may be left out. */
+export const optionalFolder = (help: string): Option<string | null> => ({
+  codec: Folder,
+  value: 'DIR',
+  fallback: null,
+  help,
+});
+
+/** The options that every example has: `--out`, `--json` and `--help`. */
+export const commonOptions = (name: string) =>
+  ({
+    out: { codec: Folder, value: 'DIR', fallback: `examples/out/${name}`, help: 'where files are written' },
+    json: { codec: t.boolean, value: null, fallback: false, help: 'end with one line of JSON' },
+    help: { codec: t.boolean, value: null, fallback: false, help: 'print this and end' },
+  }) satisfies Options;
+
+/**
+ * Decode `--name value`, `--name=value` and `--flag`.
+ *
+ * Everything wrong is reported at once, each error at its option; of a repeated option the last counts.
+ */
+export function decodeOptions<O extends Options>(
+  options: O,
+  argv: readonly string[],
+): E.Either<DecodeErrors, Values<O>> {
+  const given = new Map<string, unknown>();
+  const unknown: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const [, name = '', inline] = /^--([^=]*)(?:=(.*))?$/s.exec(argv[i]!) ?? [];
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
+    if (option === undefined) unknown.push(argv[i]!);
+    else if (option.value === null) given.set(name, inline ?? true);
+    else if (inline !== undefined) given.set(name, inline);
+    else given.set(name, argv[i + 1]?.startsWith('--') ? undefined : argv[++i]);
+  }
+  const known = Object.keys(options).map((name) => `--${name}`);
+  const [first, ...others] = unknown.map((text) => invalid(text, `one of ${known.join(', ')}`, 'an unknown option'));
+  if (first !== undefined) return E.left(decodeErrors('options', first, ...others));
+  const present = Object.entries(options).filter(([name]) => given.has(name));
+  const codec = t.type(Object.fromEntries(present.map(([name, { codec }]) => [`--${name}`, codec as t.Mixed])));
+  return pipe(
+    Object.fromEntries([...given].map(([name, value]) => [`--${name}`, value])),
+    decodeWith(codec, 'options'),
+    E.map(
+      (decoded) =>
+        Object.fromEntries(
+          Object.entries(options).map(([name, { fallback }]) => [
+            name,
+            given.has(name) ? decoded[`--${name}`] : fallback,
+          ]),
+        ) as Values<O>,
+    ),
+  );
+}
+
+/** The help of an example: what it shows and a line for each option. */
+export function usage<O extends Options>({ name, about, options }: Example<O>): string {
+  const rows = Object.entries(options).map(([key, { value, fallback, help }]) => {
+    const left = `  --${key}${value === null ? '' : ` ${value}`}`;
+    return `${left.padEnd(18)}${help}${value === null || fallback === null ? '' : ` (${fallback})`}`;
+  });
+  return `${name}: ${about}\n\n${rows.join('\n')}`;
+}
+
+/** Decode argv, run the body, print how it ended and set the exit code. */
+export async function runExample<O extends Options & ReturnType<typeof commonOptions>>(
+  example: Example<O>,
+  argv: readonly string[],
+): Promise<void> {
+  const values = decodeOptions(example.options, argv);
+  if (E.isLeft(values)) return fail(`${showFailure(values.left)}\n\n${usage(example)}`, 2);
+  const { help, json } = values.right as Values<ReturnType<typeof commonOptions>>;
+  if (help) return console.log(usage(example));
+  const end = await example.body(values.right)();
+  if (E.isLeft(end)) return fail(showFailure(end.left), 1);
+  if (json) console.log(JSON.stringify({ example: example.name, ...end.right }));
+}
+
+// The code is set, not exited with, so that what was printed to a pipe arrives.
+function fail(message: string, code: number): void {
+  console.error(message);
+  process.exitCode = code;
+}

@@ -1,0 +1,136 @@
+/** The examples as programs: how options decode, what wrong ones say, and that every example is found by its name. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import * as E from 'fp-ts/lib/Either.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { readError, showFailure } from 'pullback/io';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import * as cli from '../examples/cli.ts';
+
+const options = {
+  ...cli.commonOptions('sample'),
+  data: cli.optionalFolder('where the images are'),
+  epochs: cli.count(10, 'passes over the data'),
+  seed: cli.seed(0, 'seed of all randomness'),
+  rate: cli.positive(1e-3, 'learning rate'),
+};
+
+const decode = (...argv: readonly string[]) => cli.decodeOptions(options, argv);
+const refusal = (...argv: readonly string[]): string => {
+  const result = decode(...argv);
+  return E.isLeft(result) ? showFailure(result.left) : 'accepted';
+};
+
+describe('decodeOptions', () => {
+  const defaults = {
+    out: 'examples/out/sample',
+    json: false,
+    help: false,
+    data: null,
+    epochs: 10,
+    seed: 0,
+    rate: 1e-3,
+  };
+
+  test('values, defaults, flags; a repeated option counts last', () => {
+    expect(decode()).toEqual(E.right(defaults));
+    expect(decode('--epochs', '3', '--json', '--data=a b', '--seed=7', '--rate', '1e-4', '--epochs=4')).toEqual(
+      E.right({ ...defaults, epochs: 4, json: true, data: 'a b', seed: 7, rate: 1e-4 }),
+    );
+  });
+
+  test('what is wrong, verbatim', () => {
+    expect(refusal('--epochs', 'ten')).toBe('options: --epochs: expected a whole number from 1 to 1000000, got "ten"');
+    expect(refusal('--epochs=0', '--rate', '-1')).toBe(
+      'options: --epochs: expected a whole number from 1 to 1000000, got "0"\n' +
+        'options: --rate: expected a positive number, got "-1"',
+    );
+    expect(refusal('--seed', '4294967296')).toBe(
+      'options: --seed: expected a whole number from 0 to 4294967295, got "4294967296"',
+    );
+    expect(refusal('--data', '--json')).toBe('options: --data: expected a folder, got nothing');
+    expect(refusal('--data')).toBe('options: --data: expected a folder, got nothing');
+    expect(refusal('--json=yes')).toBe('options: --json: expected boolean, got "yes"');
+    const known = '--out, --json, --help, --data, --epochs, --seed, --rate';
+    expect(refusal('--epoch', '3')).toBe(
+      `options: --epoch: expected one of ${known}, got an unknown option\n` +
+        `options: 3: expected one of ${known}, got an unknown option`,
+    );
+    for (const name of ['--constructor', '--__proto__', '--', '-h', '']) {
+      expect(refusal(name)).toBe(
+        `options: ${name === '' ? '' : `${name}: `}expected one of ${known}, got an unknown option`,
+      );
+    }
+  });
+});
+
+describe('runExample', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    process.exitCode = undefined;
+  });
+
+  const run = async (example: cli.Example<typeof options>, ...argv: readonly string[]) => {
+    const printed: string[] = [];
+    const complained: string[] = [];
+    vi.spyOn(console, 'log').mockImplementation((line) => void printed.push(String(line)));
+    vi.spyOn(console, 'error').mockImplementation((line) => void complained.push(String(line)));
+    await cli.runExample(example, argv);
+    return { printed, complained, code: process.exitCode ?? 0 };
+  };
+  const sample: cli.Example<typeof options> = {
+    name: 'sample',
+    about: 'a sample.',
+    options,
+    body: ({ epochs }) => TE.right({ epochs, accuracy: 0.5 }),
+  };
+
+  test('ends with a line of JSON if asked to', async () => {
+    expect(await run(sample, '--json', '--epochs', '2')).toEqual({
+      printed: ['{"example":"sample","epochs":2,"accuracy":0.5}'],
+      complained: [],
+      code: 0,
+    });
+    expect((await run(sample)).printed).toEqual([]);
+  });
+
+  test('--help explains every option', async () => {
+    expect((await run(sample, '--help')).printed[0]).toMatchInlineSnapshot(`
+      "sample: a sample.
+
+        --out DIR       where files are written (examples/out/sample)
+        --json          end with one line of JSON
+        --help          print this and end
+        --data DIR      where the images are
+        --epochs N      passes over the data (10)
+        --seed N        seed of all randomness (0)
+        --rate X        learning rate (0.001)"
+    `);
+  });
+
+  test('wrong options end with 2, a failing world with 1, both without output', async () => {
+    const wrong = await run(sample, '--epochs', 'ten', '--json');
+    expect([wrong.code, wrong.printed]).toEqual([2, []]);
+    expect(wrong.complained[0]).toBe(
+      `options: --epochs: expected a whole number from 1 to 1000000, got "ten"\n\n${cli.usage(sample)}`,
+    );
+    const failing = { ...sample, body: () => TE.left(readError('digits', 'no such file or folder')) };
+    expect(await run(failing, '--json')).toEqual({
+      printed: [],
+      complained: ['digits: cannot be read: no such file or folder'],
+      code: 1,
+    });
+  });
+});
+
+test('examples/run.ts lists the examples for a name that is none', () => {
+  const run = (...argv: readonly string[]) =>
+    spawnSync(process.execPath, ['--import', 'tsx', 'examples/run.ts', ...argv], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      encoding: 'utf8',
+    });
+  const unknown = run('nothing');
+  expect([unknown.status, unknown.stdout]).toEqual([2, '']);
+  expect(unknown.stderr).toMatch(/^There is no example 'nothing'\. There are:\n {2}compose\n {2}digits\n/);
+  expect(run().stderr).toMatch(/^Which example\? There are:\n/);
+});
