@@ -4,7 +4,7 @@
  *   ⟨∇L(p), v⟩ = (L(p + εv) − L(p − εv)) / 2ε + O(ε²).
  */
 
-import { grad, np, random, type Tensor, tree } from 'pullback';
+import { grad, np, random, tree } from 'pullback';
 import { batches } from 'pullback/data';
 import type { LabelledImages } from 'pullback/io';
 import { tensorsOf } from './data.ts';
@@ -28,22 +28,21 @@ export function checkGradient(
   const [images, labels] = tensorsOf(batch!);
   const x = np.astype(images, 'float64');
   const [initKey, directionKey] = random.split(random.key(seed));
-  const wide = <T>(value: T): T => tree.map((leaf: Tensor) => np.astype(leaf, 'float64') as unknown as Tensor, value);
+  const wide = <T>(value: T): T => tree.map((leaf) => np.astype(leaf, 'float64'), value);
   const params = wide(init(initKey, hidden));
-  const direction = wide(tree.mapKeys(directionKey, (key, leaf: Tensor) => random.normal(key, leaf.shape), params));
+  let leafIndex = 0;
+  const direction = wide(
+    tree.map((leaf) => random.normal(random.foldIn(directionKey, leafIndex++), leaf.shape), params),
+  );
   const lossAt = (step: number): number =>
     loss(
-      tree.map((p: Tensor, v: Tensor) => np.add(p, np.multiply(v, step)), params, direction),
+      tree.map2((p, v) => np.add(p, np.multiply(v, step)), params, direction),
       x,
       labels,
     ).item();
   const slope = (lossAt(epsilon) - lossAt(-epsilon)) / (2 * epsilon);
-  const products = tree.map(
-    (g: Tensor, v: Tensor) => np.sum(np.multiply(g, v)),
-    grad(loss)(params, x, labels),
-    direction,
-  );
-  const along = tree.leaves(products).reduce((total, product) => total + product.item(), 0);
+  const products = tree.map2((g, v) => np.sum(np.multiply(g, v)), grad(loss)(params, x, labels), direction);
+  const along = tree.reduce((total, product) => total + Number(product.item()), 0, products);
   const error = Math.abs(along - slope) / Math.max(Math.abs(slope), 1e-3);
   if (!(error <= tolerance))
     throw new Error(`the gradient is wrong: ${along} along a direction whose slope is ${slope}`);

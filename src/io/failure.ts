@@ -124,7 +124,7 @@ export function showDecodeError(error: DecodeError): string {
  * @example
  * ```ts
  * import { readError, showFailure } from 'pullback/io';
- * console.log(showFailure(readError('digits.idx', 'no such file'))); // digits.idx: cannot be read: no such file
+ * console.log(showFailure(readError('digits.idx', 'no such file'))); // => digits.idx: cannot be read: no such file
  * ```
  */
 export function showFailure(failure: Failure | WriteError): string {

@@ -40,7 +40,7 @@ const margin = { left: 68, right: 20, top: 66, bottom: 54 } as const;
  * import { lineChart } from 'pullback/viz';
  * const points = [0, 1, 2, 3].map((x): [number, number] => [x, x * x]);
  * const svg = lineChart({ title: 'Squares', xLabel: 'x', yLabel: 'x²', series: [{ name: 'x²', points }] });
- * console.log(svg.startsWith('<svg ')); // true
+ * console.log(svg.startsWith('<svg ')); // => true
  * ```
  */
 export function lineChart(chart: LineChart): string {
