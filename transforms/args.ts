@@ -1,0 +1,149 @@
+/**
+ * Between users' functions and flat ones: differentiated arguments, and tangents or cotangents that follow their structure.
+ */
+
+import { compatible, showAval } from '../src/core/aval.ts';
+import { type DType, isFloat } from '../src/core/dtype.ts';
+import { NotDifferentiableError, ShapeError, TreeError } from '../src/core/errors.ts';
+import type { Tangent } from '../src/core/primitive.ts';
+import { Value } from '../src/core/value.ts';
+import { scalar } from '../src/prim/compose.ts';
+import { join, leafPaths, type TreeDef } from '../src/tree/def.ts';
+import { type Flat, flatten, unflatten } from '../src/tree/tree.ts';
+
+/** Arguments as a user may pass them where derivatives are taken: a bare number stands for a scalar. */
+export type Args<A extends readonly unknown[]> = { [K in keyof A]: A[K] extends Value ? A[K] | number : A[K] };
+
+/** What a derivative with respect to a `T` is: a `T`; for a bare number, a tensor. */
+export type Cotangent<T> = T extends number ? Value<'float32'> : T;
+
+/** A bare number, given as a whole argument, is a weak scalar. */
+const promoteNumber = (x: unknown): unknown => (typeof x === 'number' ? scalar(x, 'float32', true) : x);
+
+/**
+ * Flatten arguments that are differentiated.
+ *
+ * @throws TreeError if one has no tensor
+ */
+export function flattenPrimals(op: string, args: readonly unknown[], root = 'args'): Flat {
+  const flat = flatten(args.map(promoteNumber), op, root);
+  if (flat.def.kind === 'array') {
+    flat.def.children.forEach((child, i) => {
+      if (child.size > 0) return;
+      throw new TreeError({
+        op,
+        problem: `${root}[${i}] has no tensor to differentiate with respect to: it is ${child.key}`,
+        remedy: 'pass tensors (np.array(…)), or choose other arguments with argnums',
+      });
+    });
+  }
+  return flat;
+}
+
+/** @throws NotDifferentiableError at the first leaf that is not of a floating-point dtype */
+export function expectFloats(op: string, flat: Flat, root: string): void {
+  const at = flat.leaves.findIndex((x) => !isFloat(x.dtype));
+  if (at < 0) return;
+  throw new NotDifferentiableError({
+    op,
+    problem: `${leafPaths(flat.def, root)[at]} is ${showAval(flat.leaves[at]!.aval)}: only floating-point inputs have derivatives`,
+    remedy: "cast it with np.astype(x, 'float32'), or leave it out of argnums",
+  });
+}
+
+/** A function of trees as a function of leaves. The structure of its output is known after it ran. */
+export function flatFunction<A extends readonly unknown[], R>(
+  op: string,
+  f: (...args: A) => R,
+  def: TreeDef,
+): { readonly flat: (...leaves: readonly Value[]) => readonly Value[]; readonly outDef: () => TreeDef } {
+  let outDef: TreeDef | null = null;
+  return {
+    flat: (...leaves) => {
+      const out = flatten(f(...unflatten<A>(def, leaves)), op, 'output');
+      outDef = out.def;
+      return out.leaves;
+    },
+    outDef: () => outDef!,
+  };
+}
+
+/** What the leaf of a tangent or cotangent must be. */
+interface Expected {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/**
+ * Tangents (or cotangents) in the structure of what they belong to, leaf by leaf. `null` stands for zero, and is the only
+ * tangent of an integer or bool leaf.
+ *
+ * @throws TreeError where the structure differs
+ * @throws ShapeError where a leaf has another shape or dtype
+ */
+export function flattenTangents(
+  op: string,
+  what: string,
+  tree: unknown,
+  def: TreeDef,
+  expected: readonly Expected[],
+): readonly Tangent[] {
+  const result: Tangent[] = [];
+  const differs = (path: string, problem: string): TreeError =>
+    new TreeError({
+      op,
+      problem: `${path || what} ${problem}`,
+      remedy: `give each ${what} the structure of what it belongs to, with null (zero) where it has none`,
+    });
+  const visit = (x: unknown, d: TreeDef, path: string): void => {
+    switch (d.kind) {
+      case 'static':
+        return;
+      case 'leaf':
+        result.push(leaf(x, path));
+        return;
+      case 'array':
+        if (!Array.isArray(x) || x.length !== d.children.length) {
+          throw differs(path, `must be an array of ${d.children.length}`);
+        }
+        d.children.forEach((child, i) => visit(x[i], child, `${path}[${i}]`));
+        return;
+      default: {
+        if (typeof x !== 'object' || x === null) throw differs(path, `must have the keys ${d.names.join(', ')}`);
+        const children = d.kind === 'node' ? d.type.flatten(x).children : (x as Record<string, unknown>);
+        d.children.forEach((child, i) => visit(children[d.names[i]!], child, join(path, d.names[i]!)));
+      }
+    }
+  };
+  const leaf = (x: unknown, path: string): Tangent => {
+    const want = expected[result.length]!;
+    if (x === null || x === undefined) return null;
+    const value = promoteNumber(x);
+    if (!(value instanceof Value)) throw differs(path, 'must be a tensor or null');
+    if (!isFloat(want.dtype)) throw differs(path, `must be null: ${want.dtype} has no derivative`);
+    const weakScalar = typeof x === 'number' && want.shape.length === 0;
+    if (!weakScalar && !compatible(value.aval, { ...value.aval, shape: want.shape, dtype: want.dtype })) {
+      throw new ShapeError({
+        op,
+        problem: `${path} must be ${want.dtype}[${want.shape.join(',')}], got ${showAval(value.aval)}`,
+        remedy: `give each ${what} the shape and dtype of what it belongs to`,
+      });
+    }
+    return weakScalar ? scalar(x as number, want.dtype) : value;
+  };
+  visit(tree, def, what);
+  return result;
+}
+
+/** Tangents back in the structure of what they belong to; zeros are instantiated by `zero`, non-float leaves are `null`. */
+export function unflattenTangents<T>(
+  def: TreeDef,
+  tangents: readonly Tangent[],
+  avals: readonly Expected[],
+  zero: (index: number) => Value,
+): T {
+  return unflatten<T>(
+    def,
+    tangents.map((t, i) => (isFloat(avals[i]!.dtype) ? (t ?? zero(i)) : null)),
+  );
+}

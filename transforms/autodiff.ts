@@ -1,0 +1,295 @@
+/**
+ * Derivatives for users: `jvp`, `linearize`, `vjp`, `linearTranspose` and `grad`, on functions of trees.
+ *
+ * Reverse mode is linearize followed by transpose; nothing here knows any primitive.
+ */
+
+import { showAval } from '../src/core/aval.ts';
+import { type DType, isFloat } from '../src/core/dtype.ts';
+import { NonScalarLossError, TreeError } from '../src/core/errors.ts';
+import { evalJaxpr } from '../src/core/jaxpr.ts';
+import { stage } from '../src/core/stage.ts';
+import type { Value } from '../src/core/value.ts';
+import { ones, zeros } from '../src/prim/compose.ts';
+import { unflatten } from '../src/tree/tree.ts';
+import {
+  type Args,
+  type Cotangent,
+  expectFloats,
+  flatFunction,
+  flattenPrimals,
+  flattenTangents,
+  unflattenTangents,
+} from './args.ts';
+import { jvpFlat } from './jvp.ts';
+import { linearizeFlat } from './linearize.ts';
+import { backwardPass, holesOf } from './transpose.ts';
+
+/**
+ * The value of `f` at `primals` and its derivative in the direction `tangents`.
+ *
+ * @param tangents - one for each primal, of its structure, shapes and dtypes; `null` is zero, and the only tangent of an
+ *   integer or bool leaf
+ * @returns the output, and its tangent in the same structure (`null` at integer and bool leaves)
+ * @throws TreeError or ShapeError where a tangent does not fit its primal
+ *
+ * @example
+ * ```ts
+ * import { jvp, np } from 'pullback';
+ * const [y, dy] = jvp((x) => np.sin(x), [np.array(0)], [np.array(2)]);
+ * console.log([y.item(), dy.item()]); // => [ 0, 2 ]
+ * ```
+ */
+export function jvp<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  primals: readonly [...Args<A>],
+  tangents: readonly [...Args<A>],
+): [R, R] {
+  const { leaves, def } = flattenPrimals('jvp', primals, 'primals');
+  const directions = flattenTangents('jvp', 'tangents', tangents, def, leaves);
+  const { flat, outDef } = flatFunction('jvp', f, def);
+  const result = jvpFlat(flat, leaves, directions);
+  const { outs } = result;
+  return [
+    unflatten<R>(outDef(), outs),
+    unflattenTangents<R>(outDef(), result.tangents, outs, (i) => zeros(outs[i]!.aval)),
+  ];
+}
+
+/**
+ * The value of `f` at `primals` and its derivative there as a linear function of the tangents, which can be applied many times.
+ *
+ * @throws TreeError or ShapeError, when applied, where a tangent does not fit its primal
+ *
+ * @example
+ * ```ts
+ * import { linearize, np } from 'pullback';
+ * const [, derivative] = linearize((x) => np.mul(x, x), [np.array(3)]);
+ * console.log(derivative(np.array(1)).item()); // => 6
+ * ```
+ */
+export function linearize<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  primals: readonly [...Args<A>],
+): [R, (...tangents: A) => R] {
+  const { leaves, def } = flattenPrimals('linearize', primals, 'primals');
+  const { flat, outDef } = flatFunction('linearize', f, def);
+  const { outs, linear, nonzero } = linearizeFlat(flat, leaves);
+  const apply = (...tangents: A): R => {
+    const all = flattenTangents('linearize', 'tangents', tangents, def, leaves);
+    const active = leaves.flatMap((x, i) => (isFloat(x.dtype) ? [all[i] ?? zeros(x.aval)] : []));
+    const results = evalJaxpr(linear.jaxpr, linear.consts, active);
+    let next = 0;
+    const outTangents = nonzero.map((present) => (present ? results[next++]! : null));
+    return unflattenTangents<R>(outDef(), outTangents, outs, (i) => zeros(outs[i]!.aval));
+  };
+  return [unflatten<R>(outDef(), outs), apply];
+}
+
+/**
+ * The value of `f` at `primals` and its pullback: from a cotangent of the output to one of each primal.
+ *
+ * @returns `[out, pullback]`; `pullback(ct)` is an array with the cotangent of each primal, in its structure (`null` at integer
+ *   and bool leaves). Law: ⟨ct, jvp(t)⟩ = ⟨pullback(ct), t⟩.
+ * @throws TreeError or ShapeError, when applied, where a cotangent does not fit the output
+ *
+ * @example
+ * ```ts
+ * import { np, vjp } from 'pullback';
+ * const [, pullback] = vjp((x, y) => np.mul(x, y), [np.array(3), np.array(4)]);
+ * console.log(pullback(np.array(1)).map((ct) => ct.item())); // => [ 4, 3 ]
+ * ```
+ */
+export function vjp<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  primals: readonly [...Args<A>],
+): [R, (ct: R) => { [K in keyof A]: Cotangent<A[K]> }] {
+  const { leaves, def } = flattenPrimals('vjp', primals, 'primals');
+  const { flat, outDef } = flatFunction('vjp', f, def);
+  const { outs, pull } = vjpFlat(flat, leaves);
+  const pullback = (ct: R): { [K in keyof A]: Cotangent<A[K]> } => {
+    const cts = flattenTangents('vjp', 'cotangent', ct, outDef(), outs);
+    return unflattenTangents(def, pull(cts), leaves, (i) => zeros(leaves[i]!.aval));
+  };
+  return [unflatten<R>(outDef(), outs), pullback];
+}
+
+/** {@link vjp} below the level of trees: cotangents of all inputs, `null` for zero and for inputs without derivative. */
+function vjpFlat(
+  flat: (...leaves: readonly Value[]) => readonly Value[],
+  leaves: readonly Value[],
+): {
+  readonly outs: readonly Value[];
+  readonly pull: (cts: readonly (Value | null)[]) => readonly (Value | null)[];
+} {
+  const active = leaves.map((x) => isFloat(x.dtype));
+  const { outs, linear, nonzero } = linearizeFlat(flat, leaves, active);
+  const pull = (cts: readonly (Value | null)[]): readonly (Value | null)[] => {
+    const present = cts.filter((_, i) => nonzero[i]);
+    const inCts = backwardPass(linear.jaxpr, linear.consts, holesOf(linear.jaxpr), present);
+    let next = 0;
+    return active.map((isActive) => (isActive ? inCts[next++]! : null));
+  };
+  return { outs, pull };
+}
+
+/**
+ * The transpose of a function that is linear in all its arguments together.
+ *
+ * @param primals - values (or avals) of the arguments: only their shapes and dtypes matter
+ * @returns from a cotangent of the output to an array with one for each argument
+ * @throws NotDifferentiableError, when applied, naming the equation that is not linear
+ *
+ * @example
+ * ```ts
+ * import { linearTranspose, np } from 'pullback';
+ * const transposed = linearTranspose((x) => np.sum(x), [np.zeros([2])]);
+ * console.log(transposed(np.array(5))[0].toArray()); // => [ 5, 5 ]
+ * ```
+ */
+export function linearTranspose<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  primals: readonly [...Args<A>],
+): (ct: R) => { [K in keyof A]: Cotangent<A[K]> } {
+  const { leaves, def } = flattenPrimals('linearTranspose', primals, 'primals');
+  expectFloats('linearTranspose', { leaves, def }, 'primals');
+  const avals = leaves.map((x) => ('aval' in x ? x.aval : x));
+  const { flat, outDef } = flatFunction('linearTranspose', f, def);
+  const { jaxpr, consts } = stage('linearTranspose', flat, avals);
+  return (ct) => {
+    const outs = jaxpr.outs.map((atom) => atom.aval);
+    const cts = flattenTangents('linearTranspose', 'cotangent', ct, outDef(), outs);
+    const result = backwardPass(jaxpr, consts, holesOf(jaxpr), cts);
+    return unflattenTangents(def, result, avals, (i) => zeros(avals[i]!));
+  };
+}
+
+/** Options of {@link grad} and {@link valueAndGrad}. */
+export interface GradOptions<N, Aux extends boolean> {
+  /** Which arguments to differentiate with respect to: an index or an array of them; default 0. */
+  readonly argnums?: N;
+  /** True if `f` returns `[loss, aux]`, where `aux` is carried along undifferentiated. */
+  readonly hasAux?: Aux;
+}
+
+/** The gradient with respect to the arguments `N` of a function of `A`. */
+export type GradOf<A extends readonly unknown[], N> = N extends number
+  ? Cotangent<A[N]>
+  : N extends readonly number[]
+    ? { -readonly [K in keyof N]: Cotangent<A[N[K] & number]> }
+    : never;
+
+type Loss = Value<'float32'> | Value<'float64'> | Value<DType>;
+
+/**
+ * The value of a scalar function together with its gradient.
+ *
+ * @returns a function of the same arguments that returns `[value, gradient]`; with `hasAux`, `[[value, aux], gradient]`. The
+ *   gradient has the structure of the differentiated argument (an array of them for several `argnums`); static leaves are
+ *   returned unchanged.
+ * @throws NonScalarLossError if the output is not one floating-point scalar
+ * @throws NotDifferentiableError for an integer or bool leaf, naming its path
+ * @throws TreeError for an argument without a tensor
+ *
+ * @example
+ * ```ts
+ * import { np, valueAndGrad } from 'pullback';
+ * const [value, gradient] = valueAndGrad((x) => np.sum(np.mul(x, x)))(np.array([1, 2]));
+ * console.log([value.item(), gradient.toArray()]); // => [ 5, [ 2, 4 ] ]
+ * ```
+ */
+export function valueAndGrad<
+  A extends readonly unknown[],
+  R,
+  const N extends number | readonly number[] = 0,
+  Aux extends boolean = false,
+>(f: (...args: A) => R, options: GradOptions<N, Aux> = {}): (...args: Args<A>) => [R, GradOf<A, N>] {
+  return differentiate('valueAndGrad', f, options);
+}
+
+/**
+ * The gradient of a scalar function, in the structure of the differentiated argument.
+ *
+ * @returns a function of the same arguments that returns the gradient; with `hasAux`, `[gradient, aux]`
+ * @throws as {@link valueAndGrad}
+ *
+ * @example
+ * ```ts
+ * import { grad, np } from 'pullback';
+ * const cube = (x) => np.mul(x, np.mul(x, x));
+ * console.log([grad(cube)(2).item(), grad(grad(cube))(2).item()]); // => [ 12, 12 ]
+ * ```
+ */
+export function grad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
+  f: (...args: A) => R,
+  options?: GradOptions<N, false>,
+): (...args: Args<A>) => GradOf<A, N>;
+export function grad<A extends readonly unknown[], L, Extra, const N extends number | readonly number[] = 0>(
+  f: (...args: A) => readonly [L, Extra],
+  options: GradOptions<N, true> & { readonly hasAux: true },
+): (...args: Args<A>) => [GradOf<A, N>, Extra];
+export function grad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
+  f: (...args: A) => R,
+  options: GradOptions<N, boolean> = {},
+): (...args: Args<A>) => unknown {
+  const both = differentiate('grad', f, options);
+  return (...args) => {
+    const [value, gradient] = both(...args);
+    return options.hasAux ? [gradient, (value as unknown as readonly [Loss, unknown])[1]] : gradient;
+  };
+}
+
+function differentiate<A extends readonly unknown[], R, const N extends number | readonly number[]>(
+  op: string,
+  f: (...args: A) => R,
+  options: GradOptions<N, boolean>,
+): (...args: Args<A>) => [R, GradOf<A, N>] {
+  const argnums = options.argnums ?? (0 as N);
+  const wanted: readonly number[] = typeof argnums === 'number' ? [argnums] : argnums;
+  return (...args) => {
+    const positions = wanted.map((n) => positionOf(op, n, args.length));
+    const chosen = flattenPrimals(
+      op,
+      positions.map((i) => args[i]),
+    );
+    expectFloats(op, chosen, 'args');
+    const full = (...differentiated: readonly unknown[]): R => {
+      const all: unknown[] = [...args];
+      positions.forEach((at, i) => {
+        all[at] = differentiated[i];
+      });
+      return f(...(all as unknown as A));
+    };
+    const { flat, outDef } = flatFunction(op, full, chosen.def);
+    const { outs, pull } = vjpFlat(flat, chosen.leaves);
+    const def = outDef();
+    const loss = options.hasAux ? (def.kind === 'array' && def.children.length === 2 ? def.children[0]! : null) : def;
+    if (loss?.kind !== 'leaf' || outs[0]!.ndim !== 0 || !isFloat(outs[0]!.dtype)) {
+      throw nonScalar(op, def.key, outs, options.hasAux ?? false);
+    }
+    const cts = pull(outs.map((x, i) => (i === 0 ? ones(x.aval) : null)));
+    const gradient = unflattenTangents<unknown[]>(chosen.def, cts, chosen.leaves, (i) => zeros(chosen.leaves[i]!.aval));
+    return [unflatten<R>(def, outs), (typeof argnums === 'number' ? gradient[0] : gradient) as GradOf<A, N>];
+  };
+}
+
+function positionOf(op: string, argnum: number, count: number): number {
+  const at = argnum < 0 ? argnum + count : argnum;
+  if (Number.isInteger(at) && at >= 0 && at < count) return at;
+  throw new TreeError({
+    op,
+    problem: `argnums names argument ${argnum}, the function was called with ${count}`,
+    remedy: 'count arguments from 0',
+  });
+}
+
+function nonScalar(op: string, structure: string, outs: readonly Value[], hasAux: boolean): NonScalarLossError {
+  const got = structure === '*' ? showAval(outs[0]!.aval) : `the tree ${structure}`;
+  return new NonScalarLossError({
+    op,
+    problem: hasAux
+      ? `with hasAux the function must return [loss, aux] with a scalar floating-point loss, got ${got}`
+      : `the function must return one floating-point scalar, got ${got}`,
+    remedy: 'reduce it with np.sum or np.mean, return what is extra with hasAux, or use vjp, jacrev or jacfwd',
+  });
+}

@@ -1,0 +1,284 @@
+/**
+ * The primitive behind `jit`: an equation that calls a jaxpr. Its rules are the transforms of that jaxpr, each traced once and
+ * remembered on it, so that `grad(jit(f))` never looks at `f` again.
+ */
+
+import * as t from 'io-ts';
+import { type Aval, compatible, showAval } from '../src/core/aval.ts';
+import { isFloat } from '../src/core/dtype.ts';
+import { CheckError } from '../src/core/errors.ts';
+import {
+  type Atom,
+  constsAsInputs,
+  type Eqn,
+  evalJaxpr,
+  inAvals,
+  isJaxpr,
+  isLiteral,
+  type Jaxpr,
+  outAvals,
+  type Var,
+} from '../src/core/jaxpr.ts';
+import { type Hole, isHole, type Primitive, type Tangent } from '../src/core/primitive.ts';
+import { stage } from '../src/core/stage.ts';
+import { bind } from '../src/core/trace.ts';
+import type { Value } from '../src/core/value.ts';
+import { type FlatFunction, jvpFlat } from './jvp.ts';
+import { linearizeFlat } from './linearize.ts';
+import { backwardPass } from './transpose.ts';
+import { vmapFlat } from './vmap.ts';
+
+/** A jaxpr as a parameter. Its JSON needs the registry of primitives, so it is encoded in `src/io`. */
+export const jaxprCodec = new t.Type<Jaxpr>(
+  'Jaxpr',
+  isJaxpr,
+  (u, c) => (isJaxpr(u) ? t.success(u) : t.failure(u, c)),
+  t.identity,
+);
+
+const callParams = t.readonly(t.strict({ name: t.string, jaxpr: jaxprCodec }));
+
+/** What a call says: the program, and the name of the function it came from. */
+export type CallParams = t.TypeOf<typeof callParams>;
+
+const derived = new WeakMap<Jaxpr, Map<string, unknown>>();
+
+/** A transform of `jaxpr`, made once for each `key`. */
+export function remember<A>(jaxpr: Jaxpr, key: string, make: () => A): A {
+  let known = derived.get(jaxpr);
+  if (!known) {
+    known = new Map();
+    derived.set(jaxpr, known);
+  }
+  if (!known.has(key)) known.set(key, make());
+  return known.get(key) as A;
+}
+
+/** A jaxpr as a function of its inputs. */
+export const asFunction =
+  (jaxpr: Jaxpr): FlatFunction =>
+  (...args) =>
+    evalJaxpr(jaxpr, args.slice(0, jaxpr.consts.length), args.slice(jaxpr.consts.length));
+
+/** A program derived from another, with the constants that it captured (there are none but non-scalar tensors). */
+interface Derived {
+  readonly jaxpr: Jaxpr;
+  readonly consts: readonly Value[];
+}
+
+const derive = (f: FlatFunction, avals: readonly Aval[]): Derived => {
+  const { jaxpr, consts } = stage('jit', f, avals);
+  return { jaxpr: constsAsInputs(jaxpr), consts };
+};
+
+const callDerived = (name: string, { jaxpr, consts }: Derived, args: readonly Value[]): readonly Value[] =>
+  call(name, jaxpr, [...consts, ...args]);
+
+const mask = (flags: readonly boolean[]): string => flags.map((flag) => (flag ? '1' : '0')).join('');
+
+function jvpOf(jaxpr: Jaxpr, active: readonly boolean[]) {
+  return remember(jaxpr, `jvp ${mask(active)}`, () => {
+    let nonzero: readonly boolean[] = [];
+    const avals = inAvals(jaxpr);
+    const program = derive(
+      (...args) => {
+        let next = avals.length;
+        const tangents = active.map((isActive) => (isActive ? args[next++]! : null));
+        const result = jvpFlat(asFunction(jaxpr), args.slice(0, avals.length), tangents);
+        nonzero = result.tangents.map((x) => x !== null);
+        return [...result.outs, ...result.tangents.filter((x) => x !== null)];
+      },
+      [...avals, ...avals.filter((_, i) => active[i])],
+    );
+    return { program, nonzero };
+  });
+}
+
+/** Where the linear program finds a residual: it is an operand, an output, or one of the extra outputs. */
+type ResidualSource = readonly ['in' | 'out' | 'extra', number];
+
+/**
+ * The forward program of a linearized call returns its residuals as extra outputs and the linear one takes them as inputs. A
+ * residual that is an input or an output already is not returned twice, and constants (what depends on no input) are computed
+ * again in the linear program.
+ */
+function linearizeOf(jaxpr: Jaxpr, active: readonly boolean[]) {
+  return remember(jaxpr, `linearize ${mask(active)}`, () => {
+    let linear!: Jaxpr;
+    let nonzero: readonly boolean[] = [];
+    const forward = stage(
+      'jit',
+      (...args) => {
+        const result = linearizeFlat(asFunction(jaxpr), args, active);
+        linear = result.linear.jaxpr;
+        nonzero = result.nonzero;
+        return [...result.outs, ...result.linear.consts];
+      },
+      inAvals(jaxpr),
+    );
+    const whole = forward.jaxpr;
+    const count = jaxpr.outs.length;
+    const residuals = whole.outs.slice(count);
+    const { eqns: constant, vars } = constantPart(whole);
+    const extra: Var[] = [];
+    const sources: ResidualSource[] = [];
+    const residualVars: Var[] = [];
+    const prologue = new Map<Var, Atom>();
+    residuals.forEach((atom, i) => {
+      const target = linear.consts[i]!;
+      if (isLiteral(atom) || vars.has(atom)) {
+        prologue.set(target, atom);
+        return;
+      }
+      residualVars.push(target);
+      const at = whole.ins.indexOf(atom);
+      const outAt = whole.outs.slice(0, count).indexOf(atom);
+      if (at >= 0) sources.push(['in', at]);
+      else if (outAt >= 0) sources.push(['out', outAt]);
+      else {
+        const known = extra.indexOf(atom);
+        sources.push(['extra', known >= 0 ? known : extra.push(atom) - 1]);
+      }
+    });
+    const program: Derived = {
+      jaxpr: constsAsInputs({ ...whole, outs: [...whole.outs.slice(0, count), ...extra] }),
+      consts: forward.consts,
+    };
+    const linearProgram = withPrologue(linear, residualVars, constant, prologue);
+    return { program, sources, linear: linearProgram, nonzero };
+  });
+}
+
+/** The equations that depend on no input and no constant of a program, and the variables they bind. */
+function constantPart(jaxpr: Jaxpr): { readonly eqns: readonly Eqn[]; readonly vars: ReadonlySet<Var> } {
+  const vars = new Set<Var>();
+  const eqns = jaxpr.eqns.filter((eqn) => {
+    if (!eqn.ins.every((atom) => isLiteral(atom) || vars.has(atom))) return false;
+    for (const v of eqn.outs) vars.add(v);
+    return true;
+  });
+  return { eqns, vars };
+}
+
+/** The linear program with `residuals` as its first inputs, and constant residuals computed at its head. */
+function withPrologue(
+  linear: Jaxpr,
+  residuals: readonly Var[],
+  constant: readonly Eqn[],
+  renamed: ReadonlyMap<Var, Atom>,
+): Jaxpr {
+  const rename = (atom: Atom): Atom => (isLiteral(atom) ? atom : (renamed.get(atom) ?? atom));
+  const eqns = linear.eqns.map((eqn) => ({ ...eqn, ins: eqn.ins.map(rename) }));
+  const needed = new Set<Atom>(eqns.flatMap((eqn) => eqn.ins));
+  const head: Eqn[] = [];
+  for (let i = constant.length - 1; i >= 0; i--) {
+    const eqn = constant[i]!;
+    if (!eqn.outs.some((v) => needed.has(v))) continue;
+    for (const atom of eqn.ins) needed.add(atom);
+    head.unshift(eqn);
+  }
+  return { consts: [], ins: [...residuals, ...linear.ins], eqns: [...head, ...eqns], outs: linear.outs.map(rename) };
+}
+
+function transposeOf(jaxpr: Jaxpr, linear: readonly boolean[], present: readonly boolean[]) {
+  return remember(jaxpr, `transpose ${mask(linear)} ${mask(present)}`, () => {
+    let nonzero: readonly boolean[] = [];
+    const known = inAvals(jaxpr).filter((_, i) => !linear[i]);
+    const cts = outAvals(jaxpr).filter((_, i) => present[i]);
+    const program = derive(
+      (...args) => {
+        let nextKnown = 0;
+        let nextCt = known.length;
+        const operands = jaxpr.ins.map((v, i): Value | Hole =>
+          linear[i] ? { linear: true, aval: v.aval } : args[nextKnown++]!,
+        );
+        const given = present.map((isPresent) => (isPresent ? args[nextCt++]! : null));
+        const result = backwardPass(jaxpr, [], operands, given);
+        nonzero = result.map((x) => x !== null);
+        return result.filter((x) => x !== null);
+      },
+      [...known, ...cts],
+    );
+    return { program, nonzero };
+  });
+}
+
+function vmapOf(jaxpr: Jaxpr, size: number, dims: readonly (number | null)[], avals: readonly Aval[]) {
+  return remember(jaxpr, `vmap ${size} ${dims.join()}`, () => {
+    let outDims: readonly (number | null)[] = [];
+    const program = derive((...args) => {
+      const result = vmapFlat(asFunction(jaxpr), size, args, dims);
+      outDims = result.dims;
+      return result.outs;
+    }, avals);
+    return { program, outDims };
+  });
+}
+
+/** Spread `present` values over the places where `flags` is true. */
+function spread(flags: readonly boolean[], present: readonly Value[]): readonly Tangent[] {
+  let next = 0;
+  return flags.map((flag) => (flag ? present[next++]! : null));
+}
+
+export const jitP: Primitive<'jit', CallParams> = {
+  name: 'jit',
+  params: callParams,
+  abstractEval(ins, { jaxpr, name }) {
+    if (ins.length !== jaxpr.ins.length || ins.some((aval, i) => !compatible(aval, jaxpr.ins[i]!.aval))) {
+      throw new CheckError({
+        op: 'jit',
+        problem: `${name} was traced for ${inAvals(jaxpr).map(showAval).join(', ')}, called with ${ins.map(showAval).join(', ')}`,
+      });
+    }
+    return outAvals(jaxpr);
+  },
+  jvp(primals, tangents, { jaxpr, name }) {
+    const { program, nonzero } = jvpOf(
+      jaxpr,
+      tangents.map((x) => x !== null),
+    );
+    const results = callDerived(name, program, [...primals, ...tangents.filter((x) => x !== null)]);
+    const count = jaxpr.outs.length;
+    return { outs: results.slice(0, count), tangents: spread(nonzero, results.slice(count)) };
+  },
+  transpose(cotangents, operands, { jaxpr, name }) {
+    const present = cotangents.map((x) => x !== null);
+    const { program, nonzero } = transposeOf(jaxpr, operands.map(isHole), present);
+    const known = operands.filter((x): x is Value => !isHole(x));
+    return spread(nonzero, callDerived(name, program, [...known, ...cotangents.filter((x) => x !== null)]));
+  },
+  vmap(size, operands, dims, { jaxpr, name }) {
+    const { program, outDims } = vmapOf(
+      jaxpr,
+      size,
+      dims,
+      operands.map((x) => x.aval),
+    );
+    return { outs: callDerived(name, program, operands), dims: outDims };
+  },
+  higherOrder: {
+    jaxprs: ({ jaxpr }) => [jaxpr],
+    linearize(primals, active, { jaxpr, name }) {
+      const floats = active.map((isActive, i) => isActive && isFloat(primals[i]!.dtype));
+      const { program, sources, linear, nonzero } = linearizeOf(jaxpr, floats);
+      const results = callDerived(name, program, primals);
+      const count = jaxpr.outs.length;
+      const residuals = sources.map(([from, i]) =>
+        from === 'in' ? primals[i]! : from === 'out' ? results[i]! : results[count + i]!,
+      );
+      return {
+        outs: results.slice(0, count),
+        residuals,
+        linear: (res, tangents) => {
+          const given = tangents.filter((x, i) => floats[i] && x !== null) as readonly Value[];
+          return spread(nonzero, linear.outs.length === 0 ? [] : call(name, linear, [...res, ...given]));
+        },
+      };
+    },
+  },
+};
+
+/** Call a program without constants. */
+export const call = (name: string, jaxpr: Jaxpr, args: readonly Value[]): readonly Value[] =>
+  bind(jitP, args, { name, jaxpr });

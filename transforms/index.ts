@@ -1,0 +1,8 @@
+/** Transforms of functions: derivatives, batching, staging. */
+
+export { grad, jvp, linearize, linearTranspose, valueAndGrad, vjp } from './autodiff.ts';
+export { hessian, hvp, jacfwd, jacrev } from './derived.ts';
+export { evalShape, makeJaxpr } from './inspect.ts';
+export { type JitOptions, type Jitted, jit } from './jit.ts';
+export { stopGradient } from './stop.ts';
+export { type Axes, vmap } from './vmap.ts';

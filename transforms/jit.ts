@@ -1,0 +1,178 @@
+/**
+ * `jit`: trace a function once for each kind of arguments, and run the program from then on.
+ *
+ * The kind of arguments is the structure of the trees, the static leaves in it, and the avals of the tensors. The traces of a
+ * function are kept in a bounded cache, least recently used out first, whose keys hold static functions by number only.
+ */
+
+import type { Aval } from '../src/core/aval.ts';
+import { defaultDevice } from '../src/core/backend.ts';
+import { evalTrace } from '../src/core/eager.ts';
+import { TreeError } from '../src/core/errors.ts';
+import { identityOf } from '../src/core/hash.ts';
+import { constsAsInputs, type Jaxpr } from '../src/core/jaxpr.ts';
+import { stage } from '../src/core/stage.ts';
+import { currentTrace } from '../src/core/trace.ts';
+import { Tensor, Tracer, type Value } from '../src/core/value.ts';
+import { difference, type TreeDef } from '../src/tree/def.ts';
+import { flatten, unflatten } from '../src/tree/tree.ts';
+import { flatFunction } from './args.ts';
+import { call } from './call.ts';
+
+/** Options of {@link jit}. */
+export interface JitOptions {
+  /** Arguments that are part of the program, not inputs of it: a change of one traces again. Negative indices count from the end. */
+  readonly staticArgnums?: number | readonly number[];
+  /** Arguments whose memory the program may reuse; their tensors cannot be used afterwards. */
+  readonly donateArgnums?: number | readonly number[];
+}
+
+/** A jitted function. `traces` counts how often the original was traced. */
+export type Jitted<A extends readonly unknown[], R> = ((...args: A) => R) & { readonly traces: number };
+
+interface Entry {
+  readonly jaxpr: Jaxpr;
+  readonly consts: readonly Value[];
+  readonly outDef: TreeDef;
+}
+
+/** Traces kept for one function. */
+const capacity = 128;
+/** Retraces because of one static leaf before it is worth a warning. */
+const tolerated = 8;
+
+const asList = (argnums: number | readonly number[] | undefined): readonly number[] =>
+  argnums === undefined ? [] : typeof argnums === 'number' ? [argnums] : argnums;
+
+/**
+ * Trace `f` once for each structure, static leaves, shapes and dtypes of its arguments, and run the compiled program.
+ *
+ * Law: `jit(f)` computes what `f` computes, under every transform. Numbers, strings, booleans, `null` and functions in the
+ * arguments are static: part of the program. A function that is called with more than 8 values of one of them warns once,
+ * naming the leaf; pass what changes at every call as a tensor.
+ *
+ * @throws ConcretizationError if `f` asks for the value of a tensor
+ * @throws AsyncTraceError if `f` is async
+ *
+ * @example
+ * ```ts
+ * import { jit, np } from 'pullback';
+ * const f = jit((x) => np.add(np.mul(x, 2), 1));
+ * f(np.array([1, 2]));
+ * console.log([f(np.array([3, 4])).toArray(), f.traces]); // => [ [ 7, 9 ], 1 ]
+ * ```
+ */
+export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, options: JitOptions = {}): Jitted<A, R> {
+  const cache = new Map<string, Entry>();
+  const name = f.name || 'anonymous';
+  const watch = new RetraceWatch(name);
+  const statics = asList(options.staticArgnums);
+  const donated = asList(options.donateArgnums);
+  let traces = 0;
+
+  const jitted = (...args: A): R => {
+    const fixed = positions(statics, args.length);
+    const { leaves, def } = flatten(
+      args.map((x, i) => (fixed.includes(i) ? null : x)),
+      'jit',
+      'args',
+    );
+    const staticKeys = fixed.map((i) => staticKey(args[i])).join(';');
+    const avals = leaves.map((x) => x.aval);
+    const key = `${def.key};${staticKeys};${avals.map((a) => a.id).join()};${deviceName(leaves)}`;
+    let entry = cache.get(key);
+    if (entry) {
+      cache.delete(key);
+      cache.set(key, entry);
+    } else {
+      traces += 1;
+      watch.retraced(def, avals);
+      const whole = (...dynamic: A): R =>
+        f(...(dynamic.map((x, i) => (fixed.includes(i) ? args[i] : x)) as unknown as A));
+      entry = trace(name, fixed.length > 0 ? whole : f, def, avals);
+      if (!entry.consts.some((x) => x instanceof Tracer)) {
+        if (cache.size >= capacity) cache.delete(cache.keys().next().value!);
+        cache.set(key, entry);
+      }
+    }
+    const outs = call(name, entry.jaxpr, [...entry.consts, ...leaves]);
+    if (donated.length > 0 && currentTrace() === evalTrace) donate(args, donated, outs);
+    return unflatten<R>(entry.outDef, outs);
+  };
+  Object.defineProperty(jitted, 'name', { value: `jit(${name})` });
+  Object.defineProperty(jitted, 'traces', { get: () => traces });
+  return jitted as Jitted<A, R>;
+}
+
+/** Programs are traced for the device that constants are put on. */
+const deviceName = (leaves: readonly Value[]): string => {
+  const concrete = leaves.find((x) => x instanceof Tensor);
+  return concrete ? (concrete as Tensor).device.name : defaultDevice().name;
+};
+
+function trace<A extends readonly unknown[], R>(
+  name: string,
+  f: (...args: A) => R,
+  def: TreeDef,
+  avals: readonly Aval[],
+): Entry {
+  const { flat, outDef } = flatFunction(`jit(${name})`, f, def);
+  const { jaxpr, consts } = stage(`jit(${name})`, flat, avals);
+  return { jaxpr: constsAsInputs(jaxpr), consts, outDef: outDef() };
+}
+
+/** What a static argument adds to the key: its structure and values, or its identity for what trees do not know. */
+function staticKey(x: unknown): string {
+  const plain = typeof x !== 'object' || x === null || Array.isArray(x) || isPlain(x);
+  if (!plain) return `#${identityOf(x)}`;
+  const { leaves, def } = flatten(x, 'jit', 'staticArgnums');
+  if (leaves.length === 0) return def.key;
+  throw new TreeError({
+    op: 'jit',
+    problem: 'an argument named in staticArgnums contains a tensor',
+    remedy: 'leave tensors out of static arguments: their values are not part of a program',
+  });
+}
+
+const isPlain = (x: object): boolean => Object.getPrototypeOf(x) === Object.prototype;
+
+const positions = (argnums: readonly number[], count: number): readonly number[] =>
+  argnums.map((n) => (n < 0 ? n + count : n));
+
+/** Mark the donated arguments as used up; an output that shares its storage with one is safe, as it holds it itself. */
+function donate(args: readonly unknown[], argnums: readonly number[], outs: readonly Value[]): void {
+  for (const n of positions(argnums, args.length)) {
+    for (const x of flatten(args[n], 'jit', `args[${n}]`).leaves) {
+      if (x instanceof Tensor && !outs.includes(x)) x.donate();
+    }
+  }
+}
+
+/** Counts retraces that differ from the one before in a single static leaf, and warns once for each such leaf. */
+class RetraceWatch {
+  private readonly name: string;
+  private last: { readonly def: TreeDef; readonly avals: string } | null = null;
+  private readonly counts = new Map<string, number>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  retraced(def: TreeDef, avals: readonly Aval[]): void {
+    const key = avals.map((a) => a.id).join();
+    const { last } = this;
+    this.last = { def, avals: key };
+    if (!last || last.avals !== key) return;
+    const changed = difference(last.def, def, 'args');
+    if (!changed) return;
+    const path = changed.slice(0, changed.indexOf(': '));
+    const count = (this.counts.get(path) ?? 0) + 1;
+    this.counts.set(path, count);
+    if (count === tolerated + 1) {
+      console.warn(
+        `jit(${this.name}) was traced ${count + 1} times because the static leaf ${path} changes (${changed.slice(path.length + 2)}); ` +
+          'pass it as a tensor (np.array(…)) if it changes from call to call',
+      );
+    }
+  }
+}

@@ -1,0 +1,16 @@
+/** Every primitive: the first-order ones of `src/prim`, and those whose rules are transforms. Devices and laws are total over it. */
+
+import type { ParamsOf } from '../src/core/primitive.ts';
+import { type FirstOrderName, firstOrder } from '../src/prim/registry.ts';
+import { jitP } from './call.ts';
+
+export const primitives = { ...firstOrder, jit: jitP } as const;
+
+/** The name of any primitive. */
+export type PrimitiveName = keyof typeof primitives;
+
+/** The names of those whose parameters hold jaxprs. */
+export type HigherOrderName = Exclude<PrimitiveName, FirstOrderName>;
+
+/** The parameters of a primitive, by name. */
+export type PrimitiveParams<Name extends PrimitiveName> = ParamsOf<(typeof primitives)[Name]>;
