@@ -1,0 +1,256 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Lower, lowerings } from '../../backends/reference/lowering.ts';
+import { erfInverse } from '../../backends/reference/special.ts';
+import type { DType } from '../../src/core/dtype.ts';
+import special from '../fixtures/special-functions.json' with { type: 'json' };
+import { anyDType, element, expectElements, host, run1 } from './oracle.ts';
+
+/** Runs a primitive on rows of operands, all of one dtype. */
+const apply = (lower: Lower<unknown>, dtype: DType, rows: readonly (readonly number[])[], to: DType = dtype) => {
+  const operands = rows[0]!.map((_, i) =>
+    host(
+      dtype,
+      [rows.length],
+      rows.map((row) => row[i]!),
+    ),
+  );
+  return { operands, out: run1(lower, operands, [rows.length], to, {}) };
+};
+
+const rowsOf = (dtype: DType, operands: number) =>
+  fc.array(fc.tuple(...Array.from({ length: operands }, () => element(dtype))), { minLength: 1, maxLength: 12 });
+
+/** A primitive agrees with a function of one row of stored operands, for each of the dtypes. */
+const agrees = (
+  lower: Lower<unknown>,
+  operands: number,
+  cases: readonly (readonly [DType, (...row: number[]) => number])[],
+  to?: DType,
+) => {
+  for (const [dtype, oracle] of cases) {
+    fc.assert(
+      fc.property(rowsOf(dtype, operands), (rows) => {
+        const { operands, out } = apply(lower, dtype, rows, to ?? dtype);
+        expectElements(out, [rows.length], ([i]) => oracle(...operands.map(({ data }) => data[i!]!)));
+      }),
+    );
+  }
+};
+
+/** Integer arithmetic, done in integers and wrapped afterwards. */
+const wrapped = (dtype: 'int32' | 'uint32', f: (...row: bigint[]) => bigint) => {
+  const wrap = dtype === 'int32' ? BigInt.asIntN : BigInt.asUintN;
+  return [dtype, (...row: number[]) => Number(wrap(32, f(...row.map(BigInt))))] as const;
+};
+const integers = (f: (...row: bigint[]) => bigint) => [wrapped('int32', f), wrapped('uint32', f)];
+const floats = (f: (...row: number[]) => number) => [['float32', f] as const, ['float64', f] as const];
+
+/** max from its definition: NaN first, then order, then +0 before -0. */
+const greater = (x: number, y: number): number => {
+  if (Number.isNaN(x) || Number.isNaN(y)) return NaN;
+  if (x === y) return Object.is(x, -0) ? y : x;
+  return x > y ? x : y;
+};
+const lesser = (x: number, y: number): number => -greater(-x, -y);
+const lesserInteger = (x: bigint, y: bigint): bigint => (x < y ? x : y);
+
+describe('arithmetic', () => {
+  it('add, sub, mul, neg round once, or wrap', () => {
+    agrees(lowerings.add, 2, [...floats((x, y) => x! + y!), ...integers((x, y) => x! + y!)]);
+    agrees(lowerings.sub, 2, [...floats((x, y) => x! - y!), ...integers((x, y) => x! - y!)]);
+    agrees(lowerings.mul, 2, [...floats((x, y) => x! * y!), ...integers((x, y) => x! * y!)]);
+    agrees(lowerings.neg, 1, [...floats((x) => -x!), ...integers((x) => -x!)]);
+  });
+
+  it('div of integers truncates, wraps, and by zero sets all bits', () => {
+    agrees(lowerings.div, 2, [...floats((x, y) => x! / y!), ...integers((x, y) => (y === 0n ? -1n : x! / y!))]);
+    const rows = [
+      [-2147483648, -1],
+      [7, 0],
+      [-7, 2],
+    ];
+    expect([...apply(lowerings.div, 'int32', rows).out]).toEqual([-2147483648, -1, -3]);
+    expect([...apply(lowerings.div, 'uint32', rows.slice(1, 2)).out]).toEqual([4294967295]);
+  });
+
+  it('max and min propagate NaN and order -0 before +0', () => {
+    agrees(lowerings.max, 2, [...floats((x, y) => greater(x!, y!)), ['bool', (x, y) => (x! + y! > 0 ? 1 : 0)]]);
+    agrees(lowerings.min, 2, [...floats((x, y) => lesser(x!, y!)), ['bool', (x, y) => (x! + y! === 2 ? 1 : 0)]]);
+    agrees(lowerings.max, 2, [...integers((x, y) => -lesserInteger(-x!, -y!))]);
+    agrees(lowerings.min, 2, [...integers((x, y) => lesserInteger(x!, y!))]);
+  });
+
+  it('integer_pow multiplies; x^0 is 1 and integers wrap', () => {
+    const rows = fc.tuple(rowsOf('float64', 1), fc.integer({ min: -9, max: 9 }));
+    fc.assert(
+      fc.property(rows, ([rows, exponent]) => {
+        const x = host('float64', [rows.length], rows.flat());
+        const out = run1(lowerings.integer_pow, [x], x.shape, 'float64', { exponent });
+        x.data.forEach((value, i) => {
+          let power = 1;
+          for (let n = 0; n < Math.abs(exponent); n++) power *= value;
+          const expected = exponent < 0 ? 1 / power : power;
+          // Both over- or underflow together only up to rounding, so compare where neither is subnormal.
+          const size = Math.abs(expected);
+          if (size > 1e-290 && size < 1e290) expect(Math.abs(out[i]! / expected - 1)).toBeLessThan(4e-15);
+          else if (!Number.isFinite(expected) || size === 0) expect(out[i]).toBe(expected);
+        });
+      }),
+    );
+    for (const dtype of ['int32', 'uint32'] as const) {
+      fc.assert(
+        fc.property(element(dtype), fc.nat(40), (value, exponent) => {
+          const out = run1(lowerings.integer_pow, [host(dtype, [], [value])], [], dtype, { exponent });
+          const wrap = dtype === 'int32' ? BigInt.asIntN : BigInt.asUintN;
+          expect(out[0]).toBe(Number(wrap(32, BigInt(value) ** BigInt(exponent))));
+        }),
+      );
+    }
+    const zero = host('float32', [3], [0, NaN, Infinity]);
+    expect([...run1(lowerings.integer_pow, [zero], [3], 'float32', { exponent: 0 })]).toEqual([1, 1, 1]);
+  });
+
+  it('computes scalars and empty tensors', () => {
+    expect(run1(lowerings.add, [host('float32', [], [1]), host('float32', [], [2])], [], 'float32', {})[0]).toBe(3);
+    const empty = host('float32', [0, 3], []);
+    expect(run1(lowerings.add, [empty, empty], [0, 3], 'float32', {})).toHaveLength(0);
+  });
+
+  it('keeps float32 unrounded where the storage is double', () => {
+    const third = host('float32', [2], [1 / 3, 0.1], 'float64');
+    expect([...run1(lowerings.mul, [third, third], [2], 'float32', {}, 'float64')]).toEqual([1 / 3 / 3, 0.1 * 0.1]);
+  });
+});
+
+describe('special functions', () => {
+  // erf_inv is ours; the rest is the engine's Math, which is faithful to about an ulp.
+  const tolerance = {
+    erf_inv: 1e-15,
+    exp: 5e-16,
+    log: 5e-16,
+    sqrt: 0,
+    tanh: 5e-16,
+    logistic: 5e-16,
+    sin: 5e-16,
+    cos: 5e-16,
+  };
+  for (const name of Object.keys(tolerance) as (keyof typeof tolerance)[]) {
+    it(`${name} has the values of mpmath`, () => {
+      const table = special[name] as [number, number][];
+      const { out } = apply(
+        lowerings[name],
+        'float64',
+        table.map(([x]) => [x]),
+      );
+      table.forEach(([x, y], i) => {
+        const error = y === out[i] ? 0 : Math.abs(out[i]! - y) / Math.abs(y);
+        expect(error, `${name}(${x}) = ${y}, not ${out[i]}`).toBeLessThanOrEqual(tolerance[name]);
+      });
+    });
+  }
+
+  it('erf_inv is odd, infinite at ±1 and NaN beyond', () => {
+    fc.assert(
+      fc.property(fc.double({ min: -1, max: 1, noNaN: true }), (x) => {
+        expect(erfInverse(-x)).toBe(-erfInverse(x));
+      }),
+    );
+    const rows = [1, -1, 1.0000001, -2, Infinity, NaN, -0].map((x) => [x]);
+    expect([...apply(lowerings.erf_inv, 'float32', rows).out]).toEqual([Infinity, -Infinity, NaN, NaN, NaN, NaN, -0]);
+  });
+
+  it('the rest at the edges of their domains', () => {
+    const values = (lower: Lower<unknown>, ...xs: number[]) => [
+      ...apply(
+        lower,
+        'float64',
+        xs.map((x) => [x]),
+      ).out,
+    ];
+    expect(values(lowerings.log, 0, -0, -1, Infinity)).toEqual([-Infinity, -Infinity, NaN, Infinity]);
+    expect(values(lowerings.exp, -Infinity, Infinity, NaN, -0)).toEqual([0, Infinity, NaN, 1]);
+    expect(values(lowerings.logistic, -Infinity, Infinity, NaN, -0, -800, 800)).toEqual([0, 1, NaN, 0.5, 0, 1]);
+    expect(values(lowerings.tanh, -Infinity, Infinity, NaN, -0)).toEqual([-1, 1, NaN, -0]);
+    expect(values(lowerings.sqrt, -1, -0, Infinity)).toEqual([NaN, -0, Infinity]);
+    expect(values(lowerings.sin, Infinity, -0)).toEqual([NaN, -0]);
+    expect(values(lowerings.cos, -Infinity, -0)).toEqual([NaN, 1]);
+  });
+});
+
+describe('comparisons, select and casts', () => {
+  const every: DType[] = ['bool', 'int32', 'uint32', 'float32', 'float64'];
+
+  it('compare as numbers: NaN is unequal to all, zeros are equal', () => {
+    // From the sign of the difference of the order, decided once, so that no operator of a kernel is its own oracle.
+    const order = (x: number, y: number) =>
+      Number.isNaN(x) || Number.isNaN(y) ? null : x === y ? 0 : Math.sign(x > y ? 1 : -1);
+    const check = (lower: Lower<unknown>, holds: (order: -1 | 0 | 1 | null) => boolean) =>
+      agrees(
+        lower,
+        2,
+        every.map((dtype) => [dtype, (x, y) => (holds(order(x!, y!) as -1 | 0 | 1 | null) ? 1 : 0)] as const),
+        'bool',
+      );
+    check(lowerings.eq, (o) => o === 0);
+    check(lowerings.ne, (o) => o !== 0);
+    check(lowerings.lt, (o) => o === -1);
+    check(lowerings.le, (o) => o === -1 || o === 0);
+    check(lowerings.gt, (o) => o === 1);
+    check(lowerings.ge, (o) => o === 1 || o === 0);
+  });
+
+  it('select takes its branch element by element', () => {
+    fc.assert(
+      fc.property(
+        anyDType.chain((dtype) => fc.tuple(fc.constant(dtype), rowsOf(dtype, 2))),
+        fc.infiniteStream(fc.boolean()),
+        ([dtype, rows], coins) => {
+          const flags = rows.map(() => (coins.next().value ? 1 : 0));
+          const shape = [rows.length];
+          const [onTrue, onFalse] = [0, 1].map((i) =>
+            host(
+              dtype,
+              shape,
+              rows.map((row) => row[i]!),
+            ),
+          ) as [never, never];
+          const out = run1(lowerings.select, [host('bool', shape, flags), onTrue, onFalse], shape, dtype, {});
+          const pair: readonly [number, number][] = rows as never;
+          const stored = host(
+            dtype,
+            shape,
+            pair.map(([yes, no], i) => (flags[i] ? yes : no)),
+          );
+          expect(out).toStrictEqual(stored.data);
+        },
+      ),
+    );
+  });
+
+  /** The cast of one stored element, in exact arithmetic. */
+  const cast = (x: number, from: DType, to: DType): number => {
+    if (to === 'bool') return Number.isNaN(x) || x < 0 || x > 0 ? 1 : 0;
+    if (to === 'float32') return Math.fround(x);
+    if (to === 'float64') return x;
+    const [low, high] = to === 'int32' ? [-(2n ** 31n), 2n ** 31n - 1n] : [0n, 2n ** 32n - 1n];
+    if (from === 'float32' || from === 'float64') {
+      if (Number.isNaN(x)) return 0;
+      if (!Number.isFinite(x)) return Number(x < 0 ? low : high);
+      const whole = BigInt(Math.trunc(x));
+      return Number(whole < low ? low : whole > high ? high : whole);
+    }
+    return Number((to === 'int32' ? BigInt.asIntN : BigInt.asUintN)(32, BigInt(x)));
+  };
+
+  it('convert_element_type truncates, saturates, wraps', () => {
+    for (const from of every) {
+      for (const to of every) agrees(lowerings.convert_element_type, 1, [[from, (x) => cast(x!, from, to)]], to);
+    }
+    const rows = [[-1.9], [NaN], [3e9], [-3e9], [1e10], [0.5]];
+    const to = (dtype: DType) => [...apply(lowerings.convert_element_type, 'float64', rows, dtype).out];
+    expect(to('int32')).toEqual([-1, 0, 2147483647, -2147483648, 2147483647, 0]);
+    expect(to('uint32')).toEqual([0, 0, 3000000000, 0, 4294967295, 0]);
+    expect(to('bool')).toEqual([1, 1, 1, 1, 1, 1]);
+  });
+});
