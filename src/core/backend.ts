@@ -50,6 +50,11 @@ export function defaultDevice(): Device {
   return chosen;
 }
 
+/** Use `make()` as the default device if none has been chosen: what entry points do when they are loaded. */
+export function registerDefaultDevice(make: () => Device): void {
+  chosen ??= make();
+}
+
 /** Make `device` the one that new tensors are put on; returns the one before. */
 export function setDefaultDevice(device: Device): Device | null {
   const before = chosen;

@@ -49,13 +49,15 @@ class Printer {
   }
 
   private params(params: unknown, indent: string): string {
-    const entries = Object.entries(params as object).sort(([a], [b]) => (a < b ? -1 : 1));
+    const entries = Object.entries(params as object).sort(
+      ([a, x], [b, y]) => Number(isJaxpr(x)) - Number(isJaxpr(y)) || (a < b ? -1 : 1),
+    );
     if (entries.length === 0) return '';
     return `[${entries.map(([key, value]) => `${key}=${this.param(value, indent)}`).join(' ')}]`;
   }
 
   private param(value: unknown, indent: string): string {
-    if (isJaxpr(value)) return this.jaxpr(value, indent);
+    if (isJaxpr(value)) return new Printer(this.newline).jaxpr(value, indent);
     if (Array.isArray(value)) {
       const parts = value.map((x) => this.param(x, indent));
       return parts.length > 0 && isJaxpr(value[0]) ? `(${parts.join(' ')})` : `(${parts.join(',')})`;
