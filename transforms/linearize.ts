@@ -8,6 +8,7 @@
 import { isFloat } from '../src/core/dtype.ts';
 import type { ClosedJaxpr } from '../src/core/jaxpr.ts';
 import type { Primitive, Tangent } from '../src/core/primitive.ts';
+import { currentSource, withSource } from '../src/core/source.ts';
 import { JaxprTrace, StagedTracer } from '../src/core/stage.ts';
 import { currentTrace, type Trace, withTrace } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
@@ -44,11 +45,13 @@ class LinearizeTrace extends DualTrace {
     tangents: readonly Tangent[],
     params: unknown,
   ) {
-    const { higherOrder } = primitive;
-    if (!higherOrder) return withTrace(this.linear, () => primitive.jvp(primals, tangents, params));
-    const active = tangents.map((t) => t !== null);
-    const split = withTrace(this.parent, () => higherOrder.linearize(primals, active, params));
-    return { outs: split.outs, tangents: withTrace(this.linear, () => split.linear(split.residuals, tangents)) };
+    return withSource(currentSource(), () => {
+      const { higherOrder } = primitive;
+      if (!higherOrder) return withTrace(this.linear, () => primitive.jvp(primals, tangents, params));
+      const active = tangents.map((t) => t !== null);
+      const split = withTrace(this.parent, () => higherOrder.linearize(primals, active, params));
+      return { outs: split.outs, tangents: withTrace(this.linear, () => split.linear(split.residuals, tangents)) };
+    });
   }
 }
 

@@ -3,8 +3,8 @@
  * itself instead of re-tracing it.
  */
 
-import { annotate, NotDifferentiableError } from '../src/core/errors.ts';
-import { type Atom, type Eqn, isLiteral, type Jaxpr, literalValue, whileDoing } from '../src/core/jaxpr.ts';
+import { NotDifferentiableError } from '../src/core/errors.ts';
+import { type Atom, type Eqn, fromEqn, isLiteral, type Jaxpr, literalValue } from '../src/core/jaxpr.ts';
 import { type Hole, isHole, type Tangent } from '../src/core/primitive.ts';
 import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
@@ -42,7 +42,10 @@ export function backwardPass(
   const linear: Eqn[] = [];
   for (const eqn of jaxpr.eqns) {
     if (!eqn.ins.every(isKnown)) linear.push(eqn);
-    else bind(eqn.primitive, eqn.ins.map(read), eqn.params).forEach((x, i) => values.set(eqn.outs[i]!, x));
+    else {
+      const outs = fromEqn('evaluating', eqn, () => bind(eqn.primitive, eqn.ins.map(read), eqn.params));
+      outs.forEach((x, i) => values.set(eqn.outs[i]!, x));
+    }
   }
 
   const accumulate = (atom: Atom, ct: Tangent): void => {
@@ -56,7 +59,7 @@ export function backwardPass(
     const outCts = eqn.outs.map((v) => cts.get(v) ?? null);
     if (outCts.every((ct) => ct === null)) continue;
     for (const v of eqn.outs) cts.delete(v);
-    const inCts = annotate(whileDoing('transposing', eqn), () => transposeEqn(eqn, outCts, eqn.ins.map(operandOf)));
+    const inCts = fromEqn('transposing', eqn, () => transposeEqn(eqn, outCts, eqn.ins.map(operandOf)));
     eqn.ins.forEach((atom, i) => accumulate(atom, inCts[i]!));
   }
   return jaxpr.ins.map((v, i) => (isHole(operands[i]!) ? (cts.get(v) ?? null) : null));

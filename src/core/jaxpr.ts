@@ -9,7 +9,7 @@ import { type Aval, sameAval } from './aval.ts';
 import { allocate } from './dtype.ts';
 import { annotate } from './errors.ts';
 import type { Primitive } from './primitive.ts';
-import type { Source } from './source.ts';
+import { type Source, unknownSource, withSource } from './source.ts';
 import { bind } from './trace.ts';
 import { tensorFrom, type Value } from './value.ts';
 
@@ -83,11 +83,15 @@ export function evalJaxpr(jaxpr: Jaxpr, consts: readonly Value[], args: readonly
   jaxpr.consts.forEach((v, i) => env.set(v, consts[i]!));
   jaxpr.ins.forEach((v, i) => env.set(v, args[i]!));
   for (const eqn of jaxpr.eqns) {
-    const outs = annotate(whileDoing('evaluating', eqn), () => bind(eqn.primitive, eqn.ins.map(read), eqn.params));
+    const outs = fromEqn('evaluating', eqn, () => bind(eqn.primitive, eqn.ins.map(read), eqn.params));
     eqn.outs.forEach((v, i) => env.set(v, outs[i]!));
   }
   return jaxpr.outs.map(read);
 }
+
+/** Run `f`, which stems from `eqn`: what it stages has the source of `eqn`, and its errors name it. */
+export const fromEqn = <A>(doing: string, eqn: Eqn, f: () => A): A =>
+  annotate(whileDoing(doing, eqn), () => withSource(eqn.source ?? unknownSource, f));
 
 /** `while transposing dot_general from model.ts:41:9`. */
 export const whileDoing = (doing: string, eqn: Eqn) => (): string =>

@@ -12,8 +12,28 @@ export interface Source {
   readonly location: string | null;
 }
 
-/** Deep enough for a user's frame above four nested transforms. */
-const depth = 32;
+/** Frames to capture (0.7 µs each): enough for a user's frame above two nested transforms. */
+const depth = 16;
+
+/** What is being interpreted now: the operation whose rules are running, or the equation that is being re-traced. */
+let ambient: Source | null = null;
+
+/** The source of what is staged now: that of the operation it stems from, else the current stack. */
+export const currentSource = (): Source => ambient ?? captureSource();
+
+/** Run `f` so that whatever it stages has `source`. */
+export function withSource<A>(source: Source, f: () => A): A {
+  const previous = ambient;
+  ambient = source;
+  try {
+    return f();
+  } finally {
+    ambient = previous;
+  }
+}
+
+/** The source of what no user wrote. */
+export const unknownSource: Source = { location: null };
 
 /** Capture the current stack. */
 export function captureSource(): Source {

@@ -19,7 +19,7 @@ import {
   type Var,
 } from './jaxpr.ts';
 import type { Primitive } from './primitive.ts';
-import { captureSource } from './source.ts';
+import { currentSource } from './source.ts';
 import { type Trace, withTrace } from './trace.ts';
 import { escaped, Tensor, Tracer, type Value } from './value.ts';
 
@@ -88,7 +88,7 @@ export class JaxprTrace implements Trace {
       params,
     );
     const vars = outs.map(makeVar);
-    this.eqns.push({ primitive, params, ins, outs: vars, source: captureSource() });
+    this.eqns.push({ primitive, params, ins, outs: vars, source: currentSource() });
     return vars.map((v) => new StagedTracer(this, v));
   }
 

@@ -12,7 +12,16 @@ import { bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
 import { eq, select } from './compare.ts';
 import { fullLike } from './compose.ts';
-import { addTangents, elementwise, expectCount, expectKind, known, productTangent, vmapElementwise } from './define.ts';
+import {
+  addTangents,
+  elementwise,
+  expectCount,
+  expectKind,
+  known,
+  productTangent,
+  provide,
+  vmapElementwise,
+} from './define.ts';
 
 export const addP = elementwise('add', {
   count: 2,
@@ -154,3 +163,5 @@ export const convertElementType = (x: Value, dtype: DType, weak = false): Value 
   x.dtype === dtype && x.aval.weak === weak ? x : bind1(convertElementTypeP, [x], { dtype, weak });
 /** `x` with the dtype and weakness of `aval`. */
 export const convertLike = (x: Value, aval: Aval): Value => convertElementType(x, aval.dtype, aval.weak);
+
+provide({ add });

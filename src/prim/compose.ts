@@ -4,6 +4,7 @@ import { type Aval, makeAval } from '../core/aval.ts';
 import { allocate, type DType } from '../core/dtype.ts';
 import type { Shape } from '../core/shape.ts';
 import { tensorFrom, type Value } from '../core/value.ts';
+import { provide } from './define.ts';
 import { broadcastInDim } from './structural.ts';
 
 /** A scalar constant; while staging it becomes a literal. */
@@ -30,3 +31,5 @@ export const ones = (aval: Aval): Value => full(aval, 1);
 
 /** `value` everywhere in this shape. */
 export const filled = (shape: Shape, value: number, dtype: DType): Value => full(makeAval(shape, dtype), value);
+
+provide({ zeros });

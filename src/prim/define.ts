@@ -5,7 +5,8 @@
  * dtypes: broadcasting and promotion belong to `src/ops`, which keeps un-broadcasting out of every rule.
  *
  * The families of primitives refer to each other inside their rules (a sum's transpose is a broadcast and vice versa), so
- * these modules are cyclic. What runs while they load is only what is here: hoisted functions, and codecs from the core.
+ * those modules are cyclic and load in an order that depends on who is imported first. This module stands outside of the
+ * cycle, so that it is there when they load; the few operations that it needs of them they provide themselves.
  */
 
 import { type Aval, compatible, makeAval, showAval } from '../core/aval.ts';
@@ -23,12 +24,24 @@ import {
   type TransposeRule,
   type VmapRule,
 } from '../core/primitive.ts';
-import { inserted } from '../core/shape.ts';
+import { inserted, type Shape } from '../core/shape.ts';
 import { bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
-import { add } from './arithmetic.ts';
-import { zeros } from './compose.ts';
-import { broadcastInDim, moveAxis } from './structural.ts';
+
+/** Operations of the families that the shared rules below need. */
+interface Provided {
+  add(x: Value, y: Value): Value;
+  zeros(aval: Aval): Value;
+  broadcastInDim(x: Value, shape: Shape, dims: readonly number[]): Value;
+  moveAxis(x: Value, from: number, to: number): Value;
+}
+
+const provided = {} as Provided;
+
+/** Called by the families as they load; see the top of this file. */
+export function provide(operations: Partial<Provided>): void {
+  Object.assign(provided, operations);
+}
 
 /** Which dtypes an operation takes. */
 export type Kind = 'float' | 'integer' | 'number' | 'logical' | 'any';
@@ -93,12 +106,12 @@ export function noDerivative<P>(apply: (operands: readonly Value[], params: P) =
 
 /** The sum of two tangents, either of which may be zero. */
 export function addTangents(a: Tangent, b: Tangent): Tangent {
-  return a && b ? add(a, b) : (a ?? b);
+  return a && b ? provided.add(a, b) : (a ?? b);
 }
 
 /** A tangent as a value: zeros of the aval of `primal` where it is zero. */
 export function instantiate(tangent: Tangent, primal: { readonly aval: Aval }): Value {
-  return tangent ?? zeros(primal.aval);
+  return tangent ?? provided.zeros(primal.aval);
 }
 
 /** Elementwise operations act on each lane alone: align the batch axes, broadcasting what is not batched. */
@@ -122,9 +135,9 @@ export function alignBatch(
 
 /** `x` with its batch axis at `at`, made by broadcasting if it has none. */
 export function batchAt(size: number, x: Value, dim: BatchDim, at: number): Value {
-  if (dim !== null) return moveAxis(x, dim, at);
+  if (dim !== null) return provided.moveAxis(x, dim, at);
   const shape = inserted(x.shape, at, size);
-  return broadcastInDim(
+  return provided.broadcastInDim(
     x,
     shape,
     shape.map((_, i) => i).filter((i) => i !== at),

@@ -14,7 +14,7 @@ import { bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
 import { select } from './compare.ts';
 import { filled, scalar, zeros } from './compose.ts';
-import { batchAt, expectCount, instantiate, linearJvp, noDerivative } from './define.ts';
+import { batchAt, expectCount, instantiate, linearJvp, noDerivative, provide } from './define.ts';
 import { reduceSum } from './reduce.ts';
 
 const avalOf = (x: Value | Hole): Aval => x.aval;
@@ -404,3 +404,5 @@ export function moveAxis(x: Value, from: number, to: number): Value {
   permutation.splice(to, 0, from);
   return transpose(x, permutation);
 }
+
+provide({ broadcastInDim, moveAxis });
