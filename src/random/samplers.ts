@@ -1,0 +1,138 @@
+/**
+ * Samplers: bits, and distributions made of them by JAX's algorithms, in its order of operations.
+ *
+ * What is made of bits by IEEE arithmetic (`bits`, `uniform`) is JAX's to the last bit; what goes through a transcendental
+ * function (`normal`) is within 4 ulp of it.
+ */
+
+import { showAval } from '../core/aval.ts';
+import { type FloatDType, isFloat } from '../core/dtype.ts';
+import { DTypeError } from '../core/errors.ts';
+import { range, type Shape } from '../core/shape.ts';
+import type { Value } from '../core/value.ts';
+import { add, convertElementType, max, mul, sub } from '../prim/arithmetic.ts';
+import { bitcastConvertType, or, shiftRightLogical, xor } from '../prim/bits.ts';
+import { filled, fullLike, scalar } from '../prim/compose.ts';
+import { erfInv } from '../prim/math.ts';
+import { broadcastInDim } from '../prim/structural.ts';
+import { hashIndices, type Key } from './key.ts';
+
+/**
+ * Independent uniform 32-bit words.
+ *
+ * @param shape - of the result; a scalar by default
+ *
+ * @example
+ * ```ts
+ * import { random } from 'pullback';
+ * console.log(random.bits(random.key(0), [3]).toArray()); // => [ 4070199207, 4202968722, 1427181096 ]
+ * ```
+ */
+export function bits(key: Key, shape: Shape = []): Value<'uint32'> {
+  const [high, low] = hashIndices('random.bits', key, shape);
+  return xor(high, low) as Value<'uint32'>;
+}
+
+/** Options of {@link uniform}. */
+export interface UniformOptions<D extends FloatDType = 'float32'> {
+  /** The least value; default 0. A tensor must broadcast to the shape. */
+  readonly minval?: number | Value;
+  /** What all values are below (up to rounding); default 1. A tensor must broadcast to the shape. */
+  readonly maxval?: number | Value;
+  /** Default `float32`. */
+  readonly dtype?: D;
+}
+
+/**
+ * Uniform numbers in [minval, maxval): multiples of 2⁻²³ (float64: 2⁻⁵²) of the interval.
+ *
+ * @param shape - of the result; a scalar by default
+ *
+ * @example
+ * ```ts
+ * import { random } from 'pullback';
+ * console.log(random.uniform(random.key(0)).item()); // => 0.947667…
+ * console.log(random.uniform(random.key(3), [2], { minval: -2, maxval: 5 }).toArray()); // => [ -1.48163…, 4.56701… ]
+ * ```
+ */
+export function uniform<D extends FloatDType = 'float32'>(
+  key: Key,
+  shape: Shape = [],
+  { minval = 0, maxval = 1, dtype }: UniformOptions<D> = {},
+): Value<D> {
+  const float = dtype ?? 'float32';
+  expectFloat('random.uniform', float);
+  const low = bound(minval, shape, float);
+  const width = sub(bound(maxval, shape, float), low);
+  const unit = float === 'float32' ? unit32(key, shape) : unit64(key, shape);
+  return max(low, add(mul(unit, width), low)) as Value<D>;
+}
+
+/** @throws DTypeError unless `dtype`, which may come from untyped code, is a floating-point dtype */
+function expectFloat(op: string, dtype: FloatDType): void {
+  if (!isFloat(dtype)) {
+    throw new DTypeError({ op, problem: `makes floating-point numbers, not ${dtype}`, remedy: "use dtype: 'float32'" });
+  }
+}
+
+/** A bound of an interval in the shape of the result. */
+function bound(value: number | Value, shape: Shape, dtype: FloatDType): Value {
+  if (typeof value === 'number') return filled(shape, value, dtype);
+  if (!isFloat(value.dtype)) {
+    throw new DTypeError({
+      op: 'random.uniform',
+      problem: `the bounds must be floating-point numbers, got ${showAval(value.aval)}`,
+      remedy: `cast first: np.astype(x, '${dtype}')`,
+    });
+  }
+  const axes = range(value.ndim).map((axis) => axis + shape.length - value.ndim);
+  return broadcastInDim(convertElementType(value, dtype), shape, axes);
+}
+
+/** In [0, 1): the upper 23 bits as the mantissa of a number in [1, 2), minus 1. */
+function unit32(key: Key, shape: Shape): Value {
+  const words = bits(key, shape);
+  const mantissa = shiftRightLogical(words, fullLike(words, 9));
+  const float = bitcastConvertType(or(mantissa, fullLike(words, 0x3f800000)), 'float32');
+  return sub(float, fullLike(float, 1));
+}
+
+/** In [0, 1): the upper 52 bits of two words, times 2⁻⁵². Both products and the sum are exact. */
+function unit64(key: Key, shape: Shape): Value {
+  const [high, low] = hashIndices('random.uniform', key, shape);
+  const part = (x: Value, weight: number): Value => {
+    const float = convertElementType(x, 'float64');
+    return mul(float, fullLike(float, weight));
+  };
+  return add(part(high, 2 ** -32), part(shiftRightLogical(low, fullLike(low, 12)), 2 ** -52));
+}
+
+/** Options of {@link normal}. */
+export interface NormalOptions<D extends FloatDType = 'float32'> {
+  /** Default `float32`. */
+  readonly dtype?: D;
+}
+
+/**
+ * Standard normal numbers: √2·erf⁻¹(u) for u uniform in (−1, 1).
+ *
+ * @param shape - of the result; a scalar by default
+ *
+ * @example
+ * ```ts
+ * import { random } from 'pullback';
+ * console.log(random.normal(random.key(0), [2]).toArray()); // => [ 1.62264…, 2.02526… ]
+ * ```
+ */
+export function normal<D extends FloatDType = 'float32'>(
+  key: Key,
+  shape: Shape = [],
+  { dtype }: NormalOptions<D> = {},
+): Value<D> {
+  const float = dtype ?? 'float32';
+  expectFloat('random.normal', float);
+  // The number after −1, so that erf⁻¹ is finite.
+  const minval = float === 'float32' ? -1 + 2 ** -24 : -1 + 2 ** -53;
+  const u = uniform(key, shape, { minval, maxval: 1, dtype: float });
+  return mul(broadcastInDim(scalar(Math.SQRT2, float), shape, []), erfInv(u)) as Value<D>;
+}
