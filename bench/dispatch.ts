@@ -69,7 +69,7 @@ report(
 /** A chain whose gradient program has about 2,700 equations. */
 function chain(v: Value): Value {
   let out = v;
-  for (let i = 0; i < 150; i++) out = sub(mul(sin(out), v), add(out, mul(v, out)));
+  for (let i = 0; i < 170; i++) out = sub(mul(sin(out), v), add(out, mul(v, out)));
   return out;
 }
 const program = (): ReturnType<ReturnType<typeof makeJaxpr>> => makeJaxpr(grad((v: Tensor) => chain(v) as Tensor))(x);

@@ -8,7 +8,9 @@
 
 import type { Aval } from '../src/core/aval.ts';
 import type { DType } from '../src/core/dtype.ts';
+import { evalTrace } from '../src/core/eager.ts';
 import type { Primitive, Tangent } from '../src/core/primitive.ts';
+import { currentSource, withSource } from '../src/core/source.ts';
 import { currentTrace, type Trace, withTrace } from '../src/core/trace.ts';
 import { Tracer, type Value } from '../src/core/value.ts';
 
@@ -78,6 +80,13 @@ export abstract class DualTrace implements Trace {
   ): { readonly outs: readonly Value[]; readonly tangents: readonly Tangent[] };
 }
 
+/**
+ * Run a rule with `parent` as the current trace. Unless that computes at once, something may be staged: it is to have the
+ * source of the operation whose rule this is.
+ */
+export const handOn = <A>(parent: Trace, rule: () => A): A =>
+  parent === evalTrace ? withTrace(parent, rule) : withSource(currentSource(), () => withTrace(parent, rule));
+
 class JvpTrace extends DualTrace {
   protected override differentiate(
     primitive: Primitive,
@@ -85,7 +94,7 @@ class JvpTrace extends DualTrace {
     tangents: readonly Tangent[],
     params: unknown,
   ) {
-    return withTrace(this.parent, () => primitive.jvp(primals, tangents, params));
+    return handOn(this.parent, () => primitive.jvp(primals, tangents, params));
   }
 }
 

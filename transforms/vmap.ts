@@ -16,7 +16,7 @@ import { Tracer, type Value } from '../src/core/value.ts';
 import { batchAt } from '../src/prim/define.ts';
 import { leafPaths, type TreeDef } from '../src/tree/def.ts';
 import { flatten, unflatten } from '../src/tree/tree.ts';
-import type { FlatFunction } from './jvp.ts';
+import { type FlatFunction, handOn } from './jvp.ts';
 
 class BatchTracer<D extends DType = DType> extends Tracer<D> {
   readonly trace: BatchTrace;
@@ -64,7 +64,7 @@ class BatchTrace implements Trace {
     const dims = operands.map((x) => this.dimOf(x));
     if (dims.every((d) => d === null))
       return withTrace(this.parent, () => this.parent.process(primitive, values, params));
-    const result = withTrace(this.parent, () => primitive.vmap(this.size, values, dims, params));
+    const result = handOn(this.parent, () => primitive.vmap(this.size, values, dims, params));
     return result.outs.map((x, i) => this.wrap(x, result.dims[i]!));
   }
 }

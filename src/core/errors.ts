@@ -6,7 +6,7 @@
  * acquisition.
  */
 
-import { captureSource, type Source } from './source.ts';
+import { currentSource, type Source } from './source.ts';
 
 /** The tags of everything that this library throws. */
 export type ErrorTag =
@@ -45,7 +45,7 @@ export abstract class PullbackError extends Error {
   readonly location: string | null;
 
   constructor(parts: ErrorParts) {
-    const location = (parts.source ?? captureSource()).location;
+    const location = (parts.source ?? currentSource()).location;
     super(compose(parts, location));
     this.op = parts.op;
     this.problem = parts.problem;

@@ -12,8 +12,8 @@ export interface Source {
   readonly location: string | null;
 }
 
-/** Frames to capture (0.7 µs each): enough for a user's frame above two nested transforms. */
-const depth = 16;
+/** Frames to capture (0.5 µs each): an operation's user is nine frames up at most, as the first transform to see it captures. */
+const depth = 10;
 
 /** What is being interpreted now: the operation whose rules are running, or the equation that is being re-traced. */
 let ambient: Source | null = null;
