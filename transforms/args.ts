@@ -2,14 +2,14 @@
  * Between users' functions and flat ones: differentiated arguments, and tangents or cotangents that follow their structure.
  */
 
-import { compatible, showAval } from '../src/core/aval.ts';
+import { type Aval, compatible, showAval } from '../src/core/aval.ts';
 import { type DType, isFloat } from '../src/core/dtype.ts';
 import { NotDifferentiableError, ShapeError, TreeError } from '../src/core/errors.ts';
 import type { Tangent } from '../src/core/primitive.ts';
 import { Value } from '../src/core/value.ts';
 import { scalar } from '../src/prim/compose.ts';
 import { join, leafPaths, type TreeDef } from '../src/tree/def.ts';
-import { type Flat, flatten, unflatten } from '../src/tree/tree.ts';
+import { type Flat, flatten, type Leaf, unflatten } from '../src/tree/tree.ts';
 
 /** Arguments as a user may pass them where derivatives are taken: a bare number stands for a scalar. */
 export type Args<A extends readonly unknown[]> = { [K in keyof A]: A[K] extends Value ? A[K] | number : A[K] };
@@ -25,8 +25,8 @@ const promoteNumber = (x: unknown): unknown => (typeof x === 'number' ? scalar(x
  *
  * @throws TreeError if one has no tensor
  */
-export function flattenPrimals(op: string, args: readonly unknown[], root = 'args'): Flat {
-  const flat = flatten(args.map(promoteNumber), op, root);
+export function flattenPrimals<L extends Leaf = Value>(op: string, args: readonly unknown[], root = 'args'): Flat<L> {
+  const flat = flatten<L>(args.map(promoteNumber), op, root);
   if (flat.def.kind === 'array') {
     flat.def.children.forEach((child, i) => {
       if (child.size > 0) return;
@@ -41,12 +41,12 @@ export function flattenPrimals(op: string, args: readonly unknown[], root = 'arg
 }
 
 /** @throws NotDifferentiableError at the first leaf that is not of a floating-point dtype */
-export function expectFloats(op: string, flat: Flat, root: string): void {
-  const at = flat.leaves.findIndex((x) => !isFloat(x.dtype));
+export function expectFloats(op: string, avals: readonly Aval[], def: TreeDef, root: string): void {
+  const at = avals.findIndex((x) => !isFloat(x.dtype));
   if (at < 0) return;
   throw new NotDifferentiableError({
     op,
-    problem: `${leafPaths(flat.def, root)[at]} is ${showAval(flat.leaves[at]!.aval)}: only floating-point inputs have derivatives`,
+    problem: `${leafPaths(def, root)[at]} is ${showAval(avals[at]!)}: only floating-point inputs have derivatives`,
     remedy: "cast it with np.astype(x, 'float32'), or leave it out of argnums",
   });
 }

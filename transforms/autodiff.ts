@@ -11,7 +11,7 @@ import { evalJaxpr } from '../src/core/jaxpr.ts';
 import { stage } from '../src/core/stage.ts';
 import type { Value } from '../src/core/value.ts';
 import { ones, zeros } from '../src/prim/compose.ts';
-import { unflatten } from '../src/tree/tree.ts';
+import { avalOf, type Leaf, unflatten } from '../src/tree/tree.ts';
 import {
   type Args,
   type Cotangent,
@@ -151,9 +151,9 @@ export function linearTranspose<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
 ): (ct: R) => { [K in keyof A]: Cotangent<A[K]> } {
-  const { leaves, def } = flattenPrimals('linearTranspose', primals, 'primals');
-  expectFloats('linearTranspose', { leaves, def }, 'primals');
-  const avals = leaves.map((x) => ('aval' in x ? x.aval : x));
+  const { leaves, def } = flattenPrimals<Leaf>('linearTranspose', primals, 'primals');
+  const avals = leaves.map(avalOf);
+  expectFloats('linearTranspose', avals, def, 'primals');
   const { flat, outDef } = flatFunction('linearTranspose', f, def);
   const { jaxpr, consts } = stage('linearTranspose', flat, avals);
   return (ct) => {
@@ -252,7 +252,7 @@ function differentiate<A extends readonly unknown[], R, const N extends number |
       op,
       positions.map((i) => args[i]),
     );
-    expectFloats(op, chosen, 'args');
+    expectFloats(op, chosen.leaves.map(avalOf), chosen.def, 'args');
     const full = (...differentiated: readonly unknown[]): R => {
       const all: unknown[] = [...args];
       positions.forEach((at, i) => {

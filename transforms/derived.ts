@@ -9,7 +9,7 @@ import { eq } from '../src/prim/compare.ts';
 import { filled } from '../src/prim/compose.ts';
 import { broadcastInDim, iota, moveAxis, reshape } from '../src/prim/structural.ts';
 import type { TreeDef } from '../src/tree/def.ts';
-import { type Mapped, unflatten } from '../src/tree/tree.ts';
+import { avalOf, type Mapped, unflatten } from '../src/tree/tree.ts';
 import { type Args, expectFloats, flatFunction, flattenPrimals } from './args.ts';
 import { grad, jvp } from './autodiff.ts';
 import { jvpFlat } from './jvp.ts';
@@ -41,7 +41,7 @@ function prepare<A extends readonly unknown[], R>(
   at: number,
 ) {
   const chosen = flattenPrimals(op, [args[at]]);
-  expectFloats(op, chosen, 'args');
+  expectFloats(op, chosen.leaves.map(avalOf), chosen.def, 'args');
   const partial = (argument: unknown): R => f(...(args.map((x, i) => (i === at ? argument : x)) as unknown as A));
   return { ...chosen, ...flatFunction(op, partial, chosen.def) };
 }

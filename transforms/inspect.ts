@@ -1,11 +1,11 @@
 /** Looking at a function without running it: its jaxpr, and the avals of its result. */
 
-import { type Aval, isAval } from '../src/core/aval.ts';
+import type { Aval } from '../src/core/aval.ts';
 import type { ClosedJaxpr } from '../src/core/jaxpr.ts';
 import { showJaxpr } from '../src/core/pretty.ts';
 import { stage } from '../src/core/stage.ts';
 import type { TreeDef } from '../src/tree/def.ts';
-import { flatten, type Leaf, type Mapped, unflatten } from '../src/tree/tree.ts';
+import { avalOf, flatten, type Leaf, type Mapped, unflatten } from '../src/tree/tree.ts';
 import { flatFunction } from './args.ts';
 
 /** A traced program that prints as its jaxpr, with the structure of its inputs and output. */
@@ -17,8 +17,6 @@ export interface TracedFunction extends ClosedJaxpr {
 
 /** Arguments of which only the avals matter: tensors may be given as avals. */
 export type Abstract<T> = T | Mapped<T, Aval>;
-
-const avalOf = (leaf: Leaf): Aval => (isAval(leaf) ? leaf : leaf.aval);
 
 /**
  * The program that `f` computes for arguments like these: tensors, or avals in their place.

@@ -14,7 +14,7 @@ import { constsAsInputs, type Jaxpr } from '../src/core/jaxpr.ts';
 import { stage } from '../src/core/stage.ts';
 import { currentTrace } from '../src/core/trace.ts';
 import { Tensor, Tracer, type Value } from '../src/core/value.ts';
-import { difference, type TreeDef } from '../src/tree/def.ts';
+import { staticLeaves, type TreeDef } from '../src/tree/def.ts';
 import { flatten, unflatten } from '../src/tree/tree.ts';
 import { flatFunction } from './args.ts';
 import { call } from './call.ts';
@@ -91,6 +91,7 @@ export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, optio
         f(...(dynamic.map((x, i) => (fixed.includes(i) ? args[i] : x)) as unknown as A));
       entry = trace(name, fixed.length > 0 ? whole : f, def, avals);
       if (!entry.consts.some((x) => x instanceof Tracer)) {
+        releaseFrames(entry.jaxpr, def);
         if (cache.size >= capacity) cache.delete(cache.keys().next().value!);
         cache.set(key, entry);
       }
@@ -119,6 +120,15 @@ function trace<A extends readonly unknown[], R>(
   const { flat, outDef } = flatFunction(`jit(${name})`, f, def);
   const { jaxpr, consts } = stage(`jit(${name})`, flat, avals);
   return { jaxpr: constsAsInputs(jaxpr), consts, outDef: outDef() };
+}
+
+/**
+ * Unformatted sources hold the functions on their stacks. An entry must not keep a static function alive, so where there is
+ * one the sources are formatted now.
+ */
+function releaseFrames(jaxpr: Jaxpr, def: TreeDef): void {
+  if (![...staticLeaves(def, 'args').values()].some((key) => key.startsWith('f#'))) return;
+  for (const eqn of jaxpr.eqns) void eqn.source?.location;
 }
 
 /** What a static argument adds to the key: its structure and values, or its identity for what trees do not know. */
@@ -151,7 +161,7 @@ function donate(args: readonly unknown[], argnums: readonly number[], outs: read
 /** Counts retraces that differ from the one before in a single static leaf, and warns once for each such leaf. */
 class RetraceWatch {
   private readonly name: string;
-  private last: { readonly def: TreeDef; readonly avals: string } | null = null;
+  private last: { readonly statics: ReadonlyMap<string, string>; readonly avals: string } | null = null;
   private readonly counts = new Map<string, number>();
 
   constructor(name: string) {
@@ -159,19 +169,20 @@ class RetraceWatch {
   }
 
   retraced(def: TreeDef, avals: readonly Aval[]): void {
+    const statics = staticLeaves(def, 'args');
     const key = avals.map((a) => a.id).join();
     const { last } = this;
-    this.last = { def, avals: key };
-    if (!last || last.avals !== key) return;
-    const changed = difference(last.def, def, 'args');
-    if (!changed) return;
-    const path = changed.slice(0, changed.indexOf(': '));
+    this.last = { statics, avals: key };
+    if (!last || last.avals !== key || last.statics.size !== statics.size) return;
+    const changed = [...statics].filter(([path, value]) => last.statics.get(path) !== value);
+    if (changed.length !== 1) return;
+    const [path, value] = changed[0]!;
     const count = (this.counts.get(path) ?? 0) + 1;
     this.counts.set(path, count);
     if (count === tolerated + 1) {
       console.warn(
-        `jit(${this.name}) was traced ${count + 1} times because the static leaf ${path} changes (${changed.slice(path.length + 2)}); ` +
-          'pass it as a tensor (np.array(…)) if it changes from call to call',
+        `jit(${this.name}) has been traced ${count + 1} times because the static leaf ${path} changes ` +
+          `(now ${value}, before ${last.statics.get(path)}); pass it as a tensor (np.array(…)) if it changes from call to call`,
       );
     }
   }

@@ -81,7 +81,6 @@ export class JaxprTrace implements Trace {
   }
 
   process(primitive: Primitive, operands: readonly Value[], params: unknown): readonly Value[] {
-    if (!this.live) throw escaped(primitive.name, this.newVar(operands[0]!.aval));
     const ins = operands.map((x) => this.lift(x).atom);
     const outs = primitive.abstractEval(
       ins.map((a) => a.aval),

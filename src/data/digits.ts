@@ -10,6 +10,8 @@
  */
 
 import type { LabelledImages } from '../io/mnist.ts';
+import type { Key } from '../random/key.ts';
+import { bits } from '../random/samplers.ts';
 import { type Glyph, glyphs } from './glyphs.ts';
 
 /** Rows and columns of an image. */
@@ -26,6 +28,21 @@ const noiseWords = size / 4;
 
 /** Random 32-bit words that one image takes. */
 export const wordsPerDigit = shapeWords + fieldWords + noiseWords;
+
+/**
+ * `count` handwritten-looking digits, 28 × 28 with classes 0–9, as they follow from `key`.
+ *
+ * @example
+ * ```ts
+ * import { random } from 'pullback';
+ * import { digits } from 'pullback/data';
+ * const { rows, columns, labels } = await digits(random.key(0), 5);
+ * console.log(rows, columns, labels); // => 28 28 Uint8Array(5) […]
+ * ```
+ */
+export async function digits(key: Key, count: number): Promise<LabelledImages> {
+  return drawDigits(await bits(key, [count, wordsPerDigit]).data());
+}
 
 /**
  * Draw one digit for each {@link wordsPerDigit} words.

@@ -117,6 +117,18 @@ export function leafPaths(def: TreeDef, root = ''): readonly string[] {
   return paths;
 }
 
+/** The static leaves by path, each with its key. */
+export function staticLeaves(def: TreeDef, root = ''): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  const visit = (d: TreeDef, path: string): void => {
+    if (d.kind === 'static') found.set(path, d.key);
+    else if (d.kind === 'array') d.children.forEach((c, i) => visit(c, `${path}[${i}]`));
+    else if (d.kind !== 'leaf') d.children.forEach((c, i) => visit(c, join(path, d.names[i]!)));
+  };
+  visit(def, root);
+  return found;
+}
+
 /** `path.name`, or `path["odd name"]`. */
 export const join = (path: string, name: string): string =>
   /^[A-Za-z_$][\w$]*$/.test(name) ? (path ? `${path}.${name}` : name) : `${path}[${JSON.stringify(name)}]`;

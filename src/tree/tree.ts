@@ -51,6 +51,9 @@ export function registerNode<T, Aux>(type: NodeType<T, Aux>): void {
 
 const isLeaf = (x: unknown): x is Leaf => x instanceof Value || isAval(x);
 
+/** The aval of a leaf. */
+export const avalOf = (leaf: Leaf): Aval => (isAval(leaf) ? leaf : leaf.aval);
+
 /** Deeper than this a tree is taken for a cycle. */
 const maxDepth = 1000;
 

@@ -1,0 +1,144 @@
+/** The cache of `jit`: what is part of a program, what traces again, and what says so. */
+
+import { DonatedTensorError, grad, jit, np, type Tensor, valueAndGrad, vmap } from 'pullback';
+import { afterEach, expect, test, vi } from 'vitest';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const x = np.array([1, 2, 3]);
+const square = (v: Tensor): Tensor => np.sum(np.mul(v, v));
+
+test('one trace for each kind of argument', () => {
+  const f = jit((v: Tensor) => np.mul(v, 2));
+  f(x);
+  f(np.array([4, 5, 6]));
+  expect(f.traces).toBe(1);
+  f(np.array([1, 2]));
+  expect(f.traces).toBe(2);
+  f(np.array([1, 2, 3], { dtype: 'int32' }) as unknown as Tensor);
+  expect(f.traces).toBe(3);
+  f(x);
+  expect(f.traces).toBe(3);
+});
+
+test('grad(jit(f)) never traces again, under any transform', () => {
+  const f = jit(square);
+  for (let i = 0; i < 3; i++) {
+    f(x);
+    grad(f)(x);
+    valueAndGrad(f)(x);
+    grad((v: Tensor) => np.sum(grad(f)(v)))(x);
+  }
+  expect(f.traces).toBe(1);
+  const rows = np.ones([2, 3]);
+  vmap(grad(f))(rows);
+  vmap(grad(f))(rows);
+  expect(f.traces).toBe(1);
+});
+
+test('numbers, strings and functions are part of the program', () => {
+  const f = jit((v: Tensor, options: { readonly scale: number; readonly kind: string }) =>
+    options.kind === 'double' ? np.mul(v, 2 * options.scale) : np.mul(v, options.scale),
+  );
+  expect(f(x, { scale: 3, kind: 'double' }).toArray()).toEqual([6, 12, 18]);
+  expect(f(x, { scale: 3, kind: 'plain' }).toArray()).toEqual([3, 6, 9]);
+  expect(f(x, { scale: 3, kind: 'double' }).toArray()).toEqual([6, 12, 18]);
+  expect(f.traces).toBe(2);
+  const apply = jit((g: (v: Tensor) => Tensor, v: Tensor) => g(v));
+  const twice = (v: Tensor): Tensor => np.mul(v, 2);
+  const thrice = (v: Tensor): Tensor => np.mul(v, 3);
+  expect(apply(twice, x).toArray()).toEqual([2, 4, 6]);
+  expect(apply(thrice, x).toArray()).toEqual([3, 6, 9]);
+  expect(apply(twice, x).toArray()).toEqual([2, 4, 6]);
+  expect(apply.traces).toBe(2);
+});
+
+test('static arguments may be of any class', () => {
+  class Config {
+    readonly factor: number;
+    constructor(factor: number) {
+      this.factor = factor;
+    }
+  }
+  const f = jit((v: Tensor, config: Config) => np.mul(v, config.factor), { staticArgnums: 1 });
+  const two = new Config(2);
+  expect(f(x, two).toArray()).toEqual([2, 4, 6]);
+  expect(f(x, two).toArray()).toEqual([2, 4, 6]);
+  expect(f(x, new Config(3)).toArray()).toEqual([3, 6, 9]);
+  expect(f.traces).toBe(2);
+  const last = jit((v: Tensor, config: Config) => np.mul(v, config.factor), { staticArgnums: [-1] });
+  expect(last(x, two).toArray()).toEqual([2, 4, 6]);
+});
+
+test('results have the structure that the function returned, statics included', () => {
+  const f = jit((v: Tensor) => ({ doubled: np.mul(v, 2), label: 'x', parts: [v, 3] as const }));
+  const out = f(x);
+  expect(out.label).toBe('x');
+  expect(out.parts[1]).toBe(3);
+  expect(out.doubled.toArray()).toEqual([2, 4, 6]);
+  expect(f(x).parts[0].toArray()).toEqual([1, 2, 3]);
+});
+
+test('a static leaf that keeps changing is named once', () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  const f = jit(function step(v: Tensor, options: { readonly rate: number }) {
+    return np.mul(v, options.rate);
+  });
+  for (let i = 0; i < 9; i++) f(x, { rate: i });
+  expect(warn).not.toHaveBeenCalled();
+  for (let i = 9; i < 20; i++) f(x, { rate: i });
+  expect(warn).toHaveBeenCalledTimes(1);
+  expect(warn.mock.calls[0]![0]).toMatchInlineSnapshot();
+});
+
+test('the cache is bounded, least recently used first', () => {
+  const f = jit((v: Tensor, n: number) => np.mul(v, n));
+  vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  for (let i = 0; i < 128; i++) f(x, i);
+  f(x, 0);
+  f(x, 128);
+  expect(f.traces).toBe(129);
+  f(x, 0);
+  expect(f.traces).toBe(129);
+  f(x, 1);
+  expect(f.traces).toBe(130);
+});
+
+test('a donated tensor cannot be used again', () => {
+  const f = jit((v: Tensor) => np.add(v, 1), { donateArgnums: 0 });
+  const mine = np.array([1, 2]);
+  expect(f(mine).toArray()).toEqual([2, 3]);
+  expect(() => mine.toArray()).toThrow(DonatedTensorError);
+  expect(() => np.add(mine, 1)).toThrow(DonatedTensorError);
+  const passed = jit((v: Tensor) => v, { donateArgnums: 0 });
+  expect(passed(np.array([5])).toArray()).toEqual([5]);
+});
+
+test('donation is ignored while tracing', () => {
+  const f = jit(square, { donateArgnums: 0 });
+  const mine = np.array([1, 2]);
+  expect(grad(f)(mine).toArray()).toEqual([2, 4]);
+  expect(mine.toArray()).toEqual([1, 2]);
+});
+
+test('what captures a tracer is traced for each', () => {
+  const outer = (v: Tensor): Tensor => jit((w: Tensor) => np.mul(v, w))(x) as Tensor;
+  expect(vmap(outer)(np.array([1, 10])).toArray()).toEqual([
+    [1, 2, 3],
+    [10, 20, 30],
+  ]);
+  let captured: Tensor = np.array(1);
+  const f = jit((w: Tensor) => np.mul(captured, w));
+  const both = vmap((v: Tensor) => {
+    captured = v;
+    return f(x);
+  });
+  both(np.array([1, 2]));
+  expect(both(np.array([3, 4])).toArray()).toEqual([
+    [3, 6, 9],
+    [4, 8, 12],
+  ]);
+  expect(f.traces).toBe(2);
+});
