@@ -1,6 +1,6 @@
-/** `pullback/tree`: trees of tensors. */
+/** `pullback/tree`: structure, traversal and algebra of trees of tensors. */
 
 import './device.ts';
 
-export { mapKeys } from '../random/trees.ts';
+export { leafSpace, vectorSpace } from '../ops/space.ts';
 export * from '../tree/index.ts';
