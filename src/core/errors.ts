@@ -35,6 +35,9 @@ export interface ErrorParts {
   readonly source?: Source;
 }
 
+/** Errors are rare, and thrown from deeper than operations are staged. */
+const errorFrames = 40;
+
 /** Base of all thrown errors. `message` is complete; the parts are there for programs. */
 export abstract class PullbackError extends Error {
   abstract readonly _tag: ErrorTag;
@@ -45,7 +48,7 @@ export abstract class PullbackError extends Error {
   readonly location: string | null;
 
   constructor(parts: ErrorParts) {
-    const location = (parts.source ?? currentSource()).location;
+    const location = (parts.source ?? currentSource(errorFrames)).location;
     super(compose(parts, location));
     this.op = parts.op;
     this.problem = parts.problem;

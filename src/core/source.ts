@@ -19,7 +19,7 @@ const depth = 10;
 let ambient: Source | null = null;
 
 /** The source of what is staged now: that of the operation it stems from, else the current stack. */
-export const currentSource = (): Source => ambient ?? captureSource();
+export const currentSource = (frames = depth): Source => ambient ?? captureSource(frames);
 
 /** Run `f` so that whatever it stages has `source`. */
 export function withSource<A>(source: Source, f: () => A): A {
@@ -36,9 +36,9 @@ export function withSource<A>(source: Source, f: () => A): A {
 export const unknownSource: Source = { location: null };
 
 /** Capture the current stack. */
-export function captureSource(): Source {
+export function captureSource(frames = depth): Source {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = depth;
+  Error.stackTraceLimit = frames;
   const error = new Error();
   Error.stackTraceLimit = limit;
   return new CapturedSource(error);

@@ -6,7 +6,7 @@ import type { Value } from '../core/value.ts';
 import * as prim from '../prim/arithmetic.ts';
 import { and, or } from '../prim/bits.ts';
 import { expectKind } from '../prim/define.ts';
-import { alignedPair, toFloat, toValue } from './convert.ts';
+import { aligned, toFloat, toValue } from './convert.ts';
 import type { ArrayLike, DTypeOf, Floated, Promoted, Tensor } from './types.ts';
 
 /** A binary operation on numbers; `onBools` is its meaning on `bool`, if it has one. */
@@ -17,7 +17,7 @@ function arithmetic<D extends DType>(
   x: ArrayLike,
   y: ArrayLike,
 ): Tensor<D> {
-  const [a, b] = alignedPair(op, x, y);
+  const [a, b] = aligned(op, [x, y]);
   if (a!.dtype !== 'bool') return onNumbers(a!, b!) as Tensor<D>;
   if (!onBools) expectKind(op, 'number', a!.aval);
   return (onBools ?? onNumbers)(a!, b!) as Tensor<D>;
@@ -65,7 +65,7 @@ export function mul<A extends ArrayLike, B extends ArrayLike>(x: A, y: B): Tenso
  * ```
  */
 export function div<A extends ArrayLike, B extends ArrayLike>(x: A, y: B): Tensor<Floated<Promoted<A, B>>> {
-  const [a, b] = alignedPair('np.div', x, y);
+  const [a, b] = aligned('np.div', [x, y]);
   return prim.div(toFloat('np.div', a!), toFloat('np.div', b!)) as Tensor<Floated<Promoted<A, B>>>;
 }
 
@@ -127,6 +127,6 @@ export function square<A extends ArrayLike>(x: A): Tensor<DTypeOf<A>> {
 /** 1 / x, elementwise. Integers become `float32`. */
 export function reciprocal<A extends ArrayLike>(x: A): Tensor<Floated<DTypeOf<A>>> {
   const value = toFloat('np.reciprocal', x);
-  const [one, divisor] = alignedPair('np.reciprocal', 1, value);
+  const [one, divisor] = aligned('np.reciprocal', [1, value]);
   return prim.div(one!, divisor!) as Tensor<Floated<DTypeOf<A>>>;
 }

@@ -4,7 +4,7 @@ import type { DType } from '../core/dtype.ts';
 import type { Value } from '../core/value.ts';
 import * as prim from '../prim/bits.ts';
 import { expectKind, type Kind } from '../prim/define.ts';
-import { alignedPair, toValue } from './convert.ts';
+import { aligned, toValue } from './convert.ts';
 import type { ArrayLike, DTypeOf, Promoted, Tensor } from './types.ts';
 
 function bitwise<D extends DType>(
@@ -14,7 +14,7 @@ function bitwise<D extends DType>(
   x: ArrayLike,
   y: ArrayLike,
 ): Tensor<D> {
-  const [a, b] = alignedPair(op, x, y);
+  const [a, b] = aligned(op, [x, y]);
   expectKind(op, kind, a!.aval);
   return apply(a!, b!) as Tensor<D>;
 }

@@ -4,13 +4,13 @@ import type { Value } from '../core/value.ts';
 import { and, not, or, xor } from '../prim/bits.ts';
 import * as prim from '../prim/compare.ts';
 import { fullLike } from '../prim/compose.ts';
-import { alignedPair, broadcast, promoted, toValue } from './convert.ts';
+import { aligned, broadcast, promoted, toValue } from './convert.ts';
 import type { ArrayLike, Promoted, Tensor } from './types.ts';
 
 const comparison =
   (op: string, apply: (x: Value, y: Value) => Value) =>
   (x: ArrayLike, y: ArrayLike): Tensor<'bool'> => {
-    const [a, b] = alignedPair(op, x, y);
+    const [a, b] = aligned(op, [x, y]);
     return apply(a!, b!) as Tensor<'bool'>;
   };
 

@@ -5,6 +5,8 @@
  * their dtypes ({@link promote}). JS numbers and booleans are weak: they take the dtype of the tensors beside them, and
  * whether they can is decided by what they are beside, not by their value, except that an integer dtype refuses a number
  * that it cannot hold. Then all are broadcast to one shape.
+ *
+ * The code is flat where it stages equations: a location is found among the ten innermost frames only.
  */
 
 import { type Aval, makeAval, showAval } from '../core/aval.ts';
@@ -79,10 +81,6 @@ export function meet(op: string, operands: readonly ArrayLike[]): WeakDType {
   return hasNumber && tensors.dtype === 'bool' ? weakNumber : tensors;
 }
 
-/** `x` in the dtype `target`. Weakness alone needs no conversion: primitives take weak and strong operands together. */
-export const cast = (x: Value, { dtype, weak }: WeakDType): Value =>
-  x.dtype === dtype ? x : convertElementType(x, dtype, weak);
-
 /** @throws DTypeError if `dtype` is an integer dtype that cannot hold `x` */
 export function expectHolds(op: string, x: number, dtype: DType, beside: string): void {
   if (!isInteger(dtype)) return;
@@ -104,19 +102,23 @@ function deviceOf(operands: readonly ArrayLike[]): Device {
 }
 
 /**
- * Operands in one dtype, each in its own shape.
+ * Operands in one dtype, each in its own shape. Weakness alone needs no conversion: primitives take weak and strong operands
+ * together.
  *
  * @throws DTypeError for a JS number that an integer dtype cannot hold
  */
 export function promoted(op: string, operands: readonly ArrayLike[]): readonly Value[] {
   const target = meet(op, operands);
-  return operands.map((x) => {
-    if (x instanceof Value) return cast(x, target);
-    if (typeof x === 'number' && isInteger(target.dtype)) {
-      expectHolds(op, x, target.dtype, besides(operands));
+  const values: Value[] = [];
+  for (const x of operands) {
+    if (x instanceof Value) {
+      values.push(x.dtype === target.dtype ? x : convertElementType(x, target.dtype, target.weak));
+    } else {
+      if (typeof x === 'number' && isInteger(target.dtype)) expectHolds(op, x, target.dtype, besides(operands));
+      values.push(constant(x, target, deviceOf(operands)));
     }
-    return constant(x, target, deviceOf(operands));
-  });
+  }
+  return values;
 }
 
 const besides = (operands: readonly ArrayLike[]): string =>
@@ -149,34 +151,28 @@ const notBroadcastable = (op: string, avals: readonly Aval[], axis: number, a: n
     remedy: 'lengths of axes, aligned at the last one, must be equal or 1; np.reshape and np.expandDims insert axes',
   });
 
-/** `x`, stretched to a shape that it is known to broadcast to. */
-export const stretch = (x: Value, shape: Shape): Value =>
-  sameShape(x.shape, shape)
-    ? x
-    : broadcastInDim(
-        x,
-        shape,
-        range(x.ndim).map((axis) => axis + shape.length - x.ndim),
-      );
+/** The last `count` of `ndim` axes: where broadcasting puts those of an operand. */
+export const lastAxes = (count: number, ndim: number): readonly number[] =>
+  range(count).map((axis) => axis + ndim - count);
 
-/** Values broadcast to one shape. */
+/** Values broadcast to one shape. @throws ShapeError if they do not */
 export function broadcast(op: string, values: readonly Value[]): readonly Value[] {
-  const first = values[0]!.shape;
-  if (values.every((x) => sameShape(x.shape, first))) return values;
-  const shape = broadcastShapes(
-    op,
-    values.map((x) => x.aval),
-  );
-  return values.map((x) => stretch(x, shape));
+  const avals = values.map((x) => x.aval);
+  if (avals.every((aval) => sameShape(aval.shape, avals[0]!.shape))) return values;
+  const shape = broadcastShapes(op, avals);
+  const met: Value[] = [];
+  for (const x of values) {
+    met.push(sameShape(x.shape, shape) ? x : broadcastInDim(x, shape, lastAxes(x.ndim, shape.length)));
+  }
+  return met;
 }
 
-/** Operands in one dtype and one shape, as elementwise primitives take them. */
-export const aligned = (op: string, operands: readonly ArrayLike[]): readonly Value[] =>
-  broadcast(op, promoted(op, operands));
-
-/** {@link aligned} for two operands, which mostly are aligned already. */
-export const alignedPair = (op: string, x: ArrayLike, y: ArrayLike): readonly Value[] =>
-  x instanceof Value && y instanceof Value && x.aval === y.aval ? [x, y] : aligned(op, [x, y]);
+/** Operands in one dtype and one shape, as elementwise primitives take them; of two, mostly they are that already. */
+export function aligned(op: string, operands: readonly ArrayLike[]): readonly Value[] {
+  const [x, y] = operands;
+  if (x instanceof Value && y instanceof Value && x.aval === y.aval && operands.length === 2) return [x, y];
+  return broadcast(op, promoted(op, operands));
+}
 
 /** `x` in a floating-point dtype: integers and bool become `float32`. */
 export function toFloat(op: string, x: ArrayLike): Value {

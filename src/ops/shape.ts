@@ -7,7 +7,7 @@ import { range, type Shape } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
 import * as prim from '../prim/structural.ts';
 import { axesOf, axisAmong, axisOf, expectDistinct, reshapeTarget, shapeOf } from './axes.ts';
-import { expectTensor, stretch, toValue } from './convert.ts';
+import { expectTensor, lastAxes, toValue } from './convert.ts';
 import type { ArrayLike, DTypeOf, ShapeLike, Tensor } from './types.ts';
 
 /**
@@ -168,10 +168,12 @@ export function broadcastTo<A extends ArrayLike>(x: A, shape: ShapeLike): Tensor
   return stretchTo('np.broadcastTo', value, shapeOf('np.broadcastTo', shape)) as Tensor<DTypeOf<A>>;
 }
 
-/** {@link stretch} with the check that it fits. */
+/** `x` stretched to a shape. @throws ShapeError if it does not broadcast to it */
 export function stretchTo(op: string, x: Value, shape: Shape): Value {
-  const offset = shape.length - x.ndim;
-  if (offset >= 0 && x.shape.every((n, i) => n === 1 || n === shape[offset + i])) return stretch(x, shape);
+  const axes = lastAxes(x.ndim, shape.length);
+  if (x.ndim <= shape.length && x.shape.every((n, i) => n === 1 || n === shape[axes[i]!])) {
+    return prim.broadcastInDim(x, shape, axes);
+  }
   throw new ShapeError({
     op,
     problem: `${showAval(x.aval)} does not broadcast to [${shape.join(',')}]`,
