@@ -35,8 +35,8 @@ import { backwardPass, holesOf } from './transpose.ts';
  *
  * @example
  * ```ts
- * import { jvp, np } from 'pullback';
- * const [y, dy] = jvp((x) => np.sin(x), [np.array(0)], [np.array(2)]);
+ * import { jvp, np, type Tensor } from 'pullback';
+ * const [y, dy] = jvp((x: Tensor) => np.sin(x), [np.array(0)], [np.array(2)]);
  * console.log([y.item(), dy.item()]); // => [ 0, 2 ]
  * ```
  */
@@ -63,8 +63,8 @@ export function jvp<A extends readonly unknown[], R>(
  *
  * @example
  * ```ts
- * import { linearize, np } from 'pullback';
- * const [, derivative] = linearize((x) => np.mul(x, x), [np.array(3)]);
+ * import { linearize, np, type Tensor } from 'pullback';
+ * const [, derivative] = linearize((x: Tensor) => np.mul(x, x), [np.array(3)]);
  * console.log(derivative(np.array(1)).item()); // => 6
  * ```
  */
@@ -95,8 +95,8 @@ export function linearize<A extends readonly unknown[], R>(
  *
  * @example
  * ```ts
- * import { np, vjp } from 'pullback';
- * const [, pullback] = vjp((x, y) => np.mul(x, y), [np.array(3), np.array(4)]);
+ * import { np, type Tensor, vjp } from 'pullback';
+ * const [, pullback] = vjp((x: Tensor, y: Tensor) => np.mul(x, y), [np.array(3), np.array(4)]);
  * console.log(pullback(np.array(1)).map((ct) => ct.item())); // => [ 4, 3 ]
  * ```
  */
@@ -142,8 +142,8 @@ function vjpFlat(
  *
  * @example
  * ```ts
- * import { linearTranspose, np } from 'pullback';
- * const transposed = linearTranspose((x) => np.sum(x), [np.zeros([2])]);
+ * import { linearTranspose, np, type Tensor } from 'pullback';
+ * const transposed = linearTranspose((x: Tensor) => np.sum(x), [np.zeros([2])]);
  * console.log(transposed(np.array(5))[0].toArray()); // => [ 5, 5 ]
  * ```
  */
@@ -193,8 +193,8 @@ type Loss = Value<'float32'> | Value<'float64'> | Value<DType>;
  *
  * @example
  * ```ts
- * import { np, valueAndGrad } from 'pullback';
- * const [value, gradient] = valueAndGrad((x) => np.sum(np.mul(x, x)))(np.array([1, 2]));
+ * import { np, type Tensor, valueAndGrad } from 'pullback';
+ * const [value, gradient] = valueAndGrad((x: Tensor) => np.sum(np.mul(x, x)))(np.array([1, 2]));
  * console.log([value.item(), gradient.toArray()]); // => [ 5, [ 2, 4 ] ]
  * ```
  */
@@ -215,8 +215,8 @@ export function valueAndGrad<
  *
  * @example
  * ```ts
- * import { grad, np } from 'pullback';
- * const cube = (x) => np.mul(x, np.mul(x, x));
+ * import { grad, np, type Tensor } from 'pullback';
+ * const cube = (x: Tensor) => np.mul(x, np.mul(x, x));
  * console.log([grad(cube)(2).item(), grad(grad(cube))(2).item()]); // => [ 12, 12 ]
  * ```
  */

@@ -64,8 +64,8 @@ function expectFloatOutputs(op: string, outs: readonly Value[]): void {
  *
  * @example
  * ```ts
- * import { jacfwd, np } from 'pullback';
- * console.log(jacfwd((x) => np.mul(x, x))(np.array([1, 2])).toArray()); // => [ [ 2, 0 ], [ 0, 4 ] ]
+ * import { jacfwd, np, type Tensor } from 'pullback';
+ * console.log(jacfwd((x: Tensor) => np.mul(x, x))(np.array([1, 2])).toArray()); // => [ [ 2, 0 ], [ 0, 4 ] ]
  * ```
  */
 export function jacfwd<A extends readonly unknown[], R>(
@@ -106,8 +106,8 @@ export function jacfwd<A extends readonly unknown[], R>(
  *
  * @example
  * ```ts
- * import { jacrev, np } from 'pullback';
- * console.log(jacrev((x) => np.sum(np.mul(x, x)))(np.array([1, 2])).toArray()); // => [ 2, 4 ]
+ * import { jacrev, np, type Tensor } from 'pullback';
+ * console.log(jacrev((x: Tensor) => np.sum(np.mul(x, x)))(np.array([1, 2])).toArray()); // => [ 2, 4 ]
  * ```
  */
 export function jacrev<A extends readonly unknown[], R>(
@@ -144,8 +144,8 @@ export function jacrev<A extends readonly unknown[], R>(
  *
  * @example
  * ```ts
- * import { hessian, np } from 'pullback';
- * console.log(hessian((x) => np.sum(np.mul(x, np.mul(x, x))))(np.array([1, 2])).toArray()); // => [ [ 6, 0 ], [ 0, 12 ] ]
+ * import { hessian, np, type Tensor } from 'pullback';
+ * console.log(hessian((x: Tensor) => np.sum(np.mul(x, np.mul(x, x))))(np.array([1, 2])).toArray()); // => [ [ 6, 0 ], [ 0, 12 ] ]
  * ```
  */
 export function hessian<A extends readonly unknown[], R>(
@@ -164,8 +164,8 @@ export function hessian<A extends readonly unknown[], R>(
  *
  * @example
  * ```ts
- * import { hvp, np } from 'pullback';
- * const cubes = (x) => np.sum(np.mul(x, np.mul(x, x)));
+ * import { hvp, np, type Tensor } from 'pullback';
+ * const cubes = (x: Tensor) => np.sum(np.mul(x, np.mul(x, x)));
  * console.log(hvp(cubes, [np.array([1, 2])], [np.array([1, 1])]).toArray()); // => [ 6, 12 ]
  * ```
  */

@@ -23,12 +23,12 @@ export type Abstract<T> = T | Mapped<T, Aval>;
  *
  * @example
  * ```ts
- * import { makeJaxpr, np } from 'pullback';
- * console.log(`${makeJaxpr((x) => np.sum(np.mul(x, x)))(np.zeros([3]))}`);
+ * import { makeJaxpr, np, type Tensor } from 'pullback';
+ * console.log(`${makeJaxpr((x: Tensor) => np.sum(np.mul(x, x)))(np.zeros([3]))}`);
  * // => { lambda ; a:f32[3]. let
- * // =>   b:f32[3] = mul a a
- * // =>   c:f32[] = reduce_sum[axes=(0)] b
- * // => in (c,) }
+ * //      b:f32[3] = mul a a
+ * //      c:f32[] = reduce_sum[axes=(0)] b
+ * //    in (c,) }
  * ```
  */
 export function makeJaxpr<A extends readonly unknown[], R>(
@@ -56,8 +56,8 @@ export function makeJaxpr<A extends readonly unknown[], R>(
  *
  * @example
  * ```ts
- * import { evalShape, np } from 'pullback';
- * console.log(evalShape((x) => np.matmul(x, x), np.zeros([3, 3])).shape); // => [ 3, 3 ]
+ * import { evalShape, np, type Tensor } from 'pullback';
+ * console.log(evalShape((x: Tensor) => np.matmul(x, x), np.zeros([3, 3])).shape); // => [ 3, 3 ]
  * ```
  */
 export function evalShape<A extends readonly unknown[], R>(

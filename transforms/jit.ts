@@ -56,8 +56,8 @@ const asList = (argnums: number | readonly number[] | undefined): readonly numbe
  *
  * @example
  * ```ts
- * import { jit, np } from 'pullback';
- * const f = jit((x) => np.add(np.mul(x, 2), 1));
+ * import { jit, np, type Tensor } from 'pullback';
+ * const f = jit((x: Tensor) => np.add(np.mul(x, 2), 1));
  * f(np.array([1, 2]));
  * console.log([f(np.array([3, 4])).toArray(), f.traces]); // => [ [ 7, 9 ], 1 ]
  * ```

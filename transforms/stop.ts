@@ -8,8 +8,8 @@ import { map } from '../src/tree/tree.ts';
  *
  * @example
  * ```ts
- * import { grad, np, stopGradient } from 'pullback';
- * console.log(grad((x) => np.mul(x, stopGradient(x)))(3).item()); // => 3
+ * import { grad, np, stopGradient, type Tensor } from 'pullback';
+ * console.log(grad((x: Tensor) => np.mul(x, stopGradient(x)))(3).item()); // => 3
  * ```
  */
 export const stopGradient = <T>(tree: T): T => map(stopGradientOf, tree);

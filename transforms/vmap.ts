@@ -99,9 +99,9 @@ export type Axes = number | null | readonly Axes[] | { readonly [name: string]: 
  *
  * @example
  * ```ts
- * import { np, vmap } from 'pullback';
+ * import { np, type Tensor, vmap } from 'pullback';
  * const rows = np.array([[1, 2], [3, 4]]);
- * console.log(vmap((row) => np.sum(row))(rows).toArray()); // => [ 3, 7 ]
+ * console.log(vmap((row: Tensor) => np.sum(row))(rows).toArray()); // => [ 3, 7 ]
  * ```
  */
 export function vmap<A extends readonly unknown[], R>(
