@@ -10,7 +10,7 @@ import { grad, jit, makeJaxpr, np, type Tensor, vmap } from 'pullback';
 import { writeText } from 'pullback/io';
 import * as cli from './cli.ts';
 
-const neuron = (w: Tensor, x: Tensor) => np.tanh(np.sum(np.multiply(w, x)));
+const neuron = (w: Tensor, x: Tensor) => np.tanh(np.sum(np.mul(w, x)));
 
 const w = np.array([0.5, -1, 2]);
 const x = np.array([1, 2, 3]);

@@ -303,8 +303,8 @@ describe('errors', () => {
         remedy: cast first: np.astype(x, 'float32')"
     `);
     expect(thrown(() => random.uniform(key, [2], { maxval: random.uniform(key, [3]) }))).toMatchInlineSnapshot(`
-      "ShapeError: broadcast_in_dim: float32[3] does not broadcast to [2] along dimensions (0)
-        remedy: give one increasing result axis for each operand axis, of the same length or from length 1"
+      "ShapeError: random.uniform: float32[3] does not broadcast to [2]
+        remedy: lengths, aligned at the last axis, must be 1 or those of the shape"
     `);
   });
 });

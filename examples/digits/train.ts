@@ -1,7 +1,7 @@
-/** Adam over shuffled batches: the step is two compiled programs, the loop is plain TypeScript. */
+/** Adam over shuffled batches: the step is one compiled program, the loop is plain TypeScript. */
 
 import { SingleBar } from 'cli-progress';
-import { jit, optim, random, tree, valueAndGrad } from 'pullback';
+import { defaultDevice, jit, optim, random, type Tensor, tree, valueAndGrad } from 'pullback';
 import { batches, randomOrder } from 'pullback/data';
 import type { LabelledImages, Split } from 'pullback/io';
 import { inOrder, tensorsOf } from './data.ts';
@@ -44,9 +44,11 @@ export interface TrainOptions {
 export async function train(split: Split, options: TrainOptions): Promise<Trained> {
   const [initKey, orderKey] = random.split(random.key(options.seed));
   const optimizer = optim.adam(options.rate);
-  const gradients = jit(valueAndGrad(loss));
-  const update = jit(optimizer.update);
-  const apply = jit(optim.applyUpdates<Params>);
+  const step = jit((params: Params, state: optim.OptState, x: Tensor, labels: Tensor<'int32'>) => {
+    const [value, grads] = valueAndGrad(loss)(params, x, labels);
+    const [updates, next] = optimizer.update(grads, state, params);
+    return [value, optim.applyUpdates(params, updates), next] as const;
+  });
   const measure = measurer();
 
   let params = init(initKey, options.hidden);
@@ -61,10 +63,8 @@ export async function train(split: Split, options: TrainOptions): Promise<Traine
     bar.begin(epoch);
     for (const batch of batches(split.train, order, options.batch)) {
       const [x, labels] = tensorsOf(batch);
-      const [value, grads] = gradients(params, x, labels);
-      const [updates, next] = update(grads, state, params);
-      params = apply(params, updates);
-      state = next;
+      const [value, ...next] = step(params, state, x, labels);
+      [params, state] = next;
       bar.advance(batch.count, value.item());
     }
     bar.end();
@@ -77,7 +77,7 @@ export async function train(split: Split, options: TrainOptions): Promise<Traine
   return {
     params,
     epochs,
-    device: leaves[0]!.device.name,
+    device: defaultDevice().name,
     parameters: leaves.reduce((total, leaf) => total + leaf.size, 0),
     trainSeconds: Math.round(performance.now() - began) / 1000,
   };

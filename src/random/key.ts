@@ -9,8 +9,10 @@
 import { makeAval, showAval } from '../core/aval.ts';
 import { isInteger } from '../core/dtype.ts';
 import { DTypeError, ShapeError } from '../core/errors.ts';
-import { range, type Shape, sizeOf } from '../core/shape.ts';
+import { range, sizeOf } from '../core/shape.ts';
 import { tensorFrom, Value } from '../core/value.ts';
+import { shapeOf } from '../ops/axes.ts';
+import type { ShapeLike } from '../ops/types.ts';
 import { convertElementType } from '../prim/arithmetic.ts';
 import { threefry2x32 } from '../prim/bits.ts';
 import { filled, scalar } from '../prim/compose.ts';
@@ -90,10 +92,8 @@ export function hash(op: string, key: Key, high: Value, low: Value): readonly [V
 }
 
 /** The hash of 0, 1, 2, … in row-major order, one for each element of `shape`. */
-export function hashIndices(op: string, key: Key, shape: Shape): readonly [Value, Value] {
-  if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0)) {
-    throw new ShapeError({ op, problem: `[${shape.join(',')}] is not a shape`, remedy: 'use non-negative integers' });
-  }
+export function hashIndices(op: string, key: Key, lengths: ShapeLike): readonly [Value, Value] {
+  const shape = shapeOf(op, lengths);
   const size = sizeOf(shape);
   if (size >= 2 ** 32) {
     throw new ShapeError({

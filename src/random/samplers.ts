@@ -8,13 +8,15 @@
 import { showAval } from '../core/aval.ts';
 import { type FloatDType, isFloat } from '../core/dtype.ts';
 import { DTypeError } from '../core/errors.ts';
-import { range, type Shape } from '../core/shape.ts';
+import type { Shape } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
+import { shapeOf } from '../ops/axes.ts';
+import { stretchTo } from '../ops/shape.ts';
+import type { ShapeLike } from '../ops/types.ts';
 import { add, convertElementType, max, mul, sub } from '../prim/arithmetic.ts';
 import { bitcastConvertType, or, shiftRightLogical, xor } from '../prim/bits.ts';
-import { filled, fullLike, scalar } from '../prim/compose.ts';
+import { filled, fullLike } from '../prim/compose.ts';
 import { erfInv } from '../prim/math.ts';
-import { broadcastInDim } from '../prim/structural.ts';
 import { hashIndices, type Key } from './key.ts';
 
 /**
@@ -28,7 +30,7 @@ import { hashIndices, type Key } from './key.ts';
  * console.log(random.bits(random.key(0), [3]).toArray()); // => [ 4070199207, 4202968722, 1427181096 ]
  * ```
  */
-export function bits(key: Key, shape: Shape = []): Value<'uint32'> {
+export function bits(key: Key, shape: ShapeLike = []): Value<'uint32'> {
   const [high, low] = hashIndices('random.bits', key, shape);
   return xor(high, low) as Value<'uint32'>;
 }
@@ -57,14 +59,15 @@ export interface UniformOptions<D extends FloatDType = 'float32'> {
  */
 export function uniform<D extends FloatDType = 'float32'>(
   key: Key,
-  shape: Shape = [],
+  shape: ShapeLike = [],
   { minval = 0, maxval = 1, dtype }: UniformOptions<D> = {},
 ): Value<D> {
   const float = dtype ?? 'float32';
   expectFloat('random.uniform', float);
-  const low = bound(minval, shape, float);
-  const width = sub(bound(maxval, shape, float), low);
-  const unit = float === 'float32' ? unit32(key, shape) : unit64(key, shape);
+  const lengths = shapeOf('random.uniform', shape);
+  const low = bound(minval, lengths, float);
+  const width = sub(bound(maxval, lengths, float), low);
+  const unit = float === 'float32' ? unit32(key, lengths) : unit64(key, lengths);
   return max(low, add(mul(unit, width), low)) as Value<D>;
 }
 
@@ -85,8 +88,7 @@ function bound(value: number | Value, shape: Shape, dtype: FloatDType): Value {
       remedy: `cast first: np.astype(x, '${dtype}')`,
     });
   }
-  const axes = range(value.ndim).map((axis) => axis + shape.length - value.ndim);
-  return broadcastInDim(convertElementType(value, dtype), shape, axes);
+  return stretchTo('random.uniform', convertElementType(value, dtype), shape);
 }
 
 /** In [0, 1): the upper 23 bits as the mantissa of a number in [1, 2), minus 1. */
@@ -126,7 +128,7 @@ export interface NormalOptions<D extends FloatDType = 'float32'> {
  */
 export function normal<D extends FloatDType = 'float32'>(
   key: Key,
-  shape: Shape = [],
+  shape: ShapeLike = [],
   { dtype }: NormalOptions<D> = {},
 ): Value<D> {
   const float = dtype ?? 'float32';
@@ -134,5 +136,5 @@ export function normal<D extends FloatDType = 'float32'>(
   // The number after −1, so that erf⁻¹ is finite.
   const minval = float === 'float32' ? -1 + 2 ** -24 : -1 + 2 ** -53;
   const u = uniform(key, shape, { minval, maxval: 1, dtype: float });
-  return mul(broadcastInDim(scalar(Math.SQRT2, float), shape, []), erfInv(u)) as Value<D>;
+  return mul(fullLike(u, Math.SQRT2), erfInv(u)) as Value<D>;
 }

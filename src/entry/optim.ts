@@ -1,0 +1,5 @@
+/** `pullback/optim`: optimizers. */
+
+import './device.ts';
+
+export * from '../optim/index.ts';

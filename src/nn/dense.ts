@@ -1,0 +1,55 @@
+/** The dense layer. A layer is `params => x => y`, so that a model is a pipe of them, and it carries its initializer. */
+
+import { makeAval, showAval } from '../core/aval.ts';
+import type { FloatDType } from '../core/dtype.ts';
+import { ShapeError } from '../core/errors.ts';
+import type { Value } from '../core/value.ts';
+import * as np from '../ops/np.ts';
+import { zeros } from '../prim/compose.ts';
+import type { Key } from '../random/key.ts';
+import { lecunNormal } from './initializers.ts';
+
+/** Parameters of a dense layer. */
+export interface DenseParams<D extends FloatDType = 'float32'> {
+  /** float[in, out]. */
+  readonly w: Value<D>;
+  /** float[out]. */
+  readonly b: Value<D>;
+}
+
+const apply =
+  <D extends FloatDType>({ w, b }: DenseParams<D>) =>
+  (x: Value<D>): Value<D> => {
+    if (x.ndim === 0 || x.shape.at(-1) !== w.shape[0]) {
+      throw new ShapeError({
+        op: 'nn.dense',
+        problem: `input ${showAval(x.aval)} does not fit weights ${showAval(w.aval)}`,
+        remedy: `the last axis of the input must have length ${w.shape[0]}`,
+      });
+    }
+    return np.add(np.matmul(x, w), b) as Value<D>;
+  };
+
+const init = (key: Key, inSize: number, outSize: number): DenseParams => ({
+  w: lecunNormal(key, [inSize, outSize]),
+  b: zeros(makeAval([outSize], 'float32')) as Value<'float32'>,
+});
+
+/**
+ * The affine map x·w + b of the last axis: float[..., in] → float[..., out].
+ *
+ * `dense.init(key, inSize, outSize)` draws w by {@link lecunNormal} and sets b to 0, as JAX's libraries do.
+ *
+ * @throws ShapeError if the last axis of the input is not that of the weights
+ *
+ * @example
+ * ```ts
+ * import { pipe } from 'fp-ts/lib/function.js';
+ * import { nn, np, random } from 'pullback';
+ * const [first, second] = random.split(random.key(0));
+ * const params = { hidden: nn.dense.init(first, 3, 8), out: nn.dense.init(second, 8, 2) };
+ * const model = (x) => pipe(x, nn.dense(params.hidden), nn.tanh, nn.dense(params.out));
+ * console.log(model(np.ones([5, 3])).shape); // => [ 5, 2 ]
+ * ```
+ */
+export const dense = Object.assign(apply, { init });

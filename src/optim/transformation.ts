@@ -1,0 +1,124 @@
+/**
+ * Gradient transformations: the one noun of this library of optimizers, closed under one operation.
+ *
+ * A transformation maps a tree of updates (at first the gradients) to another of the same structure, and threads a state. An
+ * optimizer is a chain of them that ends with the step to add to the parameters. Everything is pure: `init` and `update`
+ * leave their arguments as they are, and the state is a tree, so that a step can be compiled, batched and differentiated.
+ * Names and shape are optax's.
+ */
+
+import type * as M from 'fp-ts/lib/Monoid.js';
+import { makeAval } from '../core/aval.ts';
+import { Value } from '../core/value.ts';
+import * as np from '../ops/np.ts';
+import { convertElementType, convertLike } from '../prim/arithmetic.ts';
+import { full } from '../prim/compose.ts';
+import { map, map2 } from '../tree/tree.ts';
+
+/** What a transformation remembers from step to step: a tree of tensors. */
+export type OptState = Value | readonly OptState[] | { readonly [name: string]: OptState };
+
+/** A function of updates with memory. */
+export interface GradientTransformation {
+  /** The state before the first step. */
+  readonly init: <P>(params: P) => OptState;
+  /**
+   * @param updates - gradients, or what the transformation before this one returned; of the structure of `params`
+   * @returns the new updates and the state for the next step
+   */
+  readonly update: <P>(updates: P, state: OptState, params: P) => readonly [P, OptState];
+}
+
+/** The state of what remembers nothing: a tree without leaves. */
+const nothing: OptState = {};
+
+/** A transformation without memory: `f` of every leaf. */
+const stateless = (f: (update: Value) => Value): GradientTransformation => ({
+  init: () => nothing,
+  update: (updates, state) => [map(f, updates), state],
+});
+
+/** The transformation that changes nothing. */
+export const identity = (): GradientTransformation => stateless((update) => update);
+
+/** Multiply all updates by a number. */
+export const scale = (factor: number): GradientTransformation => stateless((update) => np.mul(update, factor));
+
+/**
+ * Apply transformations one after the other, from left to right. The state is the array of their states.
+ *
+ * @example
+ * ```ts
+ * import { np, optim } from 'pullback';
+ * const halveThenNegate = optim.chain(optim.scale(0.5), optim.scale(-1));
+ * const params = { w: np.array([1, 2]) };
+ * const [updates] = halveThenNegate.update({ w: np.array([4, 6]) }, halveThenNegate.init(params), params);
+ * console.log(updates.w.toArray()); // => [ -2, -3 ]
+ * ```
+ */
+export const chain = (...transformations: readonly GradientTransformation[]): GradientTransformation => ({
+  init: (params) => transformations.map((t) => t.init(params)),
+  update: <P>(updates: P, state: OptState, params: P) => {
+    const states: OptState[] = [];
+    let current = updates;
+    for (const [i, t] of transformations.entries()) {
+      const [next, own] = t.update(current, (state as readonly OptState[])[i]!, params);
+      current = next;
+      states.push(own);
+    }
+    return [current, states];
+  },
+});
+
+/**
+ * Transformations form a monoid: `chain` of two, with {@link identity}.
+ *
+ * Laws: associativity and identity hold for the updates, exactly; the states differ in their nesting only.
+ */
+export const monoid: M.Monoid<GradientTransformation> = {
+  concat: (first, second) => chain(first, second),
+  empty: identity(),
+};
+
+/** A learning rate that changes: a function of the number of steps done, an int32 scalar. */
+export type Schedule = (step: Value<'int32'>) => Value | number;
+
+/** A step counter, at 0. */
+export const noSteps = (): Value<'int32'> => full(makeAval([], 'int32'), 0) as Value<'int32'>;
+
+/** The counter after one more step. */
+export const oneMore = (count: Value<'int32'>): Value<'int32'> => np.add(count, 1) as Value<'int32'>;
+
+/**
+ * Multiply all updates by a factor that depends on the number of steps done.
+ *
+ * The state is `{ count }`, an int32 scalar.
+ */
+export const scaleBySchedule = (schedule: Schedule): GradientTransformation => ({
+  init: () => ({ count: noSteps() }),
+  update: (updates, state) => {
+    const { count } = state as { readonly count: Value<'int32'> };
+    const factor = schedule(count);
+    const scaled = (update: Value): Value =>
+      np.mul(update, factor instanceof Value ? convertElementType(factor, update.dtype) : factor);
+    return [map(scaled, updates), { count: oneMore(count) }];
+  },
+});
+
+/** Multiply all updates by −`rate`: what turns an ascent direction into a step downhill. */
+export const scaleByLearningRate = (rate: number | Schedule): GradientTransformation =>
+  typeof rate === 'number' ? scale(-rate) : scaleBySchedule((step) => np.neg(rate(step)));
+
+/**
+ * `params + updates`, leaf by leaf, in the dtypes of `params`.
+ *
+ * @throws TreeError if the structures differ
+ *
+ * @example
+ * ```ts
+ * import { np, optim } from 'pullback';
+ * console.log(optim.applyUpdates({ w: np.array([1, 2]) }, { w: np.array([0.5, -1]) }).w.toArray()); // => [ 1.5, 1 ]
+ * ```
+ */
+export const applyUpdates = <P>(params: P, updates: P): P =>
+  map2((p, u) => convertLike(np.add(p, u), p.aval), params, updates);

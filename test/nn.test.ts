@@ -1,0 +1,261 @@
+/** `nn`: each function against its formula in plain float64, its derivative, its edges. */
+
+import { pipe } from 'fp-ts/lib/function.js';
+import { DTypeError, grad, jit, nn, np, random, ShapeError, type Tensor, valueAndGrad, vmap } from 'pullback';
+import { describe, expect, test } from 'vitest';
+
+const xs = [-30, -5, -1.5, -0.5, -1e-3, 0, 1e-3, 0.5, 1.5, 5, 30];
+const wide = (x: unknown[] | number[]) => np.array(x as number[], { dtype: 'float64' });
+const numbers = (x: Tensor<'float32'> | Tensor<'float64'>): number[] => Array.from(x.dataSync());
+const expectClose = (got: readonly number[], want: readonly number[], digits = 12): void => {
+  expect(got.length).toBe(want.length);
+  for (const [i, w] of want.entries()) expect(got[i], `element ${i}`).toBeCloseTo(w, digits);
+};
+
+describe('elementwise', () => {
+  const sigma = (x: number): number => 1 / (1 + Math.exp(-x));
+  const gelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+  const rows = [
+    ['relu', nn.relu, (x: number) => Math.max(x, 0), (x: number) => (x > 0 ? 1 : 0)],
+    ['sigmoid', nn.sigmoid, sigma, (x: number) => sigma(x) * sigma(-x)],
+    ['tanh', nn.tanh, Math.tanh, (x: number) => 1 / Math.cosh(x) ** 2],
+    ['gelu', nn.gelu, gelu, (x: number) => (gelu(x + 1e-6) - gelu(x - 1e-6)) / 2e-6],
+  ] as const;
+
+  test.each(rows)('%s and its derivative', (name, f, value, slope) => {
+    const x = wide(xs);
+    expectClose(numbers(f(x)), xs.map(value));
+    const total = (x: Tensor<'float64'>) => np.sum(f(x));
+    expectClose(numbers(grad(total)(x)), xs.map(slope), name === 'gelu' ? 8 : 12);
+  });
+
+  test('gelu is within 5e-4 of x·Φ(x)', () => {
+    // Φ at 0.5, 1, 2, from tables of the normal distribution.
+    for (const [x, phi] of [
+      [0.5, 0.6914624612740131],
+      [1, 0.8413447460685429],
+      [2, 0.9772498680518208],
+    ] as const) {
+      expect(Math.abs(nn.gelu(np.array(x)).item() - x * phi)).toBeLessThan(5e-4);
+    }
+  });
+
+  test('NaN stays NaN, and relu of −0 is 0', () => {
+    for (const [, f] of rows) expect(f(np.array(Number.NaN)).item()).toBeNaN();
+    expect(Object.is(nn.relu(np.array(-0)).item(), 0)).toBe(true);
+  });
+});
+
+describe('softmax', () => {
+  const logits = [
+    [0.5, -1, 2, 0],
+    [-3, 100, 99, 0],
+  ];
+  const softmax = (row: readonly number[]): number[] => {
+    const top = Math.max(...row);
+    const powers = row.map((x) => Math.exp(x - top));
+    return powers.map((p) => p / powers.reduce((a, b) => a + b));
+  };
+
+  test('along the last axis, the first, and logarithmically', () => {
+    const x = wide(logits);
+    expectClose(numbers(nn.softmax(x)), logits.flatMap(softmax));
+    expectClose(numbers(np.transpose(nn.softmax(np.transpose(x), 0))), logits.flatMap(softmax));
+    expectClose(numbers(nn.logSoftmax(x)), logits.flatMap(softmax).map(Math.log), 10);
+    expectClose(numbers(nn.logSoftmax(x, 1)), numbers(nn.logSoftmax(x)));
+  });
+
+  test('finite for huge logits in float32; the sum is 1', () => {
+    const x = np.array([1e30, -1e30, 88, 1e30]);
+    expect(nn.softmax(x).toArray()).toEqual([0.5, 0, 0, 0.5]);
+    expect(numbers(nn.logSoftmax(np.array([0, 200, -200])))).toEqual([-200, 0, -400]);
+    expect(np.sum(nn.softmax(random.normal(random.key(0), [1000]))).item()).toBeCloseTo(1, 6);
+  });
+
+  test('∂softmaxᵢ/∂xⱼ = sᵢ(δᵢⱼ − sⱼ), though the maximum is a constant to it', () => {
+    const row = logits[0]!;
+    const s = softmax(row);
+    for (const i of [0, 1, 2, 3]) {
+      const pick = wide([0, 1, 2, 3].map((k) => (k === i ? 1 : 0)));
+      const g = grad((x: Tensor<'float64'>) => np.sum(np.mul(nn.softmax(x), pick)))(wide(row));
+      expectClose(
+        numbers(g),
+        s.map((sj, j) => s[i]! * ((i === j ? 1 : 0) - sj)),
+      );
+    }
+  });
+
+  test('an axis out of range says so', () => {
+    expect(() => nn.softmax(np.ones([2, 3]), 2)).toThrow(ShapeError);
+  });
+});
+
+describe('losses', () => {
+  const logits = [
+    [0.5, -1, 2],
+    [3, 1, 0],
+  ];
+  const labels = np.array([2, 1], { dtype: 'int32' });
+  const expected = (() => {
+    const logs = logits.map((row) => row.map((x) => x - Math.log(row.reduce((sum, y) => sum + Math.exp(y), 0))));
+    return -(logs[0]![2]! + logs[1]![1]!) / 2;
+  })();
+
+  test('oneHot', () => {
+    expect(
+      nn
+        .oneHot(
+          np.array(
+            [
+              [2, 0],
+              [1, 5],
+            ],
+            { dtype: 'int32' },
+          ),
+          3,
+        )
+        .toArray(),
+    ).toEqual([
+      [
+        [0, 0, 1],
+        [1, 0, 0],
+      ],
+      [
+        [0, 1, 0],
+        [0, 0, 0],
+      ],
+    ]);
+    expect(nn.oneHot(labels, 3).dtype).toBe('float32');
+    expect(nn.oneHot(np.array(1, { dtype: 'int32' }), 2).toArray()).toEqual([0, 1]);
+    expect(() => nn.oneHot(np.array([0.5]), 3)).toThrow(DTypeError);
+  });
+
+  test('crossEntropy of labels, of rows and of a smoothed distribution', () => {
+    expect(nn.crossEntropy(wide(logits), labels).item()).toBeCloseTo(expected, 12);
+    expect(nn.crossEntropy(wide(logits), nn.oneHot(labels, 3)).item()).toBeCloseTo(expected, 12);
+    const smooth = np.add(np.mul(nn.oneHot(labels, 3), 0.7), 0.1);
+    const logs = numbers(nn.logSoftmax(wide(logits)));
+    const weights = numbers(smooth);
+    const want = -logs.reduce((sum, l, i) => sum + l * weights[i]!, 0) / 2;
+    expect(nn.crossEntropy(wide(logits), smooth).item()).toBeCloseTo(want, 12);
+  });
+
+  test('its gradient is (softmax − oneHot)/batch', () => {
+    const g = grad((x: Tensor<'float64'>) => nn.crossEntropy(x, labels))(wide(logits));
+    const s = numbers(nn.softmax(wide(logits)));
+    const hot = numbers(nn.oneHot(labels, 3));
+    expectClose(
+      numbers(g),
+      s.map((si, i) => (si - hot[i]!) / 2),
+    );
+  });
+
+  test('any batch axes, one row, and under vmap', () => {
+    const x = random.normal(random.key(1), [2, 3, 4]);
+    const y = np.array(
+      [
+        [0, 1, 2],
+        [3, 2, 1],
+      ],
+      { dtype: 'int32' },
+    );
+    const whole = nn.crossEntropy(x, y).item();
+    expect(nn.crossEntropy(np.reshape(x, [6, 4]), np.reshape(y, [6])).item()).toBeCloseTo(whole, 6);
+    const each = vmap((a: Tensor, b: Tensor<'int32'>) => nn.crossEntropy(a, b))(x, y);
+    expect(np.mean(each).item()).toBeCloseTo(whole, 6);
+    expect(nn.crossEntropy(wide(logits[0]!), np.array(2, { dtype: 'int32' })).item()).toBeGreaterThan(0);
+  });
+
+  test('a masked class takes no part; a label that is no class is not ignored', () => {
+    const masked = np.array([[0, Number.NEGATIVE_INFINITY, 0]]);
+    const [value, g] = valueAndGrad((x: Tensor) => nn.crossEntropy(x, np.array([0], { dtype: 'int32' })))(masked);
+    expect(value.item()).toBeCloseTo(Math.log(2), 6);
+    expect(g.toArray()).toEqual([[-0.5, 0, 0.5]]);
+    expect(nn.crossEntropy(wide(logits), np.array([0, 3], { dtype: 'int32' })).item()).toBeNaN();
+    expect(nn.crossEntropy(wide(logits), np.array([0, -1], { dtype: 'int32' })).item()).toBeNaN();
+  });
+
+  test('mse, and shapes that do not fit', () => {
+    expect(nn.mse(np.array([1, 2, 3]), np.array([1, 0, 0])).item()).toBeCloseTo(13 / 3, 6);
+    const message = (f: () => unknown): string => {
+      try {
+        f();
+      } catch (error) {
+        return error instanceof ShapeError ? error.message.replace(/\n {2}at .*/, '') : String(error);
+      }
+      return 'nothing was thrown';
+    };
+    expect(message(() => nn.mse(np.ones([3]), np.ones([3, 1])))).toMatchInlineSnapshot(`
+      "nn.mse: prediction float32[3] and target float32[3,1] must have equal shapes
+        remedy: reshape or broadcast one of them"
+    `);
+    expect(message(() => nn.crossEntropy(np.ones([2, 3]), np.zeros([3], { dtype: 'int32' })))).toMatchInlineSnapshot(`
+      "nn.crossEntropy: labels int32[3] do not fit logits float32[2,3]
+        remedy: give integer labels of the shape of the batch, or probabilities of the shape of the logits"
+    `);
+    expect(message(() => nn.dense(nn.dense.init(random.key(0), 3, 2))(np.ones([5, 4])))).toMatchInlineSnapshot(`
+      "nn.dense: input float32[5,4] does not fit weights float32[3,2]
+        remedy: the last axis of the input must have length 3"
+    `);
+  });
+});
+
+describe('dense', () => {
+  test('x·w + b, for any batch axes', () => {
+    const params = {
+      w: np.array([
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ]),
+      b: np.array([10, 20]),
+    };
+    expect(
+      nn
+        .dense(params)(np.array([1, 0, -1]))
+        .toArray(),
+    ).toEqual([6, 16]);
+    expect(
+      nn
+        .dense(params)(
+          np.array([
+            [1, 0, -1],
+            [0, 1, 0],
+          ]),
+        )
+        .toArray(),
+    ).toEqual([
+      [6, 16],
+      [13, 24],
+    ]);
+    expect(nn.dense(params)(np.ones([2, 4, 3])).shape).toEqual([2, 4, 2]);
+  });
+
+  test('init: variance 1/in, none beyond two deviations of the uncut normal, zero bias, a pure function of the key', () => {
+    const { w, b } = nn.dense.init(random.key(0), 400, 300);
+    expect(w.shape).toEqual([400, 300]);
+    expect(numbers(b)).toEqual(new Array(300).fill(0));
+    const values = numbers(w);
+    const variance = values.reduce((sum, x) => sum + x * x, 0) / values.length;
+    expect(Math.abs(variance * 400 - 1)).toBeLessThan(0.02);
+    expect(Math.abs(values.reduce((sum, x) => sum + x, 0) / values.length)).toBeLessThan(1e-3);
+    const edge = 2 / 0.8796256610342398 / 20;
+    expect(Math.max(...values.map(Math.abs))).toBeLessThanOrEqual(edge * (1 + 1e-6));
+    expect(Math.max(...values.map(Math.abs))).toBeGreaterThan(edge * 0.99);
+    expect(nn.dense.init(random.key(0), 400, 300).w.toArray()).toEqual(w.toArray());
+    expect(jit((k: random.Key) => nn.dense.init(k, 4, 3))(random.key(0)).w.toArray()).toEqual(
+      nn.dense.init(random.key(0), 4, 3).w.toArray(),
+    );
+  });
+
+  test('a model is a pipe; its gradient has the type and structure of the parameters', () => {
+    const [first, second] = random.split(random.key(0));
+    const params = { hidden: nn.dense.init(first, 3, 8), out: nn.dense.init(second, 8, 2) };
+    const loss = (p: typeof params, x: Tensor, y: Tensor<'int32'>) =>
+      nn.crossEntropy(pipe(x, nn.dense(p.hidden), nn.relu, nn.dense(p.out)), y);
+    const grads: typeof params = grad(loss)(params, np.ones([5, 3]), np.array([0, 1, 0, 1, 1], { dtype: 'int32' }));
+    expect(grads.hidden.w.shape).toEqual([3, 8]);
+    expect(grads.out.b.shape).toEqual([2]);
+    expect(Math.abs(np.sum(grads.out.b).item())).toBeLessThan(1e-6);
+  });
+});
