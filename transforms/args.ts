@@ -111,13 +111,19 @@ export function flattenTangents(
       default: {
         if (typeof x !== 'object' || x === null) throw differs(path, `must have the keys ${d.names.join(', ')}`);
         const children = d.kind === 'node' ? d.type.flatten(x).children : (x as Record<string, unknown>);
+        if (Object.keys(children).sort().join() !== d.names.join()) {
+          throw differs(
+            path,
+            `must have the keys ${d.names.join(', ')}, has ${Object.keys(children).sort().join(', ')}`,
+          );
+        }
         d.children.forEach((child, i) => visit(children[d.names[i]!], child, join(path, d.names[i]!)));
       }
     }
   };
   const leaf = (x: unknown, path: string): Tangent => {
     const want = expected[result.length]!;
-    if (x === null || x === undefined) return null;
+    if (x === null) return null;
     const value = promoteNumber(x);
     if (!(value instanceof Value)) throw differs(path, 'must be a tensor or null');
     if (!isFloat(want.dtype)) throw differs(path, `must be null: ${want.dtype} has no derivative`);

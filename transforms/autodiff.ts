@@ -46,7 +46,7 @@ export function jvp<A extends readonly unknown[], R>(
   tangents: readonly [...Args<A>],
 ): [R, R] {
   const { leaves, def } = flattenPrimals('jvp', primals, 'primals');
-  const directions = flattenTangents('jvp', 'tangents', tangents, def, leaves);
+  const directions = flattenTangents('jvp', 'tangent', tangents, def, leaves);
   const { flat, outDef } = flatFunction('jvp', f, def);
   const result = jvpFlat(flat, leaves, directions);
   const { outs } = result;
@@ -76,7 +76,7 @@ export function linearize<A extends readonly unknown[], R>(
   const { flat, outDef } = flatFunction('linearize', f, def);
   const { outs, linear, nonzero } = linearizeFlat(flat, leaves);
   const apply = (...tangents: A): R => {
-    const all = flattenTangents('linearize', 'tangents', tangents, def, leaves);
+    const all = flattenTangents('linearize', 'tangent', tangents, def, leaves);
     const active = leaves.flatMap((x, i) => (isFloat(x.dtype) ? [all[i] ?? zeros(x.aval)] : []));
     const results = evalJaxpr(linear.jaxpr, linear.consts, active);
     let next = 0;

@@ -47,7 +47,7 @@ export function withTrace<A>(trace: Trace, f: () => A): A {
   current = trace;
   try {
     const result = f();
-    if (result instanceof Promise) throw asyncTrace(result);
+    if (result instanceof Promise) throw asyncTrace('trace', result);
     return result;
   } finally {
     current = previous;
@@ -55,10 +55,10 @@ export function withTrace<A>(trace: Trace, f: () => A): A {
 }
 
 /** The error for a traced function that returns `promise`, which is left to settle unobserved. */
-export function asyncTrace(promise: Promise<unknown>): AsyncTraceError {
+export function asyncTrace(op: string, promise: Promise<unknown>): AsyncTraceError {
   promise.catch(() => undefined);
   return new AsyncTraceError({
-    op: 'trace',
+    op,
     problem: 'a traced function returned a Promise: what it computes after an await would escape the trace',
     remedy: 'make the function synchronous; await data before calling it and pass it as an argument',
   });

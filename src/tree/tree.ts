@@ -95,7 +95,7 @@ export function flatten<L extends Leaf = Value>(tree: unknown, op = 'tree.flatte
 }
 
 function refuse(op: string, x: object, path: string): Error {
-  if (x instanceof Promise) return asyncTrace(x);
+  if (x instanceof Promise) return asyncTrace(op, x);
   const name = x.constructor?.name ?? 'an object';
   if (ArrayBuffer.isView(x)) {
     return badLeaf(op, path, `is a ${name}: a tree holds tensors, not host arrays`, 'wrap it with np.array(…)');

@@ -1,0 +1,74 @@
+/** What the compiler knows: dtypes and their promotion, and the types that transforms give back. */
+
+import { evalShape, grad, hessian, type Jitted, jit, jvp, np, type Tensor, valueAndGrad, vjp, vmap } from 'pullback';
+import { describe, expectTypeOf, test } from 'vitest';
+
+interface Params {
+  readonly layers: readonly { readonly w: Tensor; readonly b: Tensor }[];
+  readonly name: string;
+}
+
+declare const params: Params;
+declare const x: Tensor;
+declare const ints: Tensor<'int32'>;
+declare const loss: (p: Params, v: Tensor) => Tensor;
+
+/** Types are checked by the compiler; nothing here runs. */
+const typed = (_: () => void): void => undefined;
+
+describe('dtypes', () => {
+  test('promotion', () =>
+    typed(() => {
+      expectTypeOf(np.add(x, x)).toEqualTypeOf<Tensor>();
+      expectTypeOf(np.add(ints, x)).toEqualTypeOf<Tensor>();
+      expectTypeOf(np.add(ints, ints)).toEqualTypeOf<Tensor<'int32'>>();
+      expectTypeOf(np.add(ints, 1)).toEqualTypeOf<Tensor<'int32'>>();
+      expectTypeOf(np.add(1, 2)).toEqualTypeOf<Tensor>();
+      expectTypeOf(np.greater(x, 0)).toEqualTypeOf<Tensor<'bool'>>();
+      expectTypeOf(np.astype(x, 'int32')).toEqualTypeOf<Tensor<'int32'>>();
+      expectTypeOf(np.argmax(x)).toEqualTypeOf<Tensor<'int32'>>();
+      expectTypeOf(np.div(ints, 2)).toEqualTypeOf<Tensor>();
+      expectTypeOf(x.item()).toEqualTypeOf<number>();
+      expectTypeOf(np.greater(x, 0).item()).toEqualTypeOf<boolean>();
+    }));
+  test('a tensor of another dtype is not a float tensor', () =>
+    typed(() => {
+      // @ts-expect-error an int32 tensor where a float32 one is wanted
+      loss(params, ints);
+    }));
+});
+
+describe('transforms', () => {
+  test('a gradient has the type of what it belongs to', () =>
+    typed(() => {
+      expectTypeOf(grad(loss)(params, x)).toEqualTypeOf<Params>();
+      expectTypeOf(grad(loss, { argnums: 1 })(params, x)).toEqualTypeOf<Tensor>();
+      expectTypeOf(grad(loss, { argnums: [1, 0] })(params, x)).toEqualTypeOf<[Tensor, Params]>();
+      expectTypeOf(valueAndGrad(loss)(params, x)).toEqualTypeOf<[Tensor, Params]>();
+    }));
+  test('a bare number is a scalar', () =>
+    typed(() => {
+      expectTypeOf(grad((v: Tensor) => np.mul(v, v))(3)).toEqualTypeOf<Tensor>();
+    }));
+  test('aux is carried along', () =>
+    typed(() => {
+      const withAux = (p: Params, v: Tensor) => [loss(p, v), { logits: v, note: 'x' }] as const;
+      expectTypeOf(grad(withAux, { hasAux: true })(params, x)).toEqualTypeOf<
+        [Params, { readonly logits: Tensor; readonly note: 'x' }]
+      >();
+    }));
+  test('jvp, vjp, vmap and jit keep the signature', () =>
+    typed(() => {
+      expectTypeOf(jvp(loss, [params, x], [params, x])).toEqualTypeOf<[Tensor, Tensor]>();
+      expectTypeOf(vjp(loss, [params, x])[1](x)).toEqualTypeOf<[p: Params, v: Tensor]>();
+      expectTypeOf(vmap(loss, [null, 0])(params, x)).toEqualTypeOf<Tensor>();
+      expectTypeOf(jit(loss)).toEqualTypeOf<Jitted<[p: Params, v: Tensor], Tensor>>();
+      // @ts-expect-error the second argument is missing
+      jit(loss)(params);
+    }));
+  test('shapes and Hessians', () =>
+    typed(() => {
+      expectTypeOf(evalShape(loss, params, x).shape).toEqualTypeOf<readonly number[]>();
+      expectTypeOf(hessian((v: Tensor) => np.sum(v))(x)).toMatchTypeOf<Tensor>();
+    }));
+});
