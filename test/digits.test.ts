@@ -1,7 +1,9 @@
 /** The generated digits: the same bytes everywhere, every class, inside the frame. */
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { drawDigits, wordsPerDigit } from '../src/data/digits.ts';
+import '../src/entry/device.ts';
+import { digits, drawDigits, wordsPerDigit } from '../src/data/digits.ts';
+import { key } from '../src/random/key.ts';
 
 /** JAX's threefry bits by a second hand, so that this file judges the drawing alone. */
 function bits(seed: number, count: number): Uint32Array {
@@ -32,7 +34,13 @@ test('the bits are those of JAX', () => {
 });
 
 test('the same bytes on every machine', () => {
-  expect(createHash('sha256').update(set.pixels).update(set.labels).digest('hex')).toMatchInlineSnapshot(`"0ce9cb3c9f83ee1e14d62d4801bd7cda00235a98f4842bc24b24b2a678f7e1a0"`);
+  expect(createHash('sha256').update(set.pixels).update(set.labels).digest('hex')).toMatchInlineSnapshot(
+    `"0ce9cb3c9f83ee1e14d62d4801bd7cda00235a98f4842bc24b24b2a678f7e1a0"`,
+  );
+});
+
+test('digits(key, count) draws them from the bits of the key', async () => {
+  expect(await digits(key(0), 5)).toEqual(drawDigits(bits(0, 5 * wordsPerDigit)));
 });
 
 test('a digit, as it looks', () => {

@@ -13,9 +13,9 @@ import * as math from '../prim/math.ts';
  *
  * @example
  * ```ts
- * import { grad, nn, np } from 'pullback';
+ * import { grad, nn, np, type Tensor } from 'pullback';
  * console.log(nn.relu(np.array([-2, 0, 3])).toArray()); // => [ 0, 0, 3 ]
- * console.log(grad((x) => np.sum(nn.relu(x)))(np.array([-2, 0, 3])).toArray()); // => [ 0, 0, 1 ]
+ * console.log(grad((x: Tensor) => np.sum(nn.relu(x)))(np.array([-2, 0, 3])).toArray()); // => [ 0, 0, 1 ]
  * ```
  */
 export function relu<D extends FloatDType>(x: Value<D>): Value<D> {

@@ -45,10 +45,10 @@ const init = (key: Key, inSize: number, outSize: number): DenseParams => ({
  * @example
  * ```ts
  * import { pipe } from 'fp-ts/lib/function.js';
- * import { nn, np, random } from 'pullback';
+ * import { nn, np, random, type Tensor } from 'pullback';
  * const [first, second] = random.split(random.key(0));
  * const params = { hidden: nn.dense.init(first, 3, 8), out: nn.dense.init(second, 8, 2) };
- * const model = (x) => pipe(x, nn.dense(params.hidden), nn.tanh, nn.dense(params.out));
+ * const model = (x: Tensor) => pipe(x, nn.dense(params.hidden), nn.tanh, nn.dense(params.out));
  * console.log(model(np.ones([5, 3])).shape); // => [ 5, 2 ]
  * ```
  */

@@ -35,7 +35,7 @@ function classMask(op: string, labels: Value, classes: number): Value {
  * @example
  * ```ts
  * import { nn, np } from 'pullback';
- * console.log(nn.oneHot(np.array([2, 0], 'int32'), 3).toArray()); // => [ [ 0, 0, 1 ], [ 1, 0, 0 ] ]
+ * console.log(nn.oneHot(np.array([2, 0], { dtype: 'int32' }), 3).toArray()); // => [ [ 0, 0, 1 ], [ 1, 0, 0 ] ]
  * ```
  */
 export const oneHot = (labels: Value, classes: number): Value<'float32'> =>
@@ -54,7 +54,7 @@ export const oneHot = (labels: Value, classes: number): Value<'float32'> =>
  * ```ts
  * import { nn, np } from 'pullback';
  * const logits = np.array([[0, 0], [0, Math.log(3)]]);
- * console.log(nn.crossEntropy(logits, np.array([0, 1], 'int32')).item()); // => 0.49041…
+ * console.log(nn.crossEntropy(logits, np.array([0, 1], { dtype: 'int32' })).item()); // => 0.49041…
  * console.log(nn.crossEntropy(logits, np.array([[1, 0], [0, 1]])).item()); // => 0.49041…
  * ```
  */
