@@ -3,7 +3,6 @@
 import type { Value } from '../core/value.ts';
 import { and, not, or, xor } from '../prim/bits.ts';
 import * as prim from '../prim/compare.ts';
-import { fullLike } from '../prim/compose.ts';
 import { aligned, broadcast, promoted, toValue } from './convert.ts';
 import type { ArrayLike, Promoted, Tensor } from './types.ts';
 
@@ -45,7 +44,9 @@ export const greaterEqual = comparison('np.greaterEqual', prim.ge);
 /** `x` as `bool`: what is not 0 is true, NaN included. */
 export function truth(op: string, x: ArrayLike): Value {
   const value = toValue(op, x);
-  return value.dtype === 'bool' ? value : prim.ne(value, fullLike(value, 0));
+  if (value.dtype === 'bool') return value;
+  const [number, zero] = aligned(op, [value, 0]);
+  return prim.ne(number!, zero!);
 }
 
 const logical =

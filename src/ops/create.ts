@@ -6,15 +6,14 @@
  */
 
 import { makeAval, showAval } from '../core/aval.ts';
-import { allocate, type DType, integerRange, isInteger, type TypedArray } from '../core/dtype.ts';
+import { allocate, type DType, isInteger, type TypedArray } from '../core/dtype.ts';
 import { DTypeError, ShapeError } from '../core/errors.ts';
 import type { Shape } from '../core/shape.ts';
 import { type NestedArray, tensorFrom, Value } from '../core/value.ts';
-import { convertElementType } from '../prim/arithmetic.ts';
+import { add, convertElementType, mul } from '../prim/arithmetic.ts';
 import { eq } from '../prim/compare.ts';
 import { full as fullOf } from '../prim/compose.ts';
 import { iota } from '../prim/structural.ts';
-import { add, mul } from './arithmetic.ts';
 import { shapeOf } from './axes.ts';
 import { constant, expectHolds, toValue } from './convert.ts';
 import { stretchTo } from './shape.ts';
@@ -292,7 +291,7 @@ export function arange(first: number, ...rest: readonly (number | DTypeOptions<D
   }
   const integers = Number.isInteger(start) && Number.isInteger(stop) && Number.isInteger(step);
   const target = dtype ?? (integers ? 'int32' : 'float32');
-  if (isInteger(target)) return integerRangeOf(target, start, step, count);
+  if (isInteger(target)) return integersFrom(target, start, step, count);
   return fromElements(
     'np.arange',
     Array.from({ length: count }, (_, i) => start + i * step),
@@ -301,15 +300,14 @@ export function arange(first: number, ...rest: readonly (number | DTypeOptions<D
   );
 }
 
-/** start + i·step by primitives. Each element is in range if the first and last are; what overflows between wraps back. */
-function integerRangeOf(dtype: 'int32' | 'uint32', start: number, step: number, count: number): Value {
+/** start + i·step by primitives, modulo 2³²: all elements are in range if the first and the last are. */
+function integersFrom(dtype: 'int32' | 'uint32', start: number, step: number, count: number): Value {
   for (const x of [start, start + Math.max(count - 1, 0) * step]) expectHolds('np.arange', x, dtype, dtype);
+  if (!Number.isInteger(step)) expectHolds('np.arange', step, dtype, dtype);
   const counter = iota([count], 0, dtype);
   if (start === 0 && step === 1) return counter;
-  const [least, greatest] = integerRange(dtype);
-  const wrapped = step < least || step > greatest ? step % 2 ** 32 : step;
-  const scaled = wrapped < least ? wrapped + 2 ** 32 : wrapped;
-  return add(mul(counter, scaled), start) as Value;
+  const all = (x: number): Value => fullOf(counter.aval, dtype === 'int32' ? x | 0 : x >>> 0);
+  return add(mul(counter, all(step)), all(start));
 }
 
 /** Options of {@link linspace}. */
@@ -369,8 +367,9 @@ export function eye<D extends DType = 'float32'>(
   { k = 0, dtype }: EyeOptions<D> = {},
 ): Tensor<D> {
   const shape = shapeOf('np.eye', [rows, columns]);
+  expectHolds('np.eye', k, 'int32', 'the indices of the rows');
   const row = iota(shape, 0, 'int32');
-  const onDiagonal = eq(k === 0 ? row : add(row, k), iota(shape, 1, 'int32'));
+  const onDiagonal = eq(k === 0 ? row : add(row, fullOf(row.aval, k)), iota(shape, 1, 'int32'));
   return convertElementType(onDiagonal, dtype ?? 'float32') as Tensor<D>;
 }
 

@@ -9,12 +9,12 @@ import { showAval } from '../core/aval.ts';
 import { ShapeError } from '../core/errors.ts';
 import { range } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
+import { mul } from '../prim/arithmetic.ts';
+import { and } from '../prim/bits.ts';
 import { expectKind } from '../prim/define.ts';
 import { type DotDimensions, dotGeneral } from '../prim/dot.ts';
 import { inverse, reshape, transpose } from '../prim/structural.ts';
-import { mul } from './arithmetic.ts';
-import { promoted, toValue } from './convert.ts';
-import { ravel } from './shape.ts';
+import { broadcast, promoted } from './convert.ts';
 import type { ArrayLike, Promoted, Tensor } from './types.ts';
 
 const operands = (op: string, x: ArrayLike, y: ArrayLike): readonly [Value, Value] => {
@@ -29,6 +29,12 @@ const mismatch = (op: string, a: Value, b: Value, problem: string): ShapeError =
     problem: `${showAval(a.aval)} and ${showAval(b.aval)} do not multiply: ${problem}`,
     remedy: 'transpose or reshape one of them',
   });
+
+/** Elementwise, of operands of one dtype. */
+function product(op: string, x: Value, y: Value): Value {
+  const [a, b] = broadcast(op, [x, y]);
+  return (x.dtype === 'bool' ? and : mul)(a!, b!);
+}
 
 /** Contract axis `i` of `a` with axis `j` of `b`. @throws ShapeError if their lengths differ */
 function contract(op: string, a: Value, b: Value, i: number, j: number, batch?: Partial<DotDimensions>): Value {
@@ -109,13 +115,13 @@ function batched(x: Value, y: Value): Value {
 
 /**
  * NumPy's `dot`: the sum over the last axis of `a` and the second-to-last (or only) axis of `b`, all other axes free. For
- * vectors the inner product, for matrices {@link matmul}, with a scalar {@link mul}.
+ * vectors the inner product, for matrices {@link matmul}, with a scalar the product of each element.
  *
  * @throws ShapeError if those two lengths differ
  */
 export function dot<A extends ArrayLike, B extends ArrayLike>(a: A, b: B): Tensor<Promoted<A, B>> {
   const [x, y] = operands('np.dot', a, b);
-  if (x.ndim === 0 || y.ndim === 0) return mul(x, y) as Tensor<Promoted<A, B>>;
+  if (x.ndim === 0 || y.ndim === 0) return product('np.dot', x, y) as Tensor<Promoted<A, B>>;
   return contract('np.dot', x, y, x.ndim - 1, Math.max(y.ndim - 2, 0)) as Tensor<Promoted<A, B>>;
 }
 
@@ -132,7 +138,7 @@ export function dot<A extends ArrayLike, B extends ArrayLike>(a: A, b: B): Tenso
  */
 export function inner<A extends ArrayLike, B extends ArrayLike>(a: A, b: B): Tensor<Promoted<A, B>> {
   const [x, y] = operands('np.inner', a, b);
-  if (x.ndim === 0 || y.ndim === 0) return mul(x, y) as Tensor<Promoted<A, B>>;
+  if (x.ndim === 0 || y.ndim === 0) return product('np.inner', x, y) as Tensor<Promoted<A, B>>;
   return contract('np.inner', x, y, x.ndim - 1, y.ndim - 1) as Tensor<Promoted<A, B>>;
 }
 
@@ -146,6 +152,6 @@ export function inner<A extends ArrayLike, B extends ArrayLike>(a: A, b: B): Ten
  * ```
  */
 export function outer<A extends ArrayLike, B extends ArrayLike>(a: A, b: B): Tensor<Promoted<A, B>> {
-  const [x, y] = promoted('np.outer', [a, b]).map((v) => ravel(toValue('np.outer', v)));
-  return mul(reshape(x!, [x!.size, 1]), y!) as Tensor<Promoted<A, B>>;
+  const [x, y] = promoted('np.outer', [a, b]).map((v) => reshape(v, [v.size]));
+  return product('np.outer', reshape(x!, [x!.size, 1]), y!) as Tensor<Promoted<A, B>>;
 }

@@ -12,11 +12,10 @@ import { sizeOf } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
 import { convertElementType, div, neg } from '../prim/arithmetic.ts';
 import { not } from '../prim/bits.ts';
-import { fullLike } from '../prim/compose.ts';
 import { argmax as argmaxOf, reduceMax, reduceSum } from '../prim/reduce.ts';
 import { reshape } from '../prim/structural.ts';
 import { axesOf, axisOf } from './axes.ts';
-import { toFloat, toValue } from './convert.ts';
+import { aligned, toFloat, toValue } from './convert.ts';
 import type { ArrayLike, Axis, DTypeOf, Floated, ReduceOptions, Summed, Tensor } from './types.ts';
 
 /** Reduce `x` over `axes`, keeping them with length 1 if asked to. Over no axes there is nothing to do. */
@@ -69,7 +68,9 @@ export function mean<A extends ArrayLike>(x: A, axis?: Axis, options: ReduceOpti
   const axes = axesOf('np.mean', axis, value.aval);
   const count = sizeOf(axes.map((a) => value.shape[a]!));
   const total = reduce<Floated<DTypeOf<A>>>(value, axes, reduceSum, options);
-  return axes.length === 0 ? total : (div(total, fullLike(total, count)) as Tensor<Floated<DTypeOf<A>>>);
+  if (axes.length === 0) return total;
+  const [dividend, divisor] = aligned('np.mean', [total, count]);
+  return div(dividend!, divisor!) as Tensor<Floated<DTypeOf<A>>>;
 }
 
 /** @throws ShapeError if there is nothing to take the extremum of */

@@ -1,0 +1,161 @@
+/** `lax` is the primitives, one function each; `np` tells its user's line with every equation. */
+
+import {
+  type Aval,
+  type Device,
+  lax,
+  makeJaxpr,
+  np,
+  referenceDevice,
+  type Tensor,
+  tree,
+  withDefaultDevice,
+} from 'pullback';
+import * as treeEntry from 'pullback/tree';
+import { describe, expect, it } from 'vitest';
+import { type FirstOrderName, firstOrder } from '../../src/prim/registry.ts';
+
+const f = np.array([
+  [1, 2, 3],
+  [4, 5, 6],
+]);
+const i = np.array(
+  [
+    [1, 2, 3],
+    [4, 5, 6],
+  ],
+  { dtype: 'int32' },
+);
+const u = np.array([1, 2], { dtype: 'uint32' });
+const b = np.greater(f, 2);
+
+/** A call of each, total over the primitives: forgetting one is a type error. */
+const calls: Readonly<Record<FirstOrderName, () => unknown>> = {
+  broadcast_in_dim: () => lax.broadcastInDim(f, [4, 2, 3], [1, 2]),
+  reshape: () => lax.reshape(f, [3, 2]),
+  transpose: () => lax.transpose(f, [1, 0]),
+  slice: () => lax.slice(f, [0, 1], [2, 3], [1, 2]),
+  pad: () =>
+    lax.pad(f, np.array(0), [
+      [1, -1, 0],
+      [0, 2, 1],
+    ]),
+  concatenate: () => lax.concatenate([f, f], 1),
+  iota: () => lax.iota('int32', [2, 3], 1),
+  add: () => lax.add(f, f),
+  sub: () => lax.sub(f, f),
+  mul: () => lax.mul(i, i),
+  div: () => lax.div(i, i),
+  neg: () => lax.neg(f),
+  max: () => lax.max(f, f),
+  min: () => lax.min(f, f),
+  integer_pow: () => lax.integerPow(f, -2),
+  convert_element_type: () => lax.convertElementType(f, 'int32'),
+  eq: () => lax.eq(f, f),
+  ne: () => lax.ne(f, f),
+  lt: () => lax.lt(f, f),
+  le: () => lax.le(f, f),
+  gt: () => lax.gt(f, f),
+  ge: () => lax.ge(f, f),
+  select: () => lax.select(b, f, f),
+  exp: () => lax.exp(f),
+  log: () => lax.log(f),
+  tanh: () => lax.tanh(f),
+  logistic: () => lax.logistic(f),
+  sin: () => lax.sin(f),
+  cos: () => lax.cos(f),
+  sqrt: () => lax.sqrt(f),
+  erf_inv: () => lax.erfInv(f),
+  reduce_sum: () => lax.reduceSum(f, [1]),
+  reduce_max: () => lax.reduceMax(f, [0]),
+  argmax: () => lax.argmax(f, 0),
+  dot_general: () => lax.dotGeneral(f, f, { lhsContracting: [1], rhsContracting: [1], lhsBatch: [0], rhsBatch: [0] }),
+  and: () => lax.bitwiseAnd(i, i),
+  or: () => lax.bitwiseOr(i, i),
+  xor: () => lax.bitwiseXor(b, b),
+  not: () => lax.bitwiseNot(i),
+  shift_left: () => lax.shiftLeft(i, i),
+  shift_right_logical: () => lax.shiftRightLogical(i, i),
+  shift_right_arithmetic: () => lax.shiftRightArithmetic(i, i),
+  bitcast_convert_type: () => lax.bitcastConvertType(f, 'uint32'),
+  threefry2x32: () => lax.threefry2x32(u, u, u, u),
+  stop_gradient: () => lax.stopGradient(f),
+  optimization_barrier: () => lax.optimizationBarrier({ f, i }),
+};
+
+describe('each function stages its primitive alone', () => {
+  it.each(Object.keys(firstOrder) as FirstOrderName[])('%s', (name) => {
+    const { jaxpr } = makeJaxpr(calls[name])();
+    expect(jaxpr.eqns.map((eqn) => eqn.primitive.name)).toEqual([name]);
+    expect(tree.leaves(calls[name]()).map((x) => x.dtype)).toEqual(jaxpr.outs.map((out) => out.aval.dtype));
+  });
+});
+
+it('lax does not broadcast, promote or take numbers', () => {
+  expect(() => lax.add(f, np.zeros([3]))).toThrow(
+    'add: operands must have equal shapes, got float32[2,3] and float32[3]',
+  );
+  expect(() => lax.add<'float32' | 'int32'>(f, i)).toThrow('add: operands must have equal dtypes');
+  expect(() => lax.mul(f, 2 as unknown as Tensor)).toThrow('lax.mul: an operand is 2, which is not a tensor');
+  expect(lax.pad(np.array([1, 2, 3]), np.array(0), [[1, -1, 1]]).toArray()).toEqual([0, 1, 0, 2, 0]);
+  expect(lax.iota('uint32', 3).toArray()).toEqual([0, 1, 2]);
+  expect(lax.optimizationBarrier({ n: 1 })).toEqual({ n: 1 });
+});
+
+describe('every equation that np stages knows its line', () => {
+  const x = np.zeros([2, 3]);
+  const n = np.zeros([2, 3], { dtype: 'int32' });
+  const row = np.zeros([3]);
+  const stack = np.zeros([5, 3, 2]);
+  const calls: readonly (readonly [string, () => unknown])[] = [
+    ['add', () => [np.add(x, row), np.add(x, 1), np.add(n, row), np.add(true, n)]],
+    ['div', () => [np.div(n, 2), np.div(np.greater(x, 0), n)]],
+    ['unary', () => [np.reciprocal(n), np.square(x), np.power(n, 3), np.exp(n), np.neg(x)]],
+    ['maximum', () => [np.maximum(x, n), np.minimum(row, x)]],
+    ['compare', () => [np.greater(n, row), np.equal(row, x), np.logicalAnd(x, row), np.logicalNot(x)]],
+    ['where', () => [np.where(x, row, 1), np.where(true, n, row)]],
+    ['bits', () => [np.bitwiseOr(n, np.zeros([3], { dtype: 'int32' })), np.leftShift(n, 1), np.rightShift(n, 1)]],
+    ['create', () => [np.full([2, 3], row), np.onesLike(x), np.eye(3, 3, { k: 1 }), np.arange(0, 9, 3), np.zeros([2])]],
+    ['reduce', () => [np.sum(b, 0, { keepdims: true }), np.mean(n, 1), np.max(x), np.min(x, 0), np.min(n, 0)]],
+    ['argmax', () => [np.argmax(x), np.argmax(x, 0, { keepdims: true })]],
+    ['linear', () => [np.matmul(x, stack), np.matmul(n, stack), np.dot(x, row), np.inner(x, row), np.outer(row, n)]],
+    ['join', () => [np.concatenate([x, n]), np.stack([x, n], 1), np.split(x, 3, 1)]],
+    ['shape', () => [np.reshape(x, [6]), np.ravel(x), np.transpose(x), np.swapaxes(x, 0, 1), np.moveaxis(x, 0, 1)]],
+    ['axes', () => [np.expandDims(x, 0), np.squeeze(np.zeros([1, 2])), np.broadcastTo(row, [2, 3])]],
+  ];
+  it.each(calls)('%s', (_, call) => {
+    const { jaxpr } = makeJaxpr(call)();
+    expect(jaxpr.eqns.length).toBeGreaterThan(0);
+    for (const { source, primitive } of jaxpr.eqns) {
+      expect(`${primitive.name} at ${source?.location}`).toMatch(/ at test\/ops\/lax\.test\.ts:\d+:\d+$/);
+    }
+  });
+});
+
+describe('the vector space of trees of tensors', () => {
+  const space = treeEntry.vectorSpace<{ readonly w: Tensor; readonly b: Tensor; readonly name: string }>();
+  const v = { w: np.array([1, 2]), b: np.array(3), name: 'layer' };
+
+  it('adds, scales and multiplies leaf by leaf', () => {
+    expect(space.add(v, v).w.toArray()).toEqual([2, 4]);
+    expect(space.scale(0.5, v)).toMatchObject({ name: 'layer' });
+    expect(space.scale(0.5, v).b.item()).toBe(1.5);
+    expect(space.zerosLike(v).w.toArray()).toEqual([0, 0]);
+    expect(space.inner(v, v).item()).toBe(14);
+    expect(space.inner(v, v).dtype satisfies Aval['dtype']).toBe('float32');
+  });
+
+  it('keeps float64', () => {
+    const wide = tree.map((x: Tensor) => np.astype(x, 'float64'), v);
+    expect(space.inner(wide, wide).dtype).toBe('float64');
+    expect(space.scale(0.1, wide).b.item()).toBe(0.1 * 3);
+  });
+});
+
+it('numbers are put on the device of the tensor they meet', () => {
+  const other = referenceDevice({ precision: 'float64' });
+  const x = withDefaultDevice(other, () => np.array([1, 0]));
+  for (const y of [np.add(x, 1), np.div(2, x), np.mean(x), np.logicalNot(x), np.where(x, x, 3), np.reciprocal(x)]) {
+    expect((y as unknown as { readonly device: Device }).device).toBe(other);
+  }
+});
