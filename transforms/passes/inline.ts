@@ -1,0 +1,63 @@
+/**
+ * Inlining: the body of every `jit` call in place of the call, so that what stands on the two sides of a call meets.
+ *
+ * Each copy binds variables of its own; equations keep the source that they had in the body.
+ */
+
+import { type Aval, sameAval } from '../../src/core/aval.ts';
+import { type Atom, type Eqn, isLiteral, type Jaxpr, makeLiteral, makeVar } from '../../src/core/jaxpr.ts';
+import type { Primitive } from '../../src/core/primitive.ts';
+import { convertElementTypeP } from '../../src/prim/arithmetic.ts';
+import { type CallParams, jitP } from '../call.ts';
+
+const isCall = (eqn: Eqn): boolean => eqn.primitive === jitP;
+
+/**
+ * The program without calls, at any depth.
+ *
+ * A call may pass a strong operand where its body was traced for a weak one, or the other way round; there a conversion is put
+ * in, which changes no element.
+ *
+ * @returns `jaxpr` itself if there is no call
+ */
+export function inline(jaxpr: Jaxpr): Jaxpr {
+  if (!jaxpr.eqns.some(isCall)) return jaxpr;
+  const eqns: Eqn[] = [];
+  const outs = splice(jaxpr, new Map(), eqns, false);
+  return { ...jaxpr, eqns, outs };
+}
+
+/** Append the equations of `jaxpr` with their variables renamed by `renamed`; returns the renamed outputs. */
+function splice(jaxpr: Jaxpr, renamed: Map<Atom, Atom>, eqns: Eqn[], copy: boolean): readonly Atom[] {
+  const read = (atom: Atom): Atom => renamed.get(atom) ?? atom;
+  for (const eqn of jaxpr.eqns) {
+    const ins = eqn.ins.map(read);
+    if (isCall(eqn)) {
+      const { jaxpr: body } = eqn.params as CallParams;
+      const operands = body.ins.map((v, i) => [v, withAval(ins[i]!, v.aval, eqn, eqns)] as const);
+      const results = splice(body, new Map(operands), eqns, true);
+      for (let i = 0; i < results.length; i++) renamed.set(eqn.outs[i]!, results[i]!);
+      continue;
+    }
+    const outs = copy ? eqn.outs.map(({ aval }) => makeVar(aval)) : eqn.outs;
+    if (copy) for (let i = 0; i < outs.length; i++) renamed.set(eqn.outs[i]!, outs[i]!);
+    eqns.push({ ...eqn, ins, outs });
+  }
+  return jaxpr.outs.map(read);
+}
+
+/** `atom` with the weakness of `aval`, the rest of which it has. */
+function withAval(atom: Atom, aval: Aval, call: Eqn, eqns: Eqn[]): Atom {
+  if (sameAval(atom.aval, aval)) return atom;
+  if (isLiteral(atom)) return makeLiteral(aval, atom.value);
+  const converted = makeVar(aval);
+  const { dtype, weak } = aval;
+  eqns.push({
+    primitive: convertElementTypeP as Primitive,
+    params: { dtype, weak },
+    ins: [atom],
+    outs: [converted],
+    source: call.source,
+  });
+  return converted;
+}
