@@ -1,7 +1,7 @@
 /** Operations that return their operands: `stop_gradient`, and the barrier that no pass may cross. */
 
 import { type None, none } from '../core/params.ts';
-import { noParams, type Primitive, type Tangent } from '../core/primitive.ts';
+import { isHole, noParams, type Primitive, type Tangent } from '../core/primitive.ts';
 import { bind, bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
 import { expectCount, noDerivative, vmapElementwise } from './define.ts';
@@ -34,7 +34,7 @@ export const optimizationBarrierP: Primitive<'optimization_barrier', None> = {
   params: none,
   abstractEval: (ins) => ins,
   jvp: (primals, tangents) => ({ outs: optimizationBarrier(primals), tangents: barrierTangents(tangents) }),
-  transpose: (cotangents) => barrierTangents(cotangents),
+  transpose: (cotangents, operands) => barrierTangents(cotangents.map((ct, i) => (isHole(operands[i]!) ? ct : null))),
   vmap: (_size, operands, dims) => ({ outs: optimizationBarrier(operands), dims }),
 };
 
