@@ -1,0 +1,247 @@
+/**
+ * What random programs are made of, in sets: `smooth` functions, `piecewise` ones, `linear` maps, and `exact` operations,
+ * whose results do not depend on an order of summation, over all dtypes.
+ */
+
+import type { Aval } from '../../src/core/aval.ts';
+import { byteSize, dtypes, isFloat, isInteger } from '../../src/core/dtype.ts';
+import type { None } from '../../src/core/params.ts';
+import { noParams, type Primitive } from '../../src/core/primitive.ts';
+import { range, sizeOf } from '../../src/core/shape.ts';
+import { freeAxes } from '../../src/prim/dot.ts';
+import { firstOrder as p } from '../../src/prim/registry.ts';
+import type { Draft, Op, Operand } from './program.ts';
+
+type Test = (aval: Aval) => boolean;
+
+const float: Test = (a) => isFloat(a.dtype);
+const integer: Test = (a) => isInteger(a.dtype);
+const numeric: Test = (a) => a.dtype !== 'bool';
+const logical: Test = (a) => !isFloat(a.dtype);
+const any: Test = () => true;
+const rankAtLeast =
+  (rank: number, test: Test = any): Test =>
+  (a) =>
+    a.shape.length >= rank && test(a);
+
+/** Run `f` on a value that passes, if there is one. */
+const on =
+  (test: Test, f: (draft: Draft, x: number) => void): Op =>
+  (draft) => {
+    const x = draft.pick(test);
+    if (x !== null) f(draft, x);
+  };
+
+const unary = (primitive: Primitive<string, None>, test: Test): Op =>
+  on(test, (d, x) => d.emit(primitive, [x], noParams));
+
+const constants = [0, 1, 2, -1, 0.5, -0];
+
+/** The second operand of a binary operation: a value like the first, or now and then a constant. */
+function partner(d: Draft, x: number): Operand {
+  if (d.next(2) > 0) return d.pickLike(x);
+  const value = constants[d.next(isFloat(d.avals[x]!.dtype) ? constants.length - 1 : 1)]!;
+  return d.constantLike(x, value);
+}
+
+const binary = (primitive: Primitive<string, None>, test: Test): Op =>
+  on(test, (d, x) => {
+    const y = partner(d, x);
+    d.emit(primitive, d.next(1) ? [y, x] : [x, y], noParams);
+  });
+
+const permuted = (d: Draft, n: number): number[] => {
+  const rest = range(n);
+  return range(n).map(() => rest.splice(d.next(rest.length - 1), 1)[0]!);
+};
+
+const structural: readonly Op[] = [
+  on(rankAtLeast(1), (d, x) => d.emit(p.transpose, [x], { permutation: permuted(d, d.avals[x]!.shape.length) })),
+  on(any, (d, x) => {
+    const { shape, size } = d.avals[x]!;
+    const shapes = [
+      [size],
+      [...shape, 1],
+      [1, ...shape],
+      shape.length >= 2 ? [size / shape.at(-1)!, shape.at(-1)!] : [size],
+    ];
+    d.emit(p.reshape, [x], { shape: shapes[d.next(3)]! });
+  }),
+  on(any, (d, x) => {
+    const { shape, size } = d.avals[x]!;
+    const length = 1 + d.next(2);
+    if (!d.fits(size * length) || shape.length > 3) return;
+    const at = d.next(shape.length);
+    const wide = [...shape.slice(0, at), length, ...shape.slice(at)];
+    d.emit(p.broadcast_in_dim, [x], { shape: wide, broadcastDimensions: range(wide.length).filter((i) => i !== at) });
+  }),
+  on(rankAtLeast(1), (d, x) => {
+    const { shape } = d.avals[x]!;
+    const start = shape.map((n) => d.next(Math.max(0, n - 1)));
+    const limit = shape.map((n, i) => (n === 0 ? 0 : start[i]! + 1 + d.next(n - start[i]! - 1)));
+    d.emit(p.slice, [x], {
+      start: shape.map((n, i) => (n === 0 ? 0 : start[i]!)),
+      limit,
+      strides: shape.map(() => 1 + d.next(1)),
+    });
+  }),
+  on(rankAtLeast(1), (d, x) => {
+    const aval = d.avals[x]!;
+    const low = aval.shape.map((n) => (n > 1 ? d.next(2) - 1 : d.next(1)));
+    const high = aval.shape.map(() => d.next(1));
+    const interior = aval.shape.map(() => d.next(1));
+    const shape = aval.shape.map((n, i) => n + low[i]! + high[i]! + Math.max(0, n - 1) * interior[i]!);
+    const value = d.pick((a) => a.shape.length === 0 && a.dtype === aval.dtype);
+    if (!d.fits(sizeOf(shape))) return;
+    d.emit(p.pad, [x, value ?? zero(d, x)], { low, high, interior });
+  }),
+  on(rankAtLeast(1), (d, x) => {
+    const y = d.pickLike(x);
+    if (d.fits(2 * d.avals[x]!.size))
+      d.emit(p.concatenate, [x, y], { dimension: d.next(d.avals[x]!.shape.length - 1) });
+  }),
+  on(any, (d, x) => d.emit(p.optimization_barrier, [x, d.pick(any)!], noParams)),
+];
+
+/** The scalar zero of the dtype of `x`. */
+const zero = (d: Draft, x: number): Operand => {
+  const { dtype } = d.avals[x]!;
+  return { shape: [], dtype, weak: false, data: [0] };
+};
+
+/** A fixed predicate of the shape of `x`: is the index along an axis odd? */
+function oddIndices(d: Draft, x: number): Operand {
+  const { shape } = d.avals[x]!;
+  if (shape.length === 0) return { shape: [], dtype: 'bool', weak: false, data: [d.next(1)] };
+  const index = d.hide(d.emit(p.iota, [], { shape, dimension: d.next(shape.length - 1), dtype: 'int32' }));
+  const bit = d.hide(d.emit(p.and, [index, d.constantLike(index, 1)], noParams));
+  return d.hide(d.emit(p.convert_element_type, [bit], { dtype: 'bool', weak: false }));
+}
+
+const selectFixed = (test: Test): Op =>
+  on(test, (d, x) => d.emit(p.select, [oddIndices(d, x), x, d.pickLike(x)], noParams));
+
+const sumOf = (test: Test): Op =>
+  on(rankAtLeast(1, test), (d, x) => {
+    const axes = range(d.avals[x]!.shape.length).filter(() => d.next(1) === 0);
+    d.emit(p.reduce_sum, [x], { axes });
+  });
+
+/** x · y over one axis of each that has the same length. */
+const dotOf = (test: Test): Op =>
+  on(rankAtLeast(1, test), (d, x) => {
+    const lhs = d.avals[x]!;
+    const at = d.next(lhs.shape.length - 1);
+    const y = d.pick((a) => a.dtype === lhs.dtype && a.shape.includes(lhs.shape[at]!));
+    if (y !== null) contract(d, x, y, at);
+  });
+
+function contract(d: Draft, x: number, y: number, at: number): void {
+  const [lhs, rhs] = [d.avals[x]!, d.avals[y]!];
+  const params = {
+    lhsContracting: [at],
+    rhsContracting: [rhs.shape.indexOf(lhs.shape[at]!)],
+    lhsBatch: [] as number[],
+    rhsBatch: [] as number[],
+  };
+  const free = [
+    ...freeAxes(lhs.shape.length, params.lhsContracting, []).map((axis) => lhs.shape[axis]!),
+    ...freeAxes(rhs.shape.length, params.rhsContracting, []).map((axis) => rhs.shape[axis]!),
+  ];
+  if (d.fits(sizeOf(free)) && free.length <= 4) d.emit(p.dot_general, [x, y], params);
+}
+
+const call: Op = (d) => d.call();
+
+/** 1 + x². */
+const onePlusSquare = (d: Draft, x: number): number => {
+  const square = d.emit(p.integer_pow, [x], { exponent: 2 });
+  return d.emit(p.add, [square, d.constantLike(square, 1)], noParams);
+};
+
+/** Functions with all derivatives, everywhere, that keep moderate values moderate. */
+export const smooth: readonly Op[] = [
+  ...[p.sin, p.cos, p.tanh, p.logistic, p.neg].map((primitive) => unary(primitive, float)),
+  ...[p.add, p.sub, p.mul, p.mul].map((primitive) => binary(primitive, float)),
+  on(float, (d, x) => d.emit(p.integer_pow, [d.emit(p.sin, [x], noParams)], { exponent: d.next(4) })),
+  on(float, (d, x) => d.emit(p.log, [onePlusSquare(d, x)], noParams)),
+  on(float, (d, x) => d.emit(p.sqrt, [onePlusSquare(d, x)], noParams)),
+  on(float, (d, x) => d.emit(p.div, [d.pickLike(x), onePlusSquare(d, x)], noParams)),
+  on(float, (d, x) => d.emit(p.exp, [d.emit(p.tanh, [x], noParams)], noParams)),
+  sumOf(float),
+  dotOf(float),
+  selectFixed(float),
+  ...structural,
+  call,
+];
+
+/** Functions with kinks, or with a derivative that is zero. */
+export const piecewise: readonly Op[] = [
+  binary(p.max, float),
+  binary(p.min, float),
+  on(
+    rankAtLeast(1, (a) => float(a) && a.size > 0),
+    (d, x) => d.emit(p.reduce_max, [x], { axes: [0] }),
+  ),
+  on(float, (d, x) => d.emit(p.select, [d.emit(p.lt, [x, d.pickLike(x)], noParams), x, d.pickLike(x)], noParams)),
+  unary(p.stop_gradient, float),
+];
+
+/** Maps that are linear in all inputs together, if these are floats. */
+export const linear: readonly Op[] = [
+  unary(p.neg, float),
+  on(float, (d, x) => d.emit(p.add, [x, d.pickLike(x)], noParams)),
+  on(float, (d, x) => d.emit(p.sub, [x, d.pickLike(x)], noParams)),
+  on(float, (d, x) => d.emit(p.mul, [x, d.constantLike(x, [2, -1, 0.5, -3][d.next(3)]!)], noParams)),
+  on(float, (d, x) => d.emit(p.div, [x, d.constantLike(x, [2, -1, 0.5, -4][d.next(3)]!)], noParams)),
+  on(rankAtLeast(1, float), (d, x) => {
+    const { shape, dtype } = d.avals[x]!;
+    const at = d.next(shape.length - 1);
+    const index = d.hide(d.emit(p.iota, [], { shape: [shape[at]!, 2], dimension: d.next(1), dtype }));
+    const matrix = d.hide(d.emit(p.cos, [index], noParams));
+    if (d.fits((2 * d.avals[x]!.size) / Math.max(1, shape[at]!))) contract(d, x, matrix, at);
+  }),
+  sumOf(float),
+  selectFixed(float),
+  ...structural.filter((_, i) => i !== 4),
+  call,
+];
+
+/** Everything whose result is a function of each element alone, moves elements, or computes with whole numbers. */
+export const exact: readonly Op[] = [
+  ...[p.exp, p.log, p.tanh, p.logistic, p.sin, p.cos, p.sqrt, p.erf_inv].map((primitive) => unary(primitive, float)),
+  ...[p.add, p.sub, p.mul, p.div, p.add, p.mul].map((primitive) => binary(primitive, numeric)),
+  ...[p.max, p.min, p.eq, p.ne, p.lt, p.le, p.gt, p.ge].map((primitive) => binary(primitive, any)),
+  ...[p.and, p.or, p.xor].map((primitive) => binary(primitive, logical)),
+  ...[p.shift_left, p.shift_right_logical, p.shift_right_arithmetic].map((primitive) => binary(primitive, integer)),
+  unary(p.not, logical),
+  unary(p.neg, numeric),
+  unary(p.stop_gradient, any),
+  on(float, (d, x) => d.emit(p.integer_pow, [x], { exponent: d.next(7) - 3 })),
+  on(any, (d, x) => d.emit(p.convert_element_type, [x], { dtype: dtypes[d.next(4)]!, weak: false })),
+  on(
+    (a) => byteSize(a.dtype) === 4,
+    (d, x) => d.emit(p.bitcast_convert_type, [x], { dtype: (['float32', 'int32', 'uint32'] as const)[d.next(2)]! }),
+  ),
+  on(any, (d, x) => {
+    const { shape } = d.avals[x]!;
+    const pred = d.pick((a) => a.dtype === 'bool' && a.shape.join() === shape.join());
+    d.emit(p.select, [pred ?? oddIndices(d, x), x, partner(d, x)], noParams);
+  }),
+  on(
+    (a) => a.dtype === 'uint32',
+    (d, x) => d.emit(p.threefry2x32, [x, d.pickLike(x), d.pickLike(x), x], noParams),
+  ),
+  on(
+    rankAtLeast(1, (a) => a.size > 0),
+    (d, x) => d.emit(p.reduce_max, [x], { axes: [d.next(d.avals[x]!.shape.length - 1)] }),
+  ),
+  on(
+    rankAtLeast(1, (a) => a.size > 0),
+    (d, x) => d.emit(p.argmax, [x], { axis: d.next(d.avals[x]!.shape.length - 1) }),
+  ),
+  sumOf(integer),
+  dotOf(integer),
+  ...structural,
+  call,
+];

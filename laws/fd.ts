@@ -1,0 +1,70 @@
+/**
+ * Finite differences: what a derivative is, without any rule.
+ *
+ * They are central, taken in float64 on the reference device, with a step and its half, and extrapolated (Richardson 1911), so
+ * that the error is of fourth order. Where the two steps disagree there is a kink or a pole within reach, and the
+ * difference decides nothing.
+ */
+
+import { referenceDevice } from '../backends/reference/device.ts';
+import { type Device, withDefaultDevice } from '../src/core/backend.ts';
+import type { Value } from '../src/core/value.ts';
+import { exactTensor, type HostTensor } from './host.ts';
+
+/** The device on which float32 values are not rounded: derivatives are judged there. */
+export const exact: Device = referenceDevice({ precision: 'float64' });
+
+/** A function of numbers, in double precision. */
+export type NumericFunction = (xs: readonly Float64Array[]) => readonly Float64Array[];
+
+/** One output's difference quotient, and where the two steps agree. */
+export interface Difference {
+  readonly value: Float64Array;
+  readonly conclusive: readonly boolean[];
+}
+
+/** How far two steps may be apart, relative to the larger of 1 and the quotient. */
+const agreement = 1e-3;
+
+/**
+ * The derivative of `f` at `xs` in the direction `ts`.
+ *
+ * @param step - the larger of the two steps
+ */
+export function difference(
+  f: NumericFunction,
+  xs: readonly Float64Array[],
+  ts: readonly Float64Array[],
+  step = 1e-4,
+): readonly Difference[] {
+  const at = (h: number): readonly Float64Array[] => f(xs.map((x, i) => x.map((v, k) => v + h * ts[i]![k]!)));
+  const quotient = (h: number): readonly Float64Array[] => {
+    const [ahead, behind] = [at(h), at(-h)];
+    return ahead.map((y, i) => y.map((v, k) => (v - behind[i]![k]!) / (2 * h)));
+  };
+  const [coarse, fine] = [quotient(step), quotient(step / 2)];
+  return fine.map((d, i) => ({
+    value: d.map((v, k) => (4 * v - coarse[i]![k]!) / 3),
+    conclusive: Array.from(d, (v, k) => Math.abs(v - coarse[i]![k]!) <= agreement * Math.max(1, Math.abs(v))),
+  }));
+}
+
+/**
+ * A function of values as one of numbers, evaluated on {@link exact}; outputs that are not floats are left out.
+ *
+ * @param like - the inputs; those that are not `active` keep their elements
+ */
+export function numeric(
+  f: (...args: readonly Value[]) => readonly Value[],
+  like: readonly HostTensor[],
+  active: readonly number[],
+): NumericFunction {
+  return (xs) =>
+    withDefaultDevice(exact, () => {
+      const args = like.map((x, i) => {
+        const at = active.indexOf(i);
+        return exactTensor(x, at >= 0 ? xs[at]! : Float64Array.from(x.data), exact);
+      });
+      return f(...args).map((y) => Float64Array.from(y.dataSync()));
+    });
+}

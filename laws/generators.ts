@@ -1,0 +1,21 @@
+/**
+ * The generator table: a row for each primitive. It is total over {@link PrimitiveName}: a primitive without a row does not
+ * type-check, so none escapes the laws.
+ */
+
+import type { PrimitiveName, PrimitiveParams } from '../transforms/registry.ts';
+import { callRows } from './generators/call.ts';
+import { elementwiseRows } from './generators/elementwise.ts';
+import { reduceRows } from './generators/reduce.ts';
+import type { Row } from './generators/row.ts';
+import { structuralRows } from './generators/structural.ts';
+
+export type { Call, Derivative, OperandClaim, Row } from './generators/row.ts';
+
+/** How applications of each primitive are made, and what is claimed of them. */
+export const generators = {
+  ...structuralRows,
+  ...elementwiseRows,
+  ...reduceRows,
+  ...callRows,
+} as const satisfies { readonly [Name in PrimitiveName]: Row<PrimitiveParams<Name>> };

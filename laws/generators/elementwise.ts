@@ -1,0 +1,153 @@
+/** Rows of elementwise primitives: arithmetic, comparison, elementary functions, casts. */
+
+import * as fc from 'fast-check';
+import { makeAval } from '../../src/core/aval.ts';
+import { type DType, isFloat } from '../../src/core/dtype.ts';
+import type { None } from '../../src/core/params.ts';
+import { noParams } from '../../src/core/primitive.ts';
+import type { FirstOrderParams } from '../../src/prim/registry.ts';
+import { dtype, everyDType, floats, logicals, numbers } from '../arbitrary/dtype.ts';
+import { awayFromZero, type Domain, within } from '../arbitrary/elements.ts';
+import {
+  alike,
+  aval,
+  type Call,
+  claims,
+  everywhere,
+  makeCall,
+  notFloat,
+  nowhere,
+  piecewise,
+  type Row,
+  sameDType,
+  smooth,
+  zero,
+} from './row.ts';
+
+/** `count` operands of one shape and dtype, no parameters. */
+const equally = (count: number, takes: readonly DType[]) => ({
+  takes,
+  calls: (dtypes: readonly DType[]): fc.Arbitrary<Call<None>> =>
+    alike(count)(dtypes).map((ins) => makeCall(ins, noParams)),
+  results: sameDType,
+});
+
+/** A differentiable function of one float. */
+const elementary = (domain: Domain): Row<None> => ({
+  ...equally(1, floats),
+  operands: claims(smooth, domain),
+  linear: nowhere,
+});
+
+const linearIn = (groups: readonly (readonly number[])[]) => (call: Call<unknown>) =>
+  isFloat(call.ins[0]!.dtype) ? groups : [];
+
+const extremum: Row<None> = {
+  ...equally(2, everyDType),
+  operands: claims(piecewise('where the operands are equal')),
+  linear: nowhere,
+};
+
+const comparison: Row<None> = {
+  ...equally(2, everyDType),
+  operands: claims(zero),
+  linear: nowhere,
+  results: () => ['bool'],
+};
+
+const bits = (count: number, takes: readonly DType[]): Row<None> => ({
+  ...equally(count, takes),
+  operands: claims(notFloat),
+  linear: nowhere,
+});
+
+const sum: Row<None> = { ...equally(2, numbers), operands: claims(smooth), linear: everywhere };
+
+const product: Row<None> = { ...equally(2, numbers), operands: claims(smooth), linear: linearIn([[0], [1]]) };
+
+const quotient: Row<None> = {
+  ...equally(2, numbers),
+  operands: (call) => [claims(smooth)(call)[0]!, claims(smooth, awayFromZero)(call)[1]!],
+  linear: linearIn([[0]]),
+};
+
+const integerPow: Row<FirstOrderParams<'integer_pow'>> = {
+  takes: numbers,
+  calls: (dtypes) =>
+    fc
+      .tuple(aval(dtypes), fc.integer({ min: -3, max: 4 }))
+      .map(([x, n]) => makeCall([x], { exponent: isFloat(x.dtype) ? n : Math.abs(n) })),
+  operands: (call) => claims(smooth, call.params.exponent < 0 ? awayFromZero : within(-2, 2))(call),
+  linear: nowhere,
+  results: sameDType,
+};
+
+const convertElementType: Row<FirstOrderParams<'convert_element_type'>> = {
+  takes: everyDType,
+  calls: (dtypes) =>
+    fc.tuple(aval(dtypes), dtype(), fc.boolean()).map(([x, d, weak]) => makeCall([x], { dtype: d, weak })),
+  operands: (call) => claims(isFloat(call.params.dtype) ? smooth : zero)(call),
+  linear: (call) => (isFloat(call.params.dtype) ? everywhere(call) : []),
+  results: ({ params }) => [params.dtype],
+};
+
+const select: Row<None> = {
+  takes: everyDType,
+  calls: (dtypes) =>
+    alike(3)(dtypes).map(([pred, x, y]) => makeCall([makeAval(pred!.shape, 'bool', pred!.weak), x!, y!], noParams)),
+  operands: claims(smooth),
+  linear: everywhere,
+  results: ({ ins }) => [ins[1]!.dtype],
+};
+
+const threefry: Row<None> = {
+  ...bits(4, ['uint32']),
+  results: () => ['uint32', 'uint32'],
+};
+
+const words: readonly DType[] = ['float32', 'int32', 'uint32'];
+
+const bitcast: Row<FirstOrderParams<'bitcast_convert_type'>> = {
+  takes: words,
+  calls: (dtypes) => fc.tuple(aval(dtypes), dtype(words)).map(([x, d]) => makeCall([x], { dtype: d })),
+  operands: claims(zero),
+  linear: nowhere,
+  results: ({ params }) => [params.dtype],
+};
+
+/** Rows by name. */
+export const elementwiseRows = {
+  add: sum,
+  sub: sum,
+  mul: product,
+  div: quotient,
+  neg: { ...equally(1, numbers), operands: claims(smooth), linear: everywhere },
+  max: extremum,
+  min: extremum,
+  integer_pow: integerPow,
+  convert_element_type: convertElementType,
+  eq: comparison,
+  ne: comparison,
+  lt: comparison,
+  le: comparison,
+  gt: comparison,
+  ge: comparison,
+  select,
+  exp: elementary(within(-3, 3)),
+  log: elementary(within(0.25, 4)),
+  tanh: elementary(within(-3, 3)),
+  logistic: elementary(within(-4, 4)),
+  sin: elementary(within(-4, 4)),
+  cos: elementary(within(-4, 4)),
+  sqrt: elementary(within(0.25, 4)),
+  erf_inv: elementary(within(-0.9, 0.9)),
+  and: bits(2, logicals),
+  or: bits(2, logicals),
+  xor: bits(2, logicals),
+  not: bits(1, logicals),
+  shift_left: bits(2, ['int32', 'uint32']),
+  shift_right_logical: bits(2, ['int32', 'uint32']),
+  shift_right_arithmetic: bits(2, ['int32', 'uint32']),
+  bitcast_convert_type: bitcast,
+  threefry2x32: threefry,
+} as const;
