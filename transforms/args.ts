@@ -68,6 +68,15 @@ export function flatFunction<A extends readonly unknown[], R>(
   };
 }
 
+/** `transformed`, named after the transform and what it was applied to: `grad(loss)`. Programs and errors print it. */
+export function nameAfter<F extends (...args: never[]) => unknown>(
+  transform: string,
+  original: { readonly name: string },
+  transformed: F,
+): F {
+  return Object.defineProperty(transformed, 'name', { value: `${transform}(${original.name || 'anonymous'})` });
+}
+
 /** What the leaf of a tangent or cotangent must be. */
 interface Expected {
   readonly shape: readonly number[];

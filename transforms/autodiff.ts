@@ -19,6 +19,7 @@ import {
   flatFunction,
   flattenPrimals,
   flattenTangents,
+  nameAfter,
   unflattenTangents,
 } from './args.ts';
 import { jvpFlat } from './jvp.ts';
@@ -233,10 +234,10 @@ export function grad<A extends readonly unknown[], R, const N extends number | r
   options: GradOptions<N, boolean> = {},
 ): (...args: Args<A>) => unknown {
   const both = differentiate('grad', f, options);
-  return (...args) => {
+  return nameAfter('grad', f, (...args: Args<A>) => {
     const [value, gradient] = both(...args);
     return options.hasAux ? [gradient, (value as unknown as readonly [Loss, unknown])[1]] : gradient;
-  };
+  });
 }
 
 function differentiate<A extends readonly unknown[], R, const N extends number | readonly number[]>(
@@ -246,7 +247,7 @@ function differentiate<A extends readonly unknown[], R, const N extends number |
 ): (...args: Args<A>) => [R, GradOf<A, N>] {
   const argnums = options.argnums ?? (0 as N);
   const wanted: readonly number[] = typeof argnums === 'number' ? [argnums] : argnums;
-  return (...args) => {
+  return nameAfter(op, f, (...args: Args<A>): [R, GradOf<A, N>] => {
     const positions = wanted.map((n) => positionOf(op, n, args.length));
     const chosen = flattenPrimals(
       op,
@@ -270,7 +271,7 @@ function differentiate<A extends readonly unknown[], R, const N extends number |
     const cts = pull(outs.map((x, i) => (i === 0 ? ones(x.aval) : null)));
     const gradient = unflattenTangents<unknown[]>(chosen.def, cts, chosen.leaves, (i) => zeros(chosen.leaves[i]!.aval));
     return [unflatten<R>(def, outs), (typeof argnums === 'number' ? gradient[0] : gradient) as GradOf<A, N>];
-  };
+  });
 }
 
 function positionOf(op: string, argnum: number, count: number): number {

@@ -10,7 +10,7 @@ import { filled } from '../src/prim/compose.ts';
 import { broadcastInDim, iota, moveAxis, reshape } from '../src/prim/structural.ts';
 import type { TreeDef } from '../src/tree/def.ts';
 import { avalOf, type Mapped, unflatten } from '../src/tree/tree.ts';
-import { type Args, expectFloats, flatFunction, flattenPrimals } from './args.ts';
+import { type Args, expectFloats, flatFunction, flattenPrimals, nameAfter } from './args.ts';
 import { grad, jvp } from './autodiff.ts';
 import { jvpFlat } from './jvp.ts';
 import { linearizeFlat } from './linearize.ts';
@@ -72,7 +72,7 @@ export function jacfwd<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   { argnums = 0 }: JacobianOptions = {},
 ): (...args: Args<A>) => Jacobian<A[0], R> {
-  return (...args) => {
+  return nameAfter('jacfwd', f, (...args: Args<A>): Jacobian<A[0], R> => {
     const { leaves, def, flat, outDef } = prepare('jacfwd', f, args, argnums);
     let outs: readonly Value[] = [];
     // rows[i][j]: the derivative of output j with respect to leaf i
@@ -96,7 +96,7 @@ export function jacfwd<A extends readonly unknown[], R>(
       });
     });
     return assemble(outDef(), def, outs.length, (j) => rows.map((row) => row[j]!));
-  };
+  });
 }
 
 /**
@@ -114,7 +114,7 @@ export function jacrev<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   { argnums = 0 }: JacobianOptions = {},
 ): (...args: Args<A>) => Jacobian<A[0], R> {
-  return (...args) => {
+  return nameAfter('jacrev', f, (...args: Args<A>): Jacobian<A[0], R> => {
     const { leaves, def, flat, outDef } = prepare('jacrev', f, args, argnums);
     const { outs, linear, nonzero } = linearizeFlat(flat, leaves);
     expectFloatOutputs('jacrev', outs);
@@ -134,7 +134,7 @@ export function jacrev<A extends readonly unknown[], R>(
       });
     });
     return assemble(outDef(), def, outs.length, (j) => columns[j]!);
-  };
+  });
 }
 
 /**

@@ -16,7 +16,7 @@ import { currentTrace } from '../src/core/trace.ts';
 import { Tensor, Tracer, type Value } from '../src/core/value.ts';
 import { staticLeaves, type TreeDef } from '../src/tree/def.ts';
 import { flatten, unflatten } from '../src/tree/tree.ts';
-import { flatFunction } from './args.ts';
+import { flatFunction, nameAfter } from './args.ts';
 import { call } from './call.ts';
 
 /** Options of {@link jit}. */
@@ -100,9 +100,8 @@ export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, optio
     if (donated.length > 0 && currentTrace() === evalTrace) donate(args, donated, outs);
     return unflatten<R>(entry.outDef, outs);
   };
-  Object.defineProperty(jitted, 'name', { value: `jit(${name})` });
   Object.defineProperty(jitted, 'traces', { get: () => traces });
-  return jitted as Jitted<A, R>;
+  return nameAfter('jit', f, jitted as Jitted<A, R>);
 }
 
 /** Programs are traced for the device that constants are put on. */

@@ -16,6 +16,7 @@ import { Tracer, type Value } from '../src/core/value.ts';
 import { batchAt } from '../src/prim/define.ts';
 import { leafPaths, type TreeDef } from '../src/tree/def.ts';
 import { flatten, unflatten } from '../src/tree/tree.ts';
+import { nameAfter } from './args.ts';
 import { type FlatFunction, handOn } from './jvp.ts';
 
 class BatchTracer<D extends DType = DType> extends Tracer<D> {
@@ -109,7 +110,7 @@ export function vmap<A extends readonly unknown[], R>(
   inAxes: Axes = 0,
   outAxes: Axes = 0,
 ): (...args: A) => R {
-  return (...args) => {
+  return nameAfter('vmap', f, (...args: A): R => {
     const { leaves, def } = flatten(args, 'vmap', 'args');
     const paths = leafPaths(def, 'args');
     const raw = axesFor('inAxes', inAxes, def);
@@ -125,7 +126,7 @@ export function vmap<A extends readonly unknown[], R>(
     const outRaw = axesFor('outAxes', outAxes, outDef!);
     const outs = result.outs.map((x, i) => placeOutput(size, x, result.dims[i]!, outRaw[i]!));
     return unflatten<R>(outDef!, outs);
-  };
+  });
 }
 
 function placeOutput(size: number, x: Value, dim: BatchDim, axis: number | null): Value {
