@@ -43,6 +43,10 @@ export class StagedTracer<D extends DType = DType> extends Tracer<D> {
   }
 }
 
+/** Is this number one of `dtype`? A device that does not round `float32` has others, which a literal would lose. */
+const holds = (dtype: DType, element: number): boolean =>
+  dtype !== 'float32' || Object.is(Math.fround(element), element);
+
 /** Records equations. `transform` names who stages, for errors. */
 export class JaxprTrace implements Trace {
   live = true;
@@ -72,10 +76,8 @@ export class JaxprTrace implements Trace {
   private capture(value: Value): StagedTracer {
     if (value instanceof Tracer && !value.trace.live) throw escaped(this.transform, value);
     if (value instanceof Tensor && value.ndim === 0) {
-      return new StagedTracer(
-        this,
-        makeLiteral(value.aval, Number(value.device.readSync(value.aval, value.storage)[0])),
-      );
+      const element = value.device.readSync(value.aval, value.storage)[0]!;
+      if (holds(value.dtype, element)) return new StagedTracer(this, makeLiteral(value.aval, element));
     }
     return this.newVar(value.aval);
   }
