@@ -17,4 +17,4 @@ test('a tensor in a condition is rejected, its item() and an optional tensor are
   expect(new Set(result!.messages.map((m) => m.ruleId))).toEqual(
     new Set(['@typescript-eslint/no-unnecessary-condition']),
   );
-}, 30_000);
+}, 120_000);
