@@ -88,7 +88,7 @@ function tableFor(device: Device, primitive: Primitive, params: unknown): Table 
 
 function keyOf(operands: readonly Value[], params: unknown): string | number {
   if (params !== noParams) return textKey(operands, params);
-  if (operands.length === 1) return operands[0]!.aval.id;
+  if (operands.length === 1) return -1 - operands[0]!.aval.id;
   if (operands.length === 2) {
     const { id } = operands[1]!.aval;
     if (id < pairBase) return (operands[0]!.aval.id + 1) * pairBase + id;

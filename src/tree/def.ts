@@ -93,10 +93,19 @@ function staticKey(value: unknown): string {
     case 'function':
       return `f#${identityOf(value)}`;
     case 'symbol':
-      return `s#${String(value.description)}`;
+      return `s#${symbolId(value)}`;
     default:
       return String(value);
   }
+}
+
+const symbols = new Map<symbol, number>();
+
+/** A number for a symbol's identity (symbols cannot be held weakly everywhere; programs have few). */
+function symbolId(symbol: symbol): number {
+  const id = symbols.get(symbol) ?? symbols.size;
+  symbols.set(symbol, id);
+  return id;
 }
 
 /** Two structures are equal if they have the same nodes and statics. */
