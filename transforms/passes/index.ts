@@ -43,6 +43,8 @@ export function optimize(jaxpr: Jaxpr): Jaxpr {
   let current = checked('inline', inline, jaxpr);
   for (let round = 0; round < rounds; round++) {
     const simple = checked('simplify', (before) => rewrite(before, local), current);
+    // Merging again what was merged finds nothing.
+    if (round > 0 && simple === current) break;
     const merged = checked('cse', cse, simple);
     current = checked('dce', dce, merged);
     if (merged === simple) break;

@@ -71,7 +71,7 @@ const broadcasts: readonly Rewrite[] = [
       const inner = definedBy(reshapeP, eqn.ins[0]!, definitions);
       if (!inner) return null;
       const source = inner.ins[0]!.aval.shape;
-      if (source.includes(1) || !sameShape(source, nonUnit(inner.params.shape))) return null;
+      if (!sameShape(source, nonUnit(inner.params.shape))) return null;
       const broadcastDimensions = outer.filter((_, axis) => inner.params.shape[axis] !== 1);
       return application(broadcastInDimP, inner.ins, { shape, broadcastDimensions });
     },

@@ -27,7 +27,7 @@ export type Definitions = ReadonlyMap<Atom, Eqn>;
 
 /**
  * A law of the primitives, read from left to right: it holds bit for bit for every input, including NaN, ±Inf, −0 and wrapped
- * integers, on every device. (The payload of a NaN, which IEEE 754 leaves open, is not counted.)
+ * integers, on every device. (The sign and the payload of a NaN, which IEEE 754 leaves open, are not counted: NaN is one value.)
  */
 export interface Rewrite {
   readonly name: string;
