@@ -19,6 +19,7 @@ export { type HostTree, mapHostTree, tree } from './arbitrary/tree.ts';
 export { type Difference, difference, exact, type NumericFunction, numeric } from './fd.ts';
 export { type Call, type Derivative, generators, type OperandClaim, type Row } from './generators.ts';
 export { close, closeValues, type HostTensor, hostTensor, sameBits, sameValues, toHost, toTensor } from './host.ts';
+export { interpret } from './interpret.ts';
 export {
   every,
   expect,
@@ -45,5 +46,6 @@ export {
   showMutantTable,
   survivors,
 } from './mutants.ts';
+export { rewriteLaw, unsoundRewrites } from './passes.laws.ts';
 export { lawsOf, primitiveLaws } from './primitives.laws.ts';
 export { suites } from './suites.ts';

@@ -5,7 +5,7 @@
  * commit is a failure of its change), LAWS_ONLY the name of one suite.
  */
 import { type Device, referenceDevice, setDefaultDevice } from 'pullback';
-import { mutantTable, showMutantTable, suites, survivors } from 'pullback/laws';
+import { mutantTable, rewriteLaw, showMutantTable, suites, survivors, unsoundRewrites } from 'pullback/laws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const devices: Readonly<Record<string, () => Device>> = { reference: () => referenceDevice() };
@@ -60,5 +60,10 @@ if (wanted('mutants')) {
       console.log(`Mutants: cases until a law failed\n${showMutantTable(table)}`);
       expect(survivors(table)).toEqual([]);
     });
+    for (const one of unsoundRewrites) {
+      it(`the unsound rewrite ${one.states} is caught within 100 cases`, { timeout }, () => {
+        expect(rewriteLaw(one).run({ runs: 100, seed, shrink: false }).failure).not.toBeNull();
+      });
+    }
   });
 }

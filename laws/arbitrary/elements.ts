@@ -76,10 +76,16 @@ export const edges: { readonly [D in DType]: readonly number[] } = {
   float64: [...float32Edges, Number.MIN_VALUE, -Number.MIN_VALUE, Number.MAX_VALUE, -Number.MAX_VALUE, 0.1],
 };
 
-/** Two elements in five are {@link edges} of the dtype, the others within ±4. */
+const specials = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0];
+
+/** Two elements in five are {@link edges} of the dtype (of floats, half of these are specials), the others within ±4. */
 export const edgy: Domain = (dtype, n) =>
   repeated(
-    fc.oneof({ weight: 3, arbitrary: ordinary(dtype, 4) }, { weight: 2, arbitrary: fc.constantFrom(...edges[dtype]) }),
+    fc.oneof(
+      { weight: 3, arbitrary: ordinary(dtype, 4) },
+      { weight: 1, arbitrary: fc.constantFrom(...edges[dtype]) },
+      { weight: 1, arbitrary: fc.constantFrom(...(isFloat(dtype) ? specials : edges[dtype])) },
+    ),
     n,
   );
 
@@ -87,13 +93,7 @@ export const edgy: Domain = (dtype, n) =>
 export const summable: Domain = (dtype, n) =>
   isFloat(dtype)
     ? repeated(
-        fc.oneof(
-          { weight: 2, arbitrary: ordinary(dtype, 4) },
-          {
-            weight: 1,
-            arbitrary: fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0),
-          },
-        ),
+        fc.oneof({ weight: 2, arbitrary: ordinary(dtype, 4) }, { weight: 1, arbitrary: fc.constantFrom(...specials) }),
         n,
       )
     : edgy(dtype, n);

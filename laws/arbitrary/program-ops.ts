@@ -4,12 +4,13 @@
  */
 
 import type { Aval } from '../../src/core/aval.ts';
-import { byteSize, dtypes, isFloat, isInteger } from '../../src/core/dtype.ts';
+import { byteSize, type DType, dtypes, isFloat, isInteger } from '../../src/core/dtype.ts';
 import type { None } from '../../src/core/params.ts';
 import { noParams, type Primitive } from '../../src/core/primitive.ts';
 import { range, sizeOf } from '../../src/core/shape.ts';
 import { freeAxes } from '../../src/prim/dot.ts';
 import { firstOrder as p } from '../../src/prim/registry.ts';
+import { hostTensor } from '../host.ts';
 import type { Draft, Op, Operand } from './program.ts';
 
 type Test = (aval: Aval) => boolean;
@@ -35,19 +36,41 @@ const on =
 const unary = (primitive: Primitive<string, None>, test: Test): Op =>
   on(test, (d, x) => d.emit(primitive, [x], noParams));
 
-const constants = [0, 1, 2, -1, 0.5, -0];
+/** Constants that keep values moderate. */
+const moderate = [0, 1, 2, -1, 0.5, -0];
+
+/** Neutral elements, and others that a rewrite might take for one. */
+const constants: { readonly [D in DType]: readonly number[] } = {
+  bool: [0, 1],
+  uint32: [0, 1, 4294967295, 2, 31],
+  int32: [0, 1, -1, -2147483648, 2147483647, 2],
+  float32: [0, -0, 1, -1, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, Number.NaN, 2, 0.5],
+  float64: [0, -0, 1, -1, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, Number.NaN, 2, 0.5],
+};
 
 /** The second operand of a binary operation: a value like the first, or now and then a constant. */
-function partner(d: Draft, x: number): Operand {
-  if (d.next(2) > 0) return d.pickLike(x);
-  const value = constants[d.next(isFloat(d.avals[x]!.dtype) ? constants.length - 1 : 1)]!;
-  return d.constantLike(x, value);
+function partner(d: Draft, x: number, among?: readonly number[]): Operand {
+  const choices = among ?? constants[d.avals[x]!.dtype];
+  if (d.next(1) > 0) return d.pickLike(x);
+  // The first ones, which are neutral, more often than the others.
+  return d.constantLike(x, choices[Math.min(d.next(choices.length - 1), d.next(choices.length - 1))]!);
 }
 
-const binary = (primitive: Primitive<string, None>, test: Test): Op =>
+/** Now and then the negative (or complement) of a value, for rewrites that look for one. */
+function dressed(d: Draft, x: number): number {
+  if (d.next(2) < 2) return x;
+  return d.hide(d.emit(d.avals[x]!.dtype === 'bool' ? p.not : p.neg, [x], noParams));
+}
+
+function dressedPartner(d: Draft, x: number, among?: readonly number[]): Operand {
+  const y = partner(d, x, among);
+  return among || typeof y !== 'number' ? y : dressed(d, y);
+}
+
+const binary = (primitive: Primitive<string, None>, test: Test, among?: readonly number[]): Op =>
   on(test, (d, x) => {
-    const y = partner(d, x);
-    d.emit(primitive, d.next(1) ? [y, x] : [x, y], noParams);
+    const [l, r] = [among ? x : dressed(d, x), dressedPartner(d, x, among)];
+    d.emit(primitive, d.next(1) ? [r, l] : [l, r], noParams);
   });
 
 const permuted = (d: Draft, n: number): number[] => {
@@ -69,8 +92,12 @@ const structural: readonly Op[] = [
   }),
   on(any, (d, x) => {
     const { shape, size } = d.avals[x]!;
-    const length = 1 + d.next(2);
+    const length = d.next(3);
     if (!d.fits(size * length) || shape.length > 3) return;
+    if (length === 0) {
+      d.emit(p.broadcast_in_dim, [x], { shape, broadcastDimensions: range(shape.length) });
+      return;
+    }
     const at = d.next(shape.length);
     const wide = [...shape.slice(0, at), length, ...shape.slice(at)];
     d.emit(p.broadcast_in_dim, [x], { shape: wide, broadcastDimensions: range(wide.length).filter((i) => i !== at) });
@@ -96,9 +123,18 @@ const structural: readonly Op[] = [
     d.emit(p.pad, [x, value ?? zero(d, x)], { low, high, interior });
   }),
   on(rankAtLeast(1), (d, x) => {
-    const y = d.pickLike(x);
-    if (d.fits(2 * d.avals[x]!.size))
-      d.emit(p.concatenate, [x, y], { dimension: d.next(d.avals[x]!.shape.length - 1) });
+    const { shape, size } = d.avals[x]!;
+    const dimension = d.next(shape.length - 1);
+    const kind = d.next(4);
+    const start = shape.map(() => 0);
+    const limit = shape.map((n, axis) => (axis === dimension ? 0 : n));
+    const parts = (): readonly Operand[] => {
+      if (kind === 0) return [x];
+      if (kind > 1) return [x, d.pickLike(x)];
+      const empty = d.hide(d.emit(p.slice, [x], { start, limit, strides: shape.map(() => 1) }));
+      return [empty, x];
+    };
+    if (d.fits(2 * size)) d.emit(p.concatenate, parts(), { dimension });
   }),
   on(any, (d, x) => d.emit(p.optimization_barrier, [x, d.pick(any)!], noParams)),
 ];
@@ -162,7 +198,7 @@ const onePlusSquare = (d: Draft, x: number): number => {
 /** Functions with all derivatives, everywhere, that keep moderate values moderate. */
 export const smooth: readonly Op[] = [
   ...[p.sin, p.cos, p.tanh, p.logistic, p.neg].map((primitive) => unary(primitive, float)),
-  ...[p.add, p.sub, p.mul, p.mul].map((primitive) => binary(primitive, float)),
+  ...[p.add, p.sub, p.mul, p.mul].map((primitive) => binary(primitive, float, moderate)),
   on(float, (d, x) => d.emit(p.integer_pow, [d.emit(p.sin, [x], noParams)], { exponent: d.next(4) })),
   on(float, (d, x) => d.emit(p.log, [onePlusSquare(d, x)], noParams)),
   on(float, (d, x) => d.emit(p.sqrt, [onePlusSquare(d, x)], noParams)),
@@ -177,8 +213,8 @@ export const smooth: readonly Op[] = [
 
 /** Functions with kinks, or with a derivative that is zero. */
 export const piecewise: readonly Op[] = [
-  binary(p.max, float),
-  binary(p.min, float),
+  binary(p.max, float, moderate),
+  binary(p.min, float, moderate),
   on(
     rankAtLeast(1, (a) => float(a) && a.size > 0),
     (d, x) => d.emit(p.reduce_max, [x], { axes: [0] }),
@@ -207,6 +243,29 @@ export const linear: readonly Op[] = [
   call,
 ];
 
+/** A constant that later operations may pick. */
+const visibleConstant: Op = on(any, (d, x) => {
+  const { shape, dtype } = d.avals[x]!;
+  const choices = constants[dtype];
+  const scalar = hostTensor([], dtype, [choices[d.next(choices.length - 1)]!]);
+  d.emit(p.broadcast_in_dim, [scalar], { shape, broadcastDimensions: [] });
+});
+
+/** What rewrites look for behind an operation: constants, negations, comparisons, choices, units. */
+export const feeders: readonly Op[] = [
+  visibleConstant,
+  visibleConstant,
+  visibleConstant,
+  unary(p.neg, numeric),
+  unary(p.neg, numeric),
+  unary(p.not, logical),
+  ...[p.eq, p.ne, p.lt, p.le, p.gt, p.ge].map((primitive) => binary(primitive, any)),
+  on(any, (d, x) => {
+    const { shape } = d.avals[x]!;
+    d.emit(p.reshape, [x], { shape: d.next(1) ? [...shape, 1] : [1, ...shape] });
+  }),
+];
+
 /** Everything whose result is a function of each element alone, moves elements, or computes with whole numbers. */
 export const exact: readonly Op[] = [
   ...[p.exp, p.log, p.tanh, p.logistic, p.sin, p.cos, p.sqrt, p.erf_inv].map((primitive) => unary(primitive, float)),
@@ -215,6 +274,10 @@ export const exact: readonly Op[] = [
   ...[p.and, p.or, p.xor].map((primitive) => binary(primitive, logical)),
   ...[p.shift_left, p.shift_right_logical, p.shift_right_arithmetic].map((primitive) => binary(primitive, integer)),
   unary(p.not, logical),
+  on(any, (d, x) => {
+    const compare = [p.eq, p.ne, p.lt, p.le, p.gt, p.ge][d.next(5)]!;
+    d.emit(p.not, [d.hide(d.emit<None>(compare, [x, d.pickLike(x)], noParams))], noParams);
+  }),
   unary(p.neg, numeric),
   unary(p.stop_gradient, any),
   on(float, (d, x) => d.emit(p.integer_pow, [x], { exponent: d.next(7) - 3 })),
@@ -226,7 +289,7 @@ export const exact: readonly Op[] = [
   on(any, (d, x) => {
     const { shape } = d.avals[x]!;
     const pred = d.pick((a) => a.dtype === 'bool' && a.shape.join() === shape.join());
-    d.emit(p.select, [pred ?? oddIndices(d, x), x, partner(d, x)], noParams);
+    d.emit(p.select, [pred === null ? oddIndices(d, x) : dressed(d, pred), x, partner(d, x)], noParams);
   }),
   on(
     (a) => a.dtype === 'uint32',

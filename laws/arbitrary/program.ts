@@ -20,7 +20,7 @@ import type { Value } from '../../src/core/value.ts';
 import { broadcastInDimP } from '../../src/prim/structural.ts';
 import { jitP } from '../../transforms/call.ts';
 import { type HostTensor, hostTensor, toTensor } from '../host.ts';
-import { maxSize, shape } from './shape.ts';
+import { maxSize, type ShapeOptions, shape } from './shape.ts';
 
 /** An operand: a value computed before, by number, or a constant. */
 export type Operand = number | HostTensor;
@@ -43,7 +43,7 @@ export interface Program {
 }
 
 /** The numbers that one choice is made of. */
-interface Gene {
+export interface Gene {
   readonly op: number;
   readonly picks: readonly number[];
   readonly numbers: readonly number[];
@@ -179,31 +179,42 @@ export interface ProgramOptions {
   /** Genes at most; default 8. */
   readonly maxSteps?: number;
   readonly maxInputs?: number;
+  /** The shapes of inputs; default: of at most three axes, none empty. */
+  readonly shape?: ShapeOptions;
 }
 
 const small = fc.nat({ max: 63 });
 
+/** Half of the operands are the latest value that fits, so that programs are deep. */
+const pick = fc.oneof(fc.constant(0), small);
+
 const simple: fc.Arbitrary<Gene> = fc.record({
   op: fc.nat({ max: 1023 }),
-  picks: fc.array(small, { minLength: 3, maxLength: 3 }),
+  picks: fc.array(pick, { minLength: 3, maxLength: 3 }),
   numbers: fc.array(small, { minLength: 8, maxLength: 8 }),
   body: fc.constant([]),
 });
 
 const gene: fc.Arbitrary<Gene> = fc.record({
   op: fc.nat({ max: 1023 }),
-  picks: fc.array(small, { minLength: 3, maxLength: 3 }),
+  picks: fc.array(pick, { minLength: 3, maxLength: 3 }),
   numbers: fc.array(small, { minLength: 8, maxLength: 8 }),
   body: fc.array(simple, { maxLength: 3, size: 'max' }),
 });
 
 /** A program of these operations, of one to three results, the last value among them. */
-export const programs = ({ ops, dtypes, maxSteps = 8, maxInputs = 3 }: ProgramOptions): fc.Arbitrary<Program> =>
+export const programs = ({
+  ops,
+  dtypes,
+  maxSteps = 8,
+  maxInputs = 3,
+  shape: lengths = { maxRank: 3, empty: false },
+}: ProgramOptions): fc.Arbitrary<Program> =>
   fc
     .tuple(
       // Inputs share one shape more often than not, so that binary operations find partners.
       fc.array(fc.tuple(fc.nat({ max: 2 }), fc.constantFrom(...dtypes)), { minLength: 1, maxLength: maxInputs }),
-      fc.array(shape({ maxRank: 3, empty: false }), { minLength: 2, maxLength: 2 }),
+      fc.array(shape(lengths), { minLength: 2, maxLength: 2 }),
       fc.array(gene, { minLength: 1, maxLength: maxSteps, size: 'max' }),
       fc.integer({ min: 1, max: 3 }),
     )
