@@ -23,29 +23,41 @@ export interface Difference {
   readonly conclusive: readonly boolean[];
 }
 
-/** How far two steps may be apart, relative to the larger of 1 and the quotient. */
-const agreement = 1e-3;
+/** How differences are taken. */
+export interface DifferenceOptions {
+  /** The larger of the two steps; default 10⁻⁴. */
+  readonly step?: number;
+  /** How far the two quotients may be apart, relative to the larger of 1 and the quotient; default 10⁻³. */
+  readonly agreement?: number;
+  /** Is a kink right at the point undecided as well? Without, it has the mean of the slopes on both sides. Default false. */
+  readonly kinks?: boolean;
+}
 
-/**
- * The derivative of `f` at `xs` in the direction `ts`.
- *
- * @param step - the larger of the two steps
- */
+/** The derivative of `f` at `xs` in the direction `ts`. */
 export function difference(
   f: NumericFunction,
   xs: readonly Float64Array[],
   ts: readonly Float64Array[],
-  step = 1e-4,
+  { step = 1e-4, agreement = 1e-3, kinks = false }: DifferenceOptions = {},
 ): readonly Difference[] {
   const at = (h: number): readonly Float64Array[] => f(xs.map((x, i) => x.map((v, k) => v + h * ts[i]![k]!)));
-  const quotient = (h: number): readonly Float64Array[] => {
+  const centre = kinks ? at(0) : null;
+  const quotients = (h: number) => {
     const [ahead, behind] = [at(h), at(-h)];
-    return ahead.map((y, i) => y.map((v, k) => (v - behind[i]![k]!) / (2 * h)));
+    return {
+      central: ahead.map((y, i) => y.map((v, k) => (v - behind[i]![k]!) / (2 * h))),
+      // What the slopes on both sides differ by: it vanishes with the step, but for a kink.
+      bend: centre?.map((y, i) => y.map((v, k) => (ahead[i]![k]! - 2 * v + behind[i]![k]!) / h)),
+    };
   };
-  const [coarse, fine] = [quotient(step), quotient(step / 2)];
-  return fine.map((d, i) => ({
-    value: d.map((v, k) => (4 * v - coarse[i]![k]!) / 3),
-    conclusive: Array.from(d, (v, k) => Math.abs(v - coarse[i]![k]!) <= agreement * Math.max(1, Math.abs(v))),
+  const [coarse, fine] = [quotients(step), quotients(step / 2)];
+  return fine.central.map((d, i) => ({
+    value: d.map((v, k) => (4 * v - coarse.central[i]![k]!) / 3),
+    conclusive: Array.from(d, (v, k) => {
+      const near = (a: number, b: number): boolean => Math.abs(a - b) <= agreement * Math.max(1, Math.abs(v));
+      if (!near(v, coarse.central[i]![k]!)) return false;
+      return !coarse.bend || !fine.bend || near(2 * fine.bend[i]![k]!, coarse.bend[i]![k]!);
+    }),
   }));
 }
 

@@ -15,6 +15,7 @@ import { inserted, range } from '../src/core/shape.ts';
 import { stage } from '../src/core/stage.ts';
 import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
+import { scalar } from '../src/prim/compose.ts';
 import { call as callJaxpr } from '../transforms/call.ts';
 import { jvpFlat } from '../transforms/jvp.ts';
 import { linearizeFlat } from '../transforms/linearize.ts';
@@ -172,6 +173,10 @@ const laneOfAval = (aval: Aval, dim: number | null, size: number): Aval =>
       : { ...aval, shape: inserted(aval.shape, 0, -1) }
     : { ...aval, shape: aval.shape.filter((_, axis) => axis !== dim) };
 
+/** A captured operand: the literal that a scalar constant becomes, or the tensor. */
+const constantOf = ({ shape, dtype, weak, data }: HostTensor, x: Value): Value =>
+  shape.length === 0 ? scalar(data[0]!, dtype, weak) : x;
+
 /** As an equation of a compiled program it computes the same bits, whichever operands are constants of it. */
 function jitLaw<P>(primitive: Primitive<string, P>, row: Row<P>): Law {
   return law(
@@ -188,7 +193,7 @@ function jitLaw<P>(primitive: Primitive<string, P>, row: Row<P>): Law {
           const inputs = values.filter((_, i) => !isCaptured(i));
           const whole = (...args: readonly Value[]): readonly Value[] => {
             let next = 0;
-            return apply(...values.map((x, i) => (isCaptured(i) ? x : args[next++]!)));
+            return apply(...values.map((x, i) => (isCaptured(i) ? constantOf(operands[i]!, x) : args[next++]!)));
           };
           const { jaxpr, consts } = stage(
             'law',

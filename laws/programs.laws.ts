@@ -211,7 +211,9 @@ const derivatives: readonly Law[] = [
       const [outs, tangents] = jvp(program.apply, tensors(at), tensors(direction));
       if (!moderate([...outs, ...floatsOf(tangents)])) return inconclusive('values beyond 1e6');
       const data = (xs: readonly HostTensor[]) => xs.map((x) => Float64Array.from(x.data));
-      const differences = difference(numeric(program.apply, at, range(at.length)), data(at), data(direction), 1e-3);
+      const differences = difference(numeric(program.apply, at, range(at.length)), data(at), data(direction), {
+        step: 1e-3,
+      });
       return every(range(outs.length), (i) => {
         if (!isFloat(outs[i]!.dtype)) return holds;
         const { value, conclusive } = differences[i]!;
@@ -248,7 +250,7 @@ const derivatives: readonly Law[] = [
       if (!moderate([value, ...gradient])) return inconclusive('values beyond 1e6');
       const data = (xs: readonly HostTensor[]) => xs.map((x) => Float64Array.from(x.data));
       const scalarly = (...args: readonly Value[]): readonly Value[] => [f(...args)];
-      const [slope] = difference(numeric(scalarly, at, argnums), data(at), data(direction), 1e-3);
+      const [slope] = difference(numeric(scalarly, at, argnums), data(at), data(direction), { step: 1e-3 });
       if (!slope!.conclusive[0]) return inconclusive('the steps disagree');
       const [found, scale] = inner(gradient, tensors(direction));
       return expect(

@@ -1,9 +1,23 @@
 /** Every suite of laws, on the default device of the moment they are run. */
 
+import { immutabilityLaws } from './immutability.laws.ts';
 import type { Suite } from './law.ts';
+import { optimLaws } from './optim.laws.ts';
 import { passesLaws } from './passes.laws.ts';
 import { primitiveLaws } from './primitives.laws.ts';
 import { programsLaws } from './programs.laws.ts';
+import { randomLaws } from './random.laws.ts';
+import { transformsLaws } from './transforms.laws.ts';
+import { treeLaws } from './tree.laws.ts';
 
 /** All suites. */
-export const suites: readonly Suite[] = [primitiveLaws, programsLaws, passesLaws];
+export const suites: readonly Suite[] = [
+  primitiveLaws,
+  transformsLaws,
+  programsLaws,
+  passesLaws,
+  treeLaws,
+  randomLaws,
+  optimLaws,
+  immutabilityLaws,
+];

@@ -17,12 +17,13 @@ import { range } from '../../src/core/shape.ts';
 import { stage } from '../../src/core/stage.ts';
 import { bind } from '../../src/core/trace.ts';
 import type { Value } from '../../src/core/value.ts';
+import { scalar } from '../../src/prim/compose.ts';
 import { broadcastInDimP } from '../../src/prim/structural.ts';
 import { jitP } from '../../transforms/call.ts';
-import { type HostTensor, hostTensor, toTensor } from '../host.ts';
+import { type HostTensor, hostTensor } from '../host.ts';
 import { maxSize, type ShapeOptions, shape } from './shape.ts';
 
-/** An operand: a value computed before, by number, or a constant. */
+/** An operand: a value computed before, by number, or a scalar constant. */
 export type Operand = number | HostTensor;
 
 /** One application of a primitive. */
@@ -155,7 +156,7 @@ function program(
   const apply = (...args: readonly Value[]): readonly Value[] => {
     const env = [...args];
     for (const { primitive, params, operands } of steps) {
-      const values = operands.map((x) => (typeof x === 'number' ? env[x]! : toTensor(x)));
+      const values = operands.map((x) => (typeof x === 'number' ? env[x]! : scalar(x.data[0]!, x.dtype, x.weak)));
       env.push(...bind(primitive, values, params));
     }
     return outs.map((i) => env[i]!);

@@ -1,0 +1,242 @@
+/** The laws of optimizers: transformations compose, thread their state purely, and run the same compiled and batched. */
+
+import * as fc from 'fast-check';
+import { makeAval } from '../src/core/aval.ts';
+import { range } from '../src/core/shape.ts';
+import type { Value } from '../src/core/value.ts';
+import * as np from '../src/ops/np.ts';
+import * as optim from '../src/optim/index.ts';
+import { leaves, map, map2, structure } from '../src/tree/tree.ts';
+import { jit } from '../transforms/jit.ts';
+import { vmap } from '../transforms/vmap.ts';
+import { awayFromZero } from './arbitrary/elements.ts';
+import { tensorOf } from './arbitrary/tensor.ts';
+import { closeValues, type HostTensor, sameValues, stackHost, toHost, toTensor } from './host.ts';
+import { every, expect, fails, type Law, law, type Suite, type Verdict } from './law.ts';
+
+/** Parameters, and so gradients and updates. */
+interface Params {
+  readonly w: Value;
+  readonly layers: readonly Value[];
+}
+
+const avals = [makeAval([2, 3], 'float32'), makeAval([3], 'float32')] as const;
+
+/** Gradients of a few steps, the parameters first; none is zero. */
+const steps = fc.array(fc.tuple(tensorOf(avals[0], awayFromZero), tensorOf(avals[1], awayFromZero)), {
+  minLength: 4,
+  maxLength: 4,
+});
+
+type Step = readonly [HostTensor, HostTensor];
+
+const build = ([w, b]: Step): Params => ({ w: toTensor(w), layers: [toTensor(b)] });
+
+const unit = fc.integer({ min: 0, max: 15 }).map((n) => n / 16);
+const factor = fc.integer({ min: -8, max: 8 }).map((n) => n / 4);
+
+/** A transformation, with the text that makes it. */
+type Named = readonly [string, optim.GradientTransformation];
+
+const named = (name: string, t: optim.GradientTransformation): Named =>
+  Object.defineProperty([name, t] as const, fc.toStringMethod, { value: () => name });
+
+const primitive: fc.Arbitrary<Named> = fc.oneof(
+  fc.constant(named('identity', optim.identity())),
+  factor.map((a) => named(`scale(${a})`, optim.scale(a))),
+  fc
+    .tuple(unit, fc.boolean())
+    .map(([decay, nesterov]) => named(`trace(${decay}, ${nesterov})`, optim.trace({ decay, nesterov }))),
+  fc.tuple(unit, unit).map(([b1, b2]) => named(`adam(${b1}, ${b2})`, optim.scaleByAdam({ b1, b2 }))),
+  factor.map((a) =>
+    named(
+      `schedule(${a})`,
+      optim.scaleBySchedule((n) => np.mul(a, np.add(np.astype(n, 'float32'), 1))),
+    ),
+  ),
+);
+
+const transformation: fc.Arbitrary<Named> = fc.oneof(
+  { weight: 3, arbitrary: primitive },
+  {
+    weight: 1,
+    arbitrary: fc
+      .array(primitive, { maxLength: 3 })
+      .map((parts) => named(`chain(${parts.map(([name]) => name)})`, optim.chain(...parts.map(([, t]) => t)))),
+  },
+);
+
+/** The updates of all steps. */
+function run(t: optim.GradientTransformation, [first, ...rest]: readonly Step[]): readonly Params[] {
+  const params = build(first!);
+  let state = t.init(params);
+  return rest.map((step) => {
+    const [updates, next] = t.update(build(step), state, params);
+    state = next;
+    return updates;
+  });
+}
+
+const sameRuns = (what: string, a: readonly Params[], b: readonly Params[]): Verdict =>
+  every(range(a.length), (i) => sameValues(`${what}, step ${i}`, leaves(a[i]), leaves(b[i])));
+
+/** Freeze every node of a tree. */
+const frozen = <T>(tree: T): T => {
+  if (typeof tree === 'object' && tree !== null && !('aval' in tree)) {
+    for (const child of Object.values(tree)) frozen(child);
+    Object.freeze(tree);
+  }
+  return tree;
+};
+
+const monoidLaws: readonly Law[] = [
+  law('chain is associative', [transformation, transformation, transformation, steps], ([, a], [, b], [, c], xs) => {
+    const { concat } = optim.monoid;
+    return sameRuns('(a b) c', run(concat(concat(a, b), c), xs), run(concat(a, concat(b, c)), xs));
+  }),
+  law('identity is neutral in chains', [transformation, steps], ([, a], xs) => {
+    const { concat, empty } = optim.monoid;
+    const left = sameRuns('identity, a', run(concat(empty, a), xs), run(a, xs));
+    return left._tag === 'Fails' ? left : sameRuns('a, identity', run(concat(a, empty), xs), run(a, xs));
+  }),
+];
+
+const purityLaws: readonly Law[] = [
+  law(
+    'init and update leave their arguments untouched, and repeat themselves',
+    [transformation, steps],
+    ([, t], xs) => {
+      const [params, gradients] = [frozen(build(xs[0]!)), frozen(build(xs[1]!))];
+      const state = frozen(t.init(params));
+      const seen = leaves([params, gradients, state]).map((x) => x.dataSync());
+      const [once] = t.update(gradients, state, params);
+      const [again] = t.update(gradients, state, params);
+      const now = leaves([params, gradients, state]).map((x) => x.dataSync());
+      const same = now.every((data, i) => data.every((x: number, k: number) => Object.is(x, seen[i]![k])));
+      if (!same) return fails('an argument has other elements than before');
+      return sameValues('the same update twice', leaves(again), leaves(once));
+    },
+  ),
+  law('updates have the structure, shapes and dtypes of the gradients', [transformation, steps], ([, t], xs) =>
+    every(run(t, xs), (updates) => {
+      const like = build(xs[0]!);
+      if (structure(updates).key !== structure(like).key) return fails(`the structure is ${structure(updates).key}`);
+      return every(range(2), (i) => {
+        const [u, p] = [leaves(updates)[i]!.aval, leaves(like)[i]!.aval];
+        return expect(u === p, () => `leaf ${i} is ${u.dtype}[${u.shape}]${u.weak ? ' (weak)' : ''}`);
+      });
+    }),
+  ),
+  law('the structure of the state does not change', [transformation, steps], ([, t], xs) => {
+    const params = build(xs[0]!);
+    const state = t.init(params);
+    const [, next] = t.update(build(xs[1]!), state, params);
+    const show = (s: optim.OptState): string =>
+      `${structure(s).key} ${leaves(s).map((x) => `${x.dtype}[${x.shape}]${x.aval.weak}`)}`;
+    return expect(show(next) === show(state), () => `${show(state)} became ${show(next)}`);
+  }),
+];
+
+const compiledLaws: readonly Law[] = [
+  law('jit = eager, traced once for all steps', [transformation, steps], ([, t], xs) => {
+    const update = jit((g: Params, s: optim.OptState, p: Params) => t.update(g, s, p));
+    const compiled: optim.GradientTransformation = {
+      init: t.init,
+      update: (g, s, p) =>
+        update(g as unknown as Params, s, p as unknown as Params) as unknown as readonly [typeof g, optim.OptState],
+    };
+    const verdict = sameRuns('jit', run(compiled, xs), run(t, xs));
+    return verdict._tag === 'Fails' ? verdict : expect(update.traces === 1, () => `${update.traces} traces`);
+  }),
+  law('vmap over a population = one at a time', [transformation, steps], ([, t], xs) => {
+    const batched = (i: number): Value =>
+      toTensor(
+        stackHost(
+          xs[0]![i]!,
+          xs.map((step) => step[i]!.data),
+          0,
+        ),
+      );
+    const one = (g: Params): Params => t.update(g, t.init(g), g)[0];
+    const all = vmap(one)({ w: batched(0), layers: [batched(1)] });
+    const single = xs.map((step) => one(build(step)));
+    return sameValues('vmap', leaves(all), [
+      np.stack(single.map((s) => s.layers[0]!)),
+      np.stack(single.map((s) => s.w)),
+    ]);
+  }),
+];
+
+const meaningLaws: readonly Law[] = [
+  law('sgd is −rate · g; momentum 0 is none', [factor, steps], (rate, xs) => {
+    const wanted = xs.slice(1).map((step) => map((g: Value) => np.mul(g, -rate), build(step)));
+    const plain = sameRuns('sgd', run(optim.sgd(rate), xs), wanted);
+    return plain._tag === 'Fails'
+      ? plain
+      : every(range(3), (i) =>
+          closeValues('momentum 0', leaves(run(optim.sgd(rate, { momentum: 0 }), xs)[i]), leaves(wanted[i]), 0),
+        );
+  }),
+  law('momentum sums what it has seen', [unit, steps], (decay, xs) => {
+    const rounds = run(optim.trace({ decay }), xs);
+    const wanted = xs.slice(1).map((_, i) =>
+      range(i + 1).reduce<Params>(
+        (sum, k) => map2((s, g) => np.add(s, np.mul(g, decay ** (i - k))), sum, build(xs[k + 1]!)),
+        map((x: Value) => np.zerosLike(x), build(xs[0]!)),
+      ),
+    );
+    return every(range(3), (i) => closeValues(`step ${i}`, leaves(rounds[i]), leaves(wanted[i]), 1e-5));
+  }),
+  law(
+    'adam does not see the scale of gradients',
+    [unit, unit, fc.integer({ min: -6, max: 6 }), steps],
+    (b1, b2, power, xs) => {
+      const t = optim.scaleByAdam({ b1, b2, eps: 0 });
+      // Powers of two multiply exactly.
+      const scaled = xs.map(
+        (step) => step.map((x) => ({ ...x, data: Array.from(x.data, (v) => v * 2 ** power) })) as unknown as Step,
+      );
+      return sameRuns(`gradients · 2^${power}`, run(t, scaled), run(t, xs));
+    },
+  ),
+  law('the first step of adam is the sign of the gradient', [unit, unit, steps], (b1, b2, xs) => {
+    const [first] = run(optim.scaleByAdam({ b1, b2, eps: 0 }), xs);
+    const signs = map((g: Value) => np.where(np.greater(g, 0), np.onesLike(g), np.neg(np.onesLike(g))), build(xs[1]!));
+    return closeValues('the first step', leaves(first), leaves(signs), 1e-5);
+  }),
+  law('scaleByAdam is the recurrence of Kingma and Ba', [unit, unit, steps], (b1, b2, xs) => {
+    const rounds = run(optim.scaleByAdam({ b1, b2 }), xs);
+    const state = { m: [0, 0], v: [0, 0] };
+    return every(range(3), (i) => {
+      const g = xs[i + 1]![0].data[0]!;
+      state.m = [b1 * state.m[0]! + (1 - b1) * g, 0];
+      state.v = [b2 * state.v[0]! + (1 - b2) * g * g, 0];
+      const wanted = state.m[0]! / (1 - b1 ** (i + 1)) / (Math.sqrt(state.v[0]! / (1 - b2 ** (i + 1))) + 1e-8);
+      const found = toHost(rounds[i]!.w).data[0]!;
+      return expect(
+        Math.abs(found - wanted) <= 1e-5 * Math.max(1, Math.abs(wanted)),
+        () => `step ${i}: ${found}, expected ${wanted}`,
+      );
+    });
+  }),
+  law('a schedule multiplies by its value at the step', [factor, steps], (a, xs) => {
+    const rounds = run(
+      optim.scaleBySchedule((n) => np.mul(np.astype(n, 'float32'), a)),
+      xs,
+    );
+    return every(range(3), (i) =>
+      sameValues(`step ${i}`, leaves(rounds[i]), leaves(map((g: Value) => np.mul(g, i * a), build(xs[i + 1]!)))),
+    );
+  }),
+  law('applyUpdates adds, in the dtypes of the parameters', [steps], (xs) => {
+    const params = map((x: Value) => np.astype(x, 'float64'), build(xs[0]!));
+    const found = optim.applyUpdates(params, build(xs[1]!));
+    return sameValues('sum', leaves(found), leaves(map2((p, u) => np.add(p, u), params, build(xs[1]!))));
+  }),
+];
+
+/** The laws of optimizers. */
+export const optimLaws: Suite = {
+  name: 'optim',
+  laws: [...monoidLaws, ...purityLaws, ...compiledLaws, ...meaningLaws],
+};

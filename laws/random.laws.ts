@@ -1,0 +1,148 @@
+/**
+ * The laws of random numbers: they are functions of a key, whatever runs them, and different keys have nothing in common.
+ * Statistics are judged at more than five standard deviations, which no seed is unlucky enough to meet.
+ */
+
+import * as fc from 'fast-check';
+import { range, sizeOf } from '../src/core/shape.ts';
+import type { Value } from '../src/core/value.ts';
+import * as np from '../src/ops/np.ts';
+import * as random from '../src/random/index.ts';
+import { jit } from '../transforms/jit.ts';
+import { vmap } from '../transforms/vmap.ts';
+import { shape } from './arbitrary/shape.ts';
+import { sameValues } from './host.ts';
+import { every, expect, fails, type Law, law, type Suite } from './law.ts';
+
+type Key = Value<'uint32'>;
+
+const seeds = fc.oneof(fc.nat(), fc.integer({ min: 0, max: 2 ** 32 - 1 }));
+const words = (x: Value): string => x.dataSync().join();
+
+/** What draws from a key, in a shape. */
+const samplers: Readonly<Record<string, (key: Key, shape: readonly number[]) => Value>> = {
+  bits: (key, s) => random.bits(key, s),
+  uniform: (key, s) => random.uniform(key, s),
+  'uniform of an interval': (key, s) => random.uniform(key, s, { minval: -3, maxval: 5 }),
+  'uniform in float64': (key, s) => random.uniform(key, s, { dtype: 'float64' }),
+  normal: (key, s) => random.normal(key, s),
+};
+
+const sampler = fc.constantFrom(...Object.keys(samplers));
+
+const keyLaws: readonly Law[] = [
+  law(
+    'split: all keys are distinct, and not the one they come from',
+    [seeds, fc.integer({ min: 1, max: 20 })],
+    (seed, n) => {
+      const key = random.key(seed);
+      const all = [key, ...random.split(key, n)].map(words);
+      return expect(new Set(all).size === n + 1, () => `a key occurs twice among ${all}`);
+    },
+  ),
+  law(
+    'split: the first keys do not depend on how many there are',
+    [seeds, fc.integer({ min: 1, max: 10 })],
+    (seed, n) => {
+      const key = random.key(seed);
+      return sameValues('keys', random.split(key, n + 3).slice(0, n), random.split(key, n));
+    },
+  ),
+  law(
+    'foldIn: different data, different keys; numbers and tensors alike',
+    [seeds, fc.nat(), fc.nat()],
+    (seed, a, b) => {
+      const key = random.key(seed);
+      const [one, other] = [random.foldIn(key, a), random.foldIn(key, b)];
+      if ((words(one) === words(other)) !== (a === b))
+        return fails(`foldIn of ${a} and ${b}: ${words(one)}, ${words(other)}`);
+      const tensor = np.full([], a, { dtype: 'int32' });
+      return sameValues('foldIn', [random.foldIn(key, tensor), jit(random.foldIn)(key, tensor)], [one, one]);
+    },
+  ),
+  law('key: a number and a tensor make the same one', [fc.nat()], (seed) =>
+    sameValues('key', [random.key(np.full([], seed, { dtype: 'int32' }))], [random.key(seed)]),
+  ),
+];
+
+const samplerLaws: readonly Law[] = [
+  law('the same key gives the same numbers, eagerly and under jit', [sampler, seeds, shape()], (name, seed, s) => {
+    const draw = samplers[name]!;
+    const key = random.key(seed);
+    const once = draw(key, s);
+    return sameValues(name, [draw(key, s), jit((k: Key) => draw(k, s))(key)], [once, once]);
+  }),
+  law('vmap over keys = one key at a time', [sampler, seeds, shape({ maxRank: 2 })], (name, seed, s) => {
+    const draw = samplers[name]!;
+    const keys = random.split(random.key(seed), 3);
+    const all = vmap((k: Key) => draw(k, s))(np.stack([...keys]) as Key);
+    return sameValues(name, [all], [np.stack(keys.map((k) => draw(k, s)))]);
+  }),
+  law('a shape is row-major: the same numbers as flat', [sampler, seeds, shape()], (name, seed, s) => {
+    const draw = samplers[name]!;
+    const key = random.key(seed);
+    return sameValues(name, [np.reshape(draw(key, s), [sizeOf(s)])], [draw(key, [sizeOf(s)])]);
+  }),
+  law('different keys give different numbers', [sampler, seeds], (name, seed) => {
+    const [a, b] = random.split(random.key(seed));
+    const [x, y] = [samplers[name]!(a, [16]), samplers[name]!(b, [16])];
+    const equal = Array.from(x.dataSync()).filter((v, i) => v === y.dataSync()[i]).length;
+    return expect(equal < 3, () => `${equal} of 16 numbers are equal`);
+  }),
+];
+
+const interval = fc.tuple(fc.integer({ min: -1000, max: 1000 }), fc.integer({ min: 1, max: 1000 }));
+
+/** Is the mean of `xs` that of a distribution with this mean and deviation? */
+const meanIs = (what: string, xs: ArrayLike<number>, mean: number, deviation: number) => {
+  const found = Array.from(xs).reduce((sum, x) => sum + x, 0) / xs.length;
+  const sigmas = Math.abs(found - mean) / (deviation / Math.sqrt(xs.length));
+  return expect(
+    sigmas < 5.5,
+    () => `${what}: the mean is ${found}, ${sigmas.toFixed(1)} standard deviations from ${mean}`,
+  );
+};
+
+const distributionLaws: readonly Law[] = [
+  law('uniform: within [minval, maxval), evenly', [seeds, interval], (seed, [minval, width]) => {
+    const xs = random.uniform(random.key(seed), [2048], { minval, maxval: minval + width }).dataSync();
+    if (!xs.every((x) => x >= minval && x <= minval + width)) return fails(`outside of [${minval}, ${minval + width})`);
+    const unit = random.uniform(random.key(seed), [2048]).dataSync();
+    if (!unit.every((x) => x >= 0 && x < 1)) return fails('outside of [0, 1)');
+    return every([1, 2], (power) =>
+      meanIs(
+        `moment ${power}`,
+        unit.map((x) => x ** power),
+        1 / (power + 1),
+        Math.sqrt(1 / (2 * power + 1) - 1 / (power + 1) ** 2),
+      ),
+    );
+  }),
+  law('bits: every bit is set half of the time', [seeds], (seed) => {
+    const xs = random.bits(random.key(seed), [1024]).dataSync();
+    return every(range(32), (bit) =>
+      meanIs(
+        `bit ${bit}`,
+        Array.from(xs, (x) => (x >>> bit) & 1),
+        0.5,
+        0.5,
+      ),
+    );
+  }),
+  law('normal: finite, mean 0, variance 1', [seeds], (seed) => {
+    const xs = random.normal(random.key(seed), [2048]).dataSync();
+    if (!xs.every(Number.isFinite)) return fails('not finite');
+    const mean = meanIs('mean', xs, 0, 1);
+    return mean._tag === 'Fails'
+      ? mean
+      : meanIs(
+          'variance',
+          xs.map((x) => x * x),
+          1,
+          Math.SQRT2,
+        );
+  }),
+];
+
+/** The laws of random numbers. */
+export const randomLaws: Suite = { name: 'random', laws: [...keyLaws, ...samplerLaws, ...distributionLaws] };

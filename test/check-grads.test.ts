@@ -1,0 +1,64 @@
+/** `checkGrads`, on functions that are right, wrong, and undecidable. */
+
+import { nn, np, random, stopGradient, type Tensor } from 'pullback';
+import { checkGrads, GradientError } from 'pullback/laws';
+import { describe, expect, it } from 'vitest';
+
+/** x · stop(x): its derivative is half of what differences say. */
+const half = (x: Tensor) => np.mul(x, stopGradient(x));
+
+const messageOf = (f: () => void): string => {
+  try {
+    f();
+  } catch (error) {
+    return error instanceof GradientError ? error.message : `threw ${error}`;
+  }
+  return 'held';
+};
+
+describe('checkGrads', () => {
+  it('accepts what is right, to third order, over trees, with integer leaves', () => {
+    const params = nn.dense.init(random.key(0), 4, 3);
+    const labels = np.array([0, 2], { dtype: 'int32' });
+    const loss = (p: typeof params, x: Tensor, y: Tensor<'int32'>) => nn.crossEntropy(np.tanh(nn.dense(p)(x)), y);
+    checkGrads(
+      loss,
+      [
+        params,
+        np.array([
+          [1, -0.5, 2, 0.25],
+          [0, 1.5, -1, 3],
+        ]),
+        labels,
+      ],
+      { order: 3 },
+    );
+    checkGrads((x: Tensor) => ({ y: np.sin(x), count: np.argmax(x) }), [np.array([1, 2, 3])]);
+    checkGrads((x: Tensor) => np.mul(x, x), [3]);
+  });
+
+  it('names the mode, the worst element and both numbers', () => {
+    const f = (x: Tensor) => ({ out: [half(x)] });
+    expect(messageOf(() => checkGrads(f, [np.array([0.5, 4])], { modes: ['fwd'] }))).toMatch(
+      /^checkGrads: the derivative by jvp is wrong, worst at output\.out\[0\]\[1\]: -?\d[\d.]*, central differences say -?\d/,
+    );
+    expect(messageOf(() => checkGrads(f, [np.array([4, 0.5])], { modes: ['rev'] }))).toMatch(
+      /^checkGrads: the derivative by vjp is wrong, worst at args\[0\]\[\d\]: -?\d[\d.]*, central differences say -?\d/,
+    );
+  });
+
+  it('checks derivatives of derivatives if asked', () => {
+    // Right to first order only: the slope 2x of the square is hidden from the second derivative.
+    const f = (x: Tensor) =>
+      np.add(np.mul(np.sub(x, stopGradient(x)), np.mul(2, stopGradient(x))), stopGradient(np.square(x)));
+    expect(messageOf(() => checkGrads(f, [np.array([1, 2])], { order: 1, modes: ['fwd', 'rev'] }))).toBe('held');
+    expect(messageOf(() => checkGrads(f, [np.array([1, 2])], { order: 2 }))).toMatch(
+      /derivative of order 2 by jvp is wrong/,
+    );
+  });
+
+  it('says so where nothing can be said', () => {
+    expect(messageOf(() => checkGrads((x: Tensor) => nn.relu(x), [np.array([0, 1])]))).toMatch(/nothing can be said/);
+    expect(messageOf(() => checkGrads((x: Tensor) => np.sqrt(x), [np.array([0])]))).toMatch(/nothing can be said/);
+  });
+});
