@@ -52,3 +52,20 @@ test('the cache of jit does not keep a static function alive', async () => {
   expect(refs.filter((ref) => ref.deref() !== undefined).length).toBe(0);
   expect(apply.traces).toBe(5);
 });
+
+test('nor a static argument, nor the tensors of the first call', async () => {
+  const apply = jit((f: (v: Tensor) => Tensor, v: Tensor) => f(v), { staticArgnums: 0 });
+  const refs: WeakRef<object>[] = [];
+  const call = (k: number): void => {
+    const f = (v: Tensor): Tensor => np.mul(v, k);
+    const x = np.ones([2 + k]);
+    refs.push(new WeakRef(f), new WeakRef(x));
+    apply(f, x);
+  };
+  for (let k = 0; k < 5; k++) call(k);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  collect();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  collect();
+  expect(refs.filter((ref) => ref.deref() !== undefined).length).toBe(0);
+});

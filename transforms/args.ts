@@ -2,17 +2,25 @@
  * Between users' functions and flat ones: differentiated arguments, and tangents or cotangents that follow their structure.
  */
 
-import { type Aval, compatible, showAval } from '../src/core/aval.ts';
+import { compatible, showAval } from '../src/core/aval.ts';
 import { type DType, isFloat } from '../src/core/dtype.ts';
 import { NotDifferentiableError, ShapeError, TreeError } from '../src/core/errors.ts';
 import type { Tangent } from '../src/core/primitive.ts';
-import { Value } from '../src/core/value.ts';
+import { escaped, Tracer, Value } from '../src/core/value.ts';
 import { scalar } from '../src/prim/compose.ts';
-import { join, leafPaths, type TreeDef } from '../src/tree/def.ts';
-import { type Flat, flatten, type Leaf, unflatten } from '../src/tree/tree.ts';
+import { arrayDef, join, leafPaths, type TreeDef } from '../src/tree/def.ts';
+import { avalOf, type Flat, flatten, type Leaf, unflatten } from '../src/tree/tree.ts';
 
 /** Arguments as a user may pass them where derivatives are taken: a bare number stands for a scalar. */
 export type Args<A extends readonly unknown[]> = { [K in keyof A]: A[K] extends Value ? A[K] | number : A[K] };
+
+/** Tangents or cotangents of a `T`: `null` is zero, and the only one of an integer or bool leaf. */
+export type TangentOf<T> = T extends Value ? T | null : T extends object ? { [K in keyof T]: TangentOf<T[K]> } : T;
+
+/** Tangents of arguments, a bare number for a scalar. */
+export type Tangents<A extends readonly unknown[]> = {
+  [K in keyof A]: A[K] extends Value ? TangentOf<A[K]> | number : TangentOf<A[K]>;
+};
 
 /** What a derivative with respect to a `T` is: a `T`; for a bare number, a tensor. */
 export type Cotangent<T> = T extends number ? Value<'float32'> : T;
@@ -20,33 +28,58 @@ export type Cotangent<T> = T extends number ? Value<'float32'> : T;
 /** A bare number, given as a whole argument, is a weak scalar. */
 const promoteNumber = (x: unknown): unknown => (typeof x === 'number' ? scalar(x, 'float32', true) : x);
 
+/** Differentiated arguments, with the path of each leaf. */
+export interface Primals<L = Value> extends Flat<L> {
+  readonly paths: readonly string[];
+}
+
 /**
  * Flatten arguments that are differentiated.
  *
+ * @param positions - where each stands among the arguments of the function, for paths
  * @throws TreeError if one has no tensor
  */
-export function flattenPrimals<L extends Leaf = Value>(op: string, args: readonly unknown[], root = 'args'): Flat<L> {
-  const flat = flatten<L>(args.map(promoteNumber), op, root);
-  if (flat.def.kind === 'array') {
-    flat.def.children.forEach((child, i) => {
-      if (child.size > 0) return;
-      throw new TreeError({
-        op,
-        problem: `${root}[${i}] has no tensor to differentiate with respect to: it is ${child.key}`,
-        remedy: 'pass tensors (np.array(…)), or choose other arguments with argnums',
-      });
+export function flattenPrimals<L extends Leaf = Value>(
+  op: string,
+  args: readonly unknown[],
+  root = 'args',
+  positions: readonly number[] = args.map((_, i) => i),
+): Primals<L> {
+  const flats = args.map((arg, i) => {
+    const path = `${root}[${positions[i]}]`;
+    const flat = flatten<L>(promoteNumber(arg), op, path);
+    if (flat.def.size > 0) return { ...flat, paths: leafPaths(flat.def, path) };
+    throw new TreeError({
+      op,
+      problem: `${path} has no tensor to differentiate with respect to: it is ${flat.def.key}`,
+      remedy: 'pass tensors (np.array(…)), or choose other arguments with argnums',
     });
-  }
-  return flat;
+  });
+  return {
+    leaves: flats.flatMap((flat) => flat.leaves),
+    def: arrayDef(flats.map((flat) => flat.def)),
+    paths: flats.flatMap((flat) => flat.paths),
+  };
+}
+
+/** The position that an argnum names; negative ones count from the end. @throws TreeError if there is none */
+export function positionOf(op: string, argnum: number, count: number): number {
+  const at = argnum < 0 ? argnum + count : argnum;
+  if (Number.isInteger(at) && at >= 0 && at < count) return at;
+  throw new TreeError({
+    op,
+    problem: `argnums names argument ${argnum}, the function was called with ${count}`,
+    remedy: 'count arguments from 0, or from the end with negative numbers',
+  });
 }
 
 /** @throws NotDifferentiableError at the first leaf that is not of a floating-point dtype */
-export function expectFloats(op: string, avals: readonly Aval[], def: TreeDef, root: string): void {
-  const at = avals.findIndex((x) => !isFloat(x.dtype));
+export function expectFloats(op: string, { leaves, paths }: Primals<Leaf>): void {
+  const at = leaves.findIndex((x) => !isFloat(avalOf(x).dtype));
   if (at < 0) return;
   throw new NotDifferentiableError({
     op,
-    problem: `${leafPaths(def, root)[at]} is ${showAval(avals[at]!)}: only floating-point inputs have derivatives`,
+    problem: `${paths[at]} is ${showAval(avalOf(leaves[at]!))}: only floating-point inputs have derivatives`,
     remedy: "cast it with np.astype(x, 'float32'), or leave it out of argnums",
   });
 }
@@ -62,6 +95,7 @@ export function flatFunction<A extends readonly unknown[], R>(
     flat: (...leaves) => {
       const out = flatten(f(...unflatten<A>(def, leaves)), op, 'output');
       outDef = out.def;
+      expectLive(op, out.leaves);
       return out.leaves;
     },
     outDef: () => outDef!,
@@ -75,6 +109,11 @@ export function nameAfter<F extends (...args: never[]) => unknown>(
   transformed: F,
 ): F {
   return Object.defineProperty(transformed, 'name', { value: `${transform}(${original.name || 'anonymous'})` });
+}
+
+/** @throws EscapedTracerError if one of the outputs of a traced function is a tracer whose transform has ended */
+export function expectLive(op: string, outs: readonly Value[]): void {
+  for (const x of outs) if (x instanceof Tracer && !x.trace.live) throw escaped(op, x);
 }
 
 /** What the leaf of a tangent or cotangent must be. */

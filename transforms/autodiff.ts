@@ -20,6 +20,9 @@ import {
   flattenPrimals,
   flattenTangents,
   nameAfter,
+  positionOf,
+  type TangentOf,
+  type Tangents,
   unflattenTangents,
 } from './args.ts';
 import { jvpFlat } from './jvp.ts';
@@ -44,7 +47,7 @@ import { backwardPass, holesOf } from './transpose.ts';
 export function jvp<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
-  tangents: readonly [...Args<A>],
+  tangents: readonly [...Tangents<A>],
 ): [R, R] {
   const { leaves, def } = flattenPrimals('jvp', primals, 'primals');
   const directions = flattenTangents('jvp', 'tangent', tangents, def, leaves);
@@ -72,11 +75,11 @@ export function jvp<A extends readonly unknown[], R>(
 export function linearize<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
-): [R, (...tangents: A) => R] {
+): [R, (...tangents: Tangents<A>) => R] {
   const { leaves, def } = flattenPrimals('linearize', primals, 'primals');
   const { flat, outDef } = flatFunction('linearize', f, def);
   const { outs, linear, nonzero } = linearizeFlat(flat, leaves);
-  const apply = (...tangents: A): R => {
+  const apply = (...tangents: Tangents<A>): R => {
     const all = flattenTangents('linearize', 'tangent', tangents, def, leaves);
     const active = leaves.flatMap((x, i) => (isFloat(x.dtype) ? [all[i] ?? zeros(x.aval)] : []));
     const results = evalJaxpr(linear.jaxpr, linear.consts, active);
@@ -104,11 +107,11 @@ export function linearize<A extends readonly unknown[], R>(
 export function vjp<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
-): [R, (ct: R) => { [K in keyof A]: Cotangent<A[K]> }] {
+): [R, (ct: TangentOf<R>) => { [K in keyof A]: Cotangent<A[K]> }] {
   const { leaves, def } = flattenPrimals('vjp', primals, 'primals');
   const { flat, outDef } = flatFunction('vjp', f, def);
   const { outs, pull } = vjpFlat(flat, leaves);
-  const pullback = (ct: R): { [K in keyof A]: Cotangent<A[K]> } => {
+  const pullback = (ct: TangentOf<R>): { [K in keyof A]: Cotangent<A[K]> } => {
     const cts = flattenTangents('vjp', 'cotangent', ct, outDef(), outs);
     return unflattenTangents(def, pull(cts), leaves, (i) => zeros(leaves[i]!.aval));
   };
@@ -151,10 +154,11 @@ function vjpFlat(
 export function linearTranspose<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
-): (ct: R) => { [K in keyof A]: Cotangent<A[K]> } {
-  const { leaves, def } = flattenPrimals<Leaf>('linearTranspose', primals, 'primals');
+): (ct: TangentOf<R>) => { [K in keyof A]: Cotangent<A[K]> } {
+  const chosen = flattenPrimals<Leaf>('linearTranspose', primals, 'primals');
+  expectFloats('linearTranspose', chosen);
+  const { leaves, def } = chosen;
   const avals = leaves.map(avalOf);
-  expectFloats('linearTranspose', avals, def, 'primals');
   const { flat, outDef } = flatFunction('linearTranspose', f, def);
   const { jaxpr, consts } = stage('linearTranspose', flat, avals);
   return (ct) => {
@@ -199,12 +203,18 @@ type Loss = Value<'float32'> | Value<'float64'> | Value<DType>;
  * console.log([value.item(), gradient.toArray()]); // => [ 5, [ 2, 4 ] ]
  * ```
  */
-export function valueAndGrad<
-  A extends readonly unknown[],
-  R,
-  const N extends number | readonly number[] = 0,
-  Aux extends boolean = false,
->(f: (...args: A) => R, options: GradOptions<N, Aux> = {}): (...args: Args<A>) => [R, GradOf<A, N>] {
+export function valueAndGrad<A extends readonly unknown[], L, Extra, const N extends number | readonly number[] = 0>(
+  f: (...args: A) => readonly [L, Extra],
+  options: GradOptions<N, true> & { readonly hasAux: true },
+): (...args: Args<A>) => [[L, Extra], GradOf<A, N>];
+export function valueAndGrad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
+  f: (...args: A) => R,
+  options?: GradOptions<N, false>,
+): (...args: Args<A>) => [R, GradOf<A, N>];
+export function valueAndGrad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
+  f: (...args: A) => R,
+  options: GradOptions<N, boolean> = {},
+): (...args: Args<A>) => [unknown, GradOf<A, N>] {
   return differentiate('valueAndGrad', f, options);
 }
 
@@ -221,14 +231,14 @@ export function valueAndGrad<
  * console.log([grad(cube)(2).item(), grad(grad(cube))(2).item()]); // => [ 12, 12 ]
  * ```
  */
-export function grad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
-  f: (...args: A) => R,
-  options?: GradOptions<N, false>,
-): (...args: Args<A>) => GradOf<A, N>;
 export function grad<A extends readonly unknown[], L, Extra, const N extends number | readonly number[] = 0>(
   f: (...args: A) => readonly [L, Extra],
   options: GradOptions<N, true> & { readonly hasAux: true },
 ): (...args: Args<A>) => [GradOf<A, N>, Extra];
+export function grad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
+  f: (...args: A) => R,
+  options?: GradOptions<N, false>,
+): (...args: Args<A>) => GradOf<A, N>;
 export function grad<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
   f: (...args: A) => R,
   options: GradOptions<N, boolean> = {},
@@ -249,11 +259,20 @@ function differentiate<A extends readonly unknown[], R, const N extends number |
   const wanted: readonly number[] = typeof argnums === 'number' ? [argnums] : argnums;
   return nameAfter(op, f, (...args: Args<A>): [R, GradOf<A, N>] => {
     const positions = wanted.map((n) => positionOf(op, n, args.length));
+    if (new Set(positions).size !== positions.length) {
+      throw new TreeError({
+        op,
+        problem: `argnums (${wanted.join()}) names an argument twice`,
+        remedy: 'name each argument once',
+      });
+    }
     const chosen = flattenPrimals(
       op,
       positions.map((i) => args[i]),
+      'args',
+      positions,
     );
-    expectFloats(op, chosen.leaves.map(avalOf), chosen.def, 'args');
+    expectFloats(op, chosen);
     const full = (...differentiated: readonly unknown[]): R => {
       const all: unknown[] = [...args];
       positions.forEach((at, i) => {
@@ -271,16 +290,6 @@ function differentiate<A extends readonly unknown[], R, const N extends number |
     const cts = pull(outs.map((x, i) => (i === 0 ? ones(x.aval) : null)));
     const gradient = unflattenTangents<unknown[]>(chosen.def, cts, chosen.leaves, (i) => zeros(chosen.leaves[i]!.aval));
     return [unflatten<R>(def, outs), (typeof argnums === 'number' ? gradient[0] : gradient) as GradOf<A, N>];
-  });
-}
-
-function positionOf(op: string, argnum: number, count: number): number {
-  const at = argnum < 0 ? argnum + count : argnum;
-  if (Number.isInteger(at) && at >= 0 && at < count) return at;
-  throw new TreeError({
-    op,
-    problem: `argnums names argument ${argnum}, the function was called with ${count}`,
-    remedy: 'count arguments from 0',
   });
 }
 

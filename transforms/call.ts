@@ -43,6 +43,9 @@ export type CallParams = t.TypeOf<typeof callParams>;
 
 const derived = new WeakMap<Jaxpr, Map<string, unknown>>();
 
+/** Transforms kept for one jaxpr: a program mapped over many batch sizes has one for each. */
+const capacity = 128;
+
 /** A transform of `jaxpr`, made once for each `key`. */
 export function remember<A>(jaxpr: Jaxpr, key: string, make: () => A): A {
   let known = derived.get(jaxpr);
@@ -50,7 +53,11 @@ export function remember<A>(jaxpr: Jaxpr, key: string, make: () => A): A {
     known = new Map();
     derived.set(jaxpr, known);
   }
-  if (!known.has(key)) known.set(key, make());
+  if (!known.has(key)) {
+    const made = make();
+    if (known.size >= capacity) known.delete(known.keys().next().value!);
+    known.set(key, made);
+  }
   return known.get(key) as A;
 }
 
@@ -120,7 +127,9 @@ function linearizeOf(jaxpr: Jaxpr, active: readonly boolean[]) {
     const count = jaxpr.outs.length;
     const residuals = whole.outs.slice(count);
     const { eqns: constant, vars } = constantPart(whole);
-    const extra: Var[] = [];
+    const inAt = new Map<Atom, number>(whole.ins.map((v, i) => [v, i]));
+    const outAt = new Map<Atom, number>(whole.outs.slice(0, count).map((atom, i) => [atom, i]));
+    const extraAt = new Map<Var, number>();
     const sources: ResidualSource[] = [];
     const residualVars: Var[] = [];
     const prologue = new Map<Var, Atom>();
@@ -131,17 +140,16 @@ function linearizeOf(jaxpr: Jaxpr, active: readonly boolean[]) {
         return;
       }
       residualVars.push(target);
-      const at = whole.ins.indexOf(atom);
-      const outAt = whole.outs.slice(0, count).indexOf(atom);
-      if (at >= 0) sources.push(['in', at]);
-      else if (outAt >= 0) sources.push(['out', outAt]);
+      const [asIn, asOut] = [inAt.get(atom), outAt.get(atom)];
+      if (asIn !== undefined) sources.push(['in', asIn]);
+      else if (asOut !== undefined) sources.push(['out', asOut]);
       else {
-        const known = extra.indexOf(atom);
-        sources.push(['extra', known >= 0 ? known : extra.push(atom) - 1]);
+        if (!extraAt.has(atom)) extraAt.set(atom, extraAt.size);
+        sources.push(['extra', extraAt.get(atom)!]);
       }
     });
     const program: Derived = {
-      jaxpr: constsAsInputs({ ...whole, outs: [...whole.outs.slice(0, count), ...extra] }),
+      jaxpr: constsAsInputs({ ...whole, outs: [...whole.outs.slice(0, count), ...extraAt.keys()] }),
       consts: forward.consts,
     };
     const linearProgram = withPrologue(linear, residualVars, constant, prologue);
@@ -169,15 +177,16 @@ function withPrologue(
 ): Jaxpr {
   const rename = (atom: Atom): Atom => (isLiteral(atom) ? atom : (renamed.get(atom) ?? atom));
   const eqns = linear.eqns.map((eqn) => ({ ...eqn, ins: eqn.ins.map(rename) }));
-  const needed = new Set<Atom>(eqns.flatMap((eqn) => eqn.ins));
+  const outs = linear.outs.map(rename);
+  const needed = new Set<Atom>([...outs, ...eqns.flatMap((eqn) => eqn.ins)]);
   const head: Eqn[] = [];
   for (let i = constant.length - 1; i >= 0; i--) {
     const eqn = constant[i]!;
     if (!eqn.outs.some((v) => needed.has(v))) continue;
     for (const atom of eqn.ins) needed.add(atom);
-    head.unshift(eqn);
+    head.push(eqn);
   }
-  return { consts: [], ins: [...residuals, ...linear.ins], eqns: [...head, ...eqns], outs: linear.outs.map(rename) };
+  return { consts: [], ins: [...residuals, ...linear.ins], eqns: [...head.reverse(), ...eqns], outs };
 }
 
 function transposeOf(jaxpr: Jaxpr, linear: readonly boolean[], present: readonly boolean[]) {
@@ -204,7 +213,7 @@ function transposeOf(jaxpr: Jaxpr, linear: readonly boolean[], present: readonly
 }
 
 function vmapOf(jaxpr: Jaxpr, size: number, dims: readonly (number | null)[], avals: readonly Aval[]) {
-  return remember(jaxpr, `vmap ${size} ${dims.join()}`, () => {
+  return remember(jaxpr, `vmap ${size} ${dims.join()} ${avals.map((a) => a.id).join()}`, () => {
     let outDims: readonly (number | null)[] = [];
     const program = derive((...args) => {
       const result = vmapFlat(asFunction(jaxpr), size, args, dims);

@@ -9,8 +9,8 @@ import { eq } from '../src/prim/compare.ts';
 import { filled } from '../src/prim/compose.ts';
 import { broadcastInDim, iota, moveAxis, reshape } from '../src/prim/structural.ts';
 import type { TreeDef } from '../src/tree/def.ts';
-import { avalOf, type Mapped, unflatten } from '../src/tree/tree.ts';
-import { type Args, expectFloats, flatFunction, flattenPrimals, nameAfter } from './args.ts';
+import { type Mapped, unflatten } from '../src/tree/tree.ts';
+import { type Args, expectFloats, flatFunction, flattenPrimals, nameAfter, positionOf, type Tangents } from './args.ts';
 import { grad, jvp } from './autodiff.ts';
 import { jvpFlat } from './jvp.ts';
 import { linearizeFlat } from './linearize.ts';
@@ -18,9 +18,9 @@ import { backwardPass, holesOf } from './transpose.ts';
 import { vmapFlat } from './vmap.ts';
 
 /** Options of {@link jacfwd}, {@link jacrev} and {@link hessian}. */
-export interface JacobianOptions {
-  /** The argument to differentiate with respect to; default 0. */
-  readonly argnums?: number;
+export interface JacobianOptions<N extends number = 0> {
+  /** The argument to differentiate with respect to; default 0. Negative ones count from the end. */
+  readonly argnums?: N;
 }
 
 /** For each leaf of the output, the derivative with respect to each leaf of the argument. */
@@ -38,10 +38,11 @@ function prepare<A extends readonly unknown[], R>(
   op: string,
   f: (...args: A) => R,
   args: readonly unknown[],
-  at: number,
+  argnum: number,
 ) {
-  const chosen = flattenPrimals(op, [args[at]]);
-  expectFloats(op, chosen.leaves.map(avalOf), chosen.def, 'args');
+  const at = positionOf(op, argnum, args.length);
+  const chosen = flattenPrimals(op, [args[at]], 'args', [at]);
+  expectFloats(op, chosen);
   const partial = (argument: unknown): R => f(...(args.map((x, i) => (i === at ? argument : x)) as unknown as A));
   return { ...chosen, ...flatFunction(op, partial, chosen.def) };
 }
@@ -68,12 +69,12 @@ function expectFloatOutputs(op: string, outs: readonly Value[]): void {
  * console.log(jacfwd((x: Tensor) => np.mul(x, x))(np.array([1, 2])).toArray()); // => [ [ 2, 0 ], [ 0, 4 ] ]
  * ```
  */
-export function jacfwd<A extends readonly unknown[], R>(
+export function jacfwd<A extends readonly unknown[], R, const N extends number = 0>(
   f: (...args: A) => R,
-  { argnums = 0 }: JacobianOptions = {},
-): (...args: Args<A>) => Jacobian<A[0], R> {
-  return nameAfter('jacfwd', f, (...args: Args<A>): Jacobian<A[0], R> => {
-    const { leaves, def, flat, outDef } = prepare('jacfwd', f, args, argnums);
+  options: JacobianOptions<N> = {},
+): (...args: Args<A>) => Jacobian<A[N], R> {
+  return nameAfter('jacfwd', f, (...args: Args<A>): Jacobian<A[N], R> => {
+    const { leaves, def, flat, outDef } = prepare('jacfwd', f, args, options.argnums ?? 0);
     let outs: readonly Value[] = [];
     // rows[i][j]: the derivative of output j with respect to leaf i
     const rows = leaves.map((x, i) => {
@@ -110,12 +111,12 @@ export function jacfwd<A extends readonly unknown[], R>(
  * console.log(jacrev((x: Tensor) => np.sum(np.mul(x, x)))(np.array([1, 2])).toArray()); // => [ 2, 4 ]
  * ```
  */
-export function jacrev<A extends readonly unknown[], R>(
+export function jacrev<A extends readonly unknown[], R, const N extends number = 0>(
   f: (...args: A) => R,
-  { argnums = 0 }: JacobianOptions = {},
-): (...args: Args<A>) => Jacobian<A[0], R> {
-  return nameAfter('jacrev', f, (...args: Args<A>): Jacobian<A[0], R> => {
-    const { leaves, def, flat, outDef } = prepare('jacrev', f, args, argnums);
+  options: JacobianOptions<N> = {},
+): (...args: Args<A>) => Jacobian<A[N], R> {
+  return nameAfter('jacrev', f, (...args: Args<A>): Jacobian<A[N], R> => {
+    const { leaves, def, flat, outDef } = prepare('jacrev', f, args, options.argnums ?? 0);
     const { outs, linear, nonzero } = linearizeFlat(flat, leaves);
     expectFloatOutputs('jacrev', outs);
     const columns = outs.map((y, j) => {
@@ -148,11 +149,11 @@ export function jacrev<A extends readonly unknown[], R>(
  * console.log(hessian((x: Tensor) => np.sum(np.mul(x, np.mul(x, x))))(np.array([1, 2])).toArray()); // => [ [ 6, 0 ], [ 0, 12 ] ]
  * ```
  */
-export function hessian<A extends readonly unknown[], R>(
+export function hessian<A extends readonly unknown[], R, const N extends number = 0>(
   f: (...args: A) => R,
-  options: JacobianOptions = {},
-): (...args: Args<A>) => Jacobian<A[0], Jacobian<A[0], R>> {
-  return jacfwd(jacrev(f, options) as (...args: A) => Jacobian<A[0], R>, options);
+  options: JacobianOptions<N> = {},
+): (...args: Args<A>) => Jacobian<A[N], Jacobian<A[N], R>> {
+  return jacfwd(jacrev(f, options) as (...args: A) => Jacobian<A[N], R>, options);
 }
 
 /**
@@ -172,7 +173,7 @@ export function hessian<A extends readonly unknown[], R>(
 export function hvp<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
-  tangents: readonly [...Args<A>],
+  tangents: readonly [...Tangents<A>],
 ): A[0] {
   const gradient = grad(f) as unknown as (...args: A) => A[0];
   return jvp(gradient, primals, tangents)[1];

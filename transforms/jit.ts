@@ -5,8 +5,7 @@
  * function are kept in a bounded cache, least recently used out first, whose keys hold static functions by number only.
  */
 
-import type { Aval } from '../src/core/aval.ts';
-import { defaultDevice } from '../src/core/backend.ts';
+import { type Aval, showAval } from '../src/core/aval.ts';
 import { evalTrace } from '../src/core/eager.ts';
 import { TreeError } from '../src/core/errors.ts';
 import { identityOf } from '../src/core/hash.ts';
@@ -14,9 +13,9 @@ import { constsAsInputs, type Jaxpr } from '../src/core/jaxpr.ts';
 import { stage } from '../src/core/stage.ts';
 import { currentTrace } from '../src/core/trace.ts';
 import { Tensor, Tracer, type Value } from '../src/core/value.ts';
-import { staticLeaves, type TreeDef } from '../src/tree/def.ts';
+import { leafPaths, staticLeaves, type TreeDef } from '../src/tree/def.ts';
 import { flatten, unflatten } from '../src/tree/tree.ts';
-import { flatFunction, nameAfter } from './args.ts';
+import { flatFunction, nameAfter, positionOf } from './args.ts';
 import { call } from './call.ts';
 
 /** Options of {@link jit}. */
@@ -77,21 +76,19 @@ export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, optio
       'jit',
       'args',
     );
-    const staticKeys = fixed.map((i) => staticKey(args[i])).join(';');
+    const staticKeys = fixed.map((i) => staticKey(args[i]));
     const avals = leaves.map((x) => x.aval);
-    const key = `${def.key};${staticKeys};${avals.map((a) => a.id).join()};${deviceName(leaves)}`;
+    const key = `${def.key};${staticKeys.join()};${avals.map((a) => a.id).join()}`;
     let entry = cache.get(key);
     if (entry) {
       cache.delete(key);
       cache.set(key, entry);
     } else {
       traces += 1;
-      watch.retraced(def, avals);
-      const whole = (...dynamic: A): R =>
-        f(...(dynamic.map((x, i) => (fixed.includes(i) ? args[i] : x)) as unknown as A));
-      entry = trace(name, fixed.length > 0 ? whole : f, def, avals);
+      watch.retraced(def, avals, new Map(fixed.map((at, i) => [`args[${at}]`, staticKeys[i]!])));
+      entry = trace(name, fixed.length > 0 ? withStatics(f, pick(args, fixed)) : f, def, avals);
       if (!entry.consts.some((x) => x instanceof Tracer)) {
-        releaseFrames(entry.jaxpr, def);
+        if (fixed.length > 0 || holdsFunction(def)) releaseFrames(entry.jaxpr);
         if (cache.size >= capacity) cache.delete(cache.keys().next().value!);
         cache.set(key, entry);
       }
@@ -104,12 +101,6 @@ export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, optio
   return nameAfter('jit', f, jitted as Jitted<A, R>);
 }
 
-/** Programs are traced for the device that constants are put on. */
-const deviceName = (leaves: readonly Value[]): string => {
-  const concrete = leaves.find((x) => x instanceof Tensor);
-  return concrete ? (concrete as Tensor).device.name : defaultDevice().name;
-};
-
 function trace<A extends readonly unknown[], R>(
   name: string,
   f: (...args: A) => R,
@@ -121,12 +112,24 @@ function trace<A extends readonly unknown[], R>(
   return { jaxpr: constsAsInputs(jaxpr), consts, outDef: outDef() };
 }
 
+/** The static arguments by their positions: all that a trace needs of a call's arguments. */
+const pick = (args: readonly unknown[], fixed: readonly number[]): ReadonlyMap<number, unknown> =>
+  new Map(fixed.map((i) => [i, args[i]]));
+
+/** `f` with static arguments filled in. */
+const withStatics =
+  <A extends readonly unknown[], R>(f: (...args: A) => R, statics: ReadonlyMap<number, unknown>) =>
+  (...dynamic: A): R =>
+    f(...(dynamic.map((x, i) => (statics.has(i) ? statics.get(i) : x)) as unknown as A));
+
+const holdsFunction = (def: TreeDef): boolean =>
+  [...staticLeaves(def, 'args').values()].some((key) => key.startsWith('f#'));
+
 /**
- * Unformatted sources hold the functions on their stacks. An entry must not keep a static function alive, so where there is
+ * Unformatted sources hold the functions on their stacks. An entry must not keep a static argument alive, so where there is
  * one the sources are formatted now.
  */
-function releaseFrames(jaxpr: Jaxpr, def: TreeDef): void {
-  if (![...staticLeaves(def, 'args').values()].some((key) => key.startsWith('f#'))) return;
+function releaseFrames(jaxpr: Jaxpr): void {
   for (const eqn of jaxpr.eqns) void eqn.source?.location;
 }
 
@@ -145,8 +148,9 @@ function staticKey(x: unknown): string {
 
 const isPlain = (x: object): boolean => Object.getPrototypeOf(x) === Object.prototype;
 
+/** @throws TreeError for an argnum that names no argument */
 const positions = (argnums: readonly number[], count: number): readonly number[] =>
-  argnums.map((n) => (n < 0 ? n + count : n));
+  argnums.map((n) => positionOf('jit', n, count));
 
 /** Mark the donated arguments as used up; an output that shares its storage with one is safe, as it holds it itself. */
 function donate(args: readonly unknown[], argnums: readonly number[], outs: readonly Value[]): void {
@@ -157,32 +161,40 @@ function donate(args: readonly unknown[], argnums: readonly number[], outs: read
   }
 }
 
-/** Counts retraces that differ from the one before in a single static leaf, and warns once for each such leaf. */
+/** Counts retraces by what has changed since the one before, and warns once for each static leaf or shape that keeps changing. */
 class RetraceWatch {
   private readonly name: string;
-  private last: { readonly statics: ReadonlyMap<string, string>; readonly avals: string } | null = null;
+  private last: ReadonlyMap<string, string> | null = null;
   private readonly counts = new Map<string, number>();
 
   constructor(name: string) {
     this.name = name;
   }
 
-  retraced(def: TreeDef, avals: readonly Aval[]): void {
-    const statics = staticLeaves(def, 'args');
-    const key = avals.map((a) => a.id).join();
+  retraced(def: TreeDef, avals: readonly Aval[], statics: ReadonlyMap<string, string>): void {
+    const paths = leafPaths(def, 'args');
+    const now = new Map([...staticLeaves(def, 'args'), ...statics]);
+    avals.forEach((aval, i) => {
+      now.set(paths[i]!, showAval(aval));
+    });
     const { last } = this;
-    this.last = { statics, avals: key };
-    if (!last || last.avals !== key || last.statics.size !== statics.size) return;
-    const changed = [...statics].filter(([path, value]) => last.statics.get(path) !== value);
-    if (changed.length !== 1) return;
-    const [path, value] = changed[0]!;
+    this.last = now;
+    if (!last || last.size !== now.size) return;
+    for (const [path, value] of now) {
+      const before = last.get(path);
+      if (before !== undefined && before !== value) this.changed(path, before, value, paths.includes(path));
+    }
+  }
+
+  private changed(path: string, before: string, now: string, isTensor: boolean): void {
     const count = (this.counts.get(path) ?? 0) + 1;
     this.counts.set(path, count);
-    if (count === tolerated + 1) {
-      console.warn(
-        `jit(${this.name}) has been traced ${count + 1} times because the static leaf ${path} changes ` +
-          `(now ${value}, before ${last.statics.get(path)}); pass it as a tensor (np.array(…)) if it changes from call to call`,
-      );
-    }
+    if (count !== tolerated + 1) return;
+    const [cause, remedy] = isTensor
+      ? [`the shape or dtype of ${path} changes`, 'pad it to one shape if it changes from call to call']
+      : [`the static leaf ${path} changes`, 'pass it as a tensor (np.array(…)) if it changes from call to call'];
+    console.warn(
+      `jit(${this.name}) has been traced ${count + 1} times because ${cause} (now ${now}, before ${before}); ${remedy}`,
+    );
   }
 }

@@ -11,7 +11,7 @@ import type { DType } from '../src/core/dtype.ts';
 import { evalTrace } from '../src/core/eager.ts';
 import type { Primitive, Tangent } from '../src/core/primitive.ts';
 import { currentSource, withSource } from '../src/core/source.ts';
-import { currentTrace, type Trace, withTrace } from '../src/core/trace.ts';
+import { bind, currentTrace, type Trace, withTrace } from '../src/core/trace.ts';
 import { Tracer, type Value } from '../src/core/value.ts';
 
 /** A primal with its tangent, in a {@link DualTrace}. */
@@ -85,7 +85,7 @@ export abstract class DualTrace implements Trace {
  * source of the operation whose rule this is.
  */
 export const handOn = <A>(parent: Trace, rule: () => A): A =>
-  parent === evalTrace ? withTrace(parent, rule) : withSource(currentSource(), () => withTrace(parent, rule));
+  parent === evalTrace ? withTrace(parent, rule) : withSource(currentSource(bind), () => withTrace(parent, rule));
 
 class JvpTrace extends DualTrace {
   protected override differentiate(

@@ -10,7 +10,7 @@ import type { ClosedJaxpr } from '../src/core/jaxpr.ts';
 import type { Primitive, Tangent } from '../src/core/primitive.ts';
 import { currentSource, withSource } from '../src/core/source.ts';
 import { JaxprTrace, StagedTracer } from '../src/core/stage.ts';
-import { currentTrace, type Trace, withTrace } from '../src/core/trace.ts';
+import { bind, currentTrace, type Trace, withTrace } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
 import { DualTrace, type FlatFunction } from './jvp.ts';
 
@@ -27,7 +27,7 @@ class LinearTrace extends JaxprTrace {
     for (const x of operands) {
       if (x instanceof StagedTracer && x.trace === this) return super.process(primitive, operands, params);
     }
-    return withTrace(this.parent, () => this.parent.process(primitive, operands, params));
+    return this.parent.process(primitive, operands, params);
   }
 }
 
@@ -45,7 +45,7 @@ class LinearizeTrace extends DualTrace {
     tangents: readonly Tangent[],
     params: unknown,
   ) {
-    return withSource(currentSource(), () => {
+    return withSource(currentSource(bind), () => {
       const { higherOrder } = primitive;
       if (!higherOrder) return withTrace(this.linear, () => primitive.jvp(primals, tangents, params));
       const active = tangents.map((t) => t !== null);

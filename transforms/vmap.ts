@@ -16,7 +16,7 @@ import { Tracer, type Value } from '../src/core/value.ts';
 import { batchAt } from '../src/prim/define.ts';
 import { leafPaths, type TreeDef } from '../src/tree/def.ts';
 import { flatten, unflatten } from '../src/tree/tree.ts';
-import { nameAfter } from './args.ts';
+import { expectLive, nameAfter } from './args.ts';
 import { type FlatFunction, handOn } from './jvp.ts';
 
 class BatchTracer<D extends DType = DType> extends Tracer<D> {
@@ -63,8 +63,7 @@ class BatchTrace implements Trace {
   process(primitive: Primitive, operands: readonly Value[], params: unknown): readonly Value[] {
     const values = operands.map((x) => this.lanesOf(x));
     const dims = operands.map((x) => this.dimOf(x));
-    if (dims.every((d) => d === null))
-      return withTrace(this.parent, () => this.parent.process(primitive, values, params));
+    if (dims.every((d) => d === null)) return this.parent.process(primitive, values, params);
     const result = handOn(this.parent, () => primitive.vmap(this.size, values, dims, params));
     return result.outs.map((x, i) => this.wrap(x, result.dims[i]!));
   }
@@ -120,6 +119,7 @@ export function vmap<A extends readonly unknown[], R>(
     const flat: FlatFunction = (...lanes) => {
       const out = flatten(f(...unflatten<A>(def, lanes)), 'vmap', 'output');
       outDef = out.def;
+      expectLive('vmap', out.leaves);
       return out.leaves;
     };
     const result = vmapFlat(flat, size, leaves, dims);

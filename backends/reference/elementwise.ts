@@ -138,7 +138,7 @@ const powFloat = (x: TypedArray, out: TypedArray, exponent: number): void => {
   for (let i = 0; i < out.length; i++) {
     let base = x[i]!;
     let power = 1;
-    for (let bits = n; bits > 0; bits >>>= 1) {
+    for (let bits = n; bits > 0; bits = Math.floor(bits / 2)) {
       if (bits & 1) power *= base;
       base *= base;
     }
@@ -149,7 +149,7 @@ const powWord = (x: TypedArray, out: TypedArray, exponent: number): void => {
   for (let i = 0; i < out.length; i++) {
     let base = x[i]! | 0;
     let power = 1;
-    for (let bits = exponent; bits > 0; bits >>>= 1) {
+    for (let bits = exponent; bits > 0; bits = Math.floor(bits / 2)) {
       if (bits & 1) power = Math.imul(power, base);
       base = Math.imul(base, base);
     }

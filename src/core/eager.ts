@@ -10,9 +10,9 @@ import type { Aval } from './aval.ts';
 import { type Device, defaultDevice, type Executable, type Storage } from './backend.ts';
 import { checkJaxpr } from './check.ts';
 import { CompileError } from './errors.ts';
-import { identityOf } from './hash.ts';
-import { isJaxpr, type Jaxpr, makeVar } from './jaxpr.ts';
-import { noParams, type Primitive } from './primitive.ts';
+import { identityOf, paramsText } from './hash.ts';
+import { type Jaxpr, makeVar } from './jaxpr.ts';
+import { noParams, ownParams, type Primitive } from './primitive.ts';
 import { installBase, type Trace } from './trace.ts';
 import { escaped, Tensor, type Tracer, type Value } from './value.ts';
 
@@ -34,20 +34,23 @@ class EvalTrace implements Trace {
   readonly live = true;
 
   process(primitive: Primitive, operands: readonly Value[], params: unknown): readonly Value[] {
-    const device = deviceOf(primitive, operands);
+    const committed = committedDevice(primitive, operands);
+    const device = committed ?? commonDevice(operands as readonly Tensor[]);
     const { executable, outs } = programFor(device, primitive, operands, params);
-    const results = executable.run((operands as readonly Tensor[]).map(storageOf));
-    if (outs.length === 1) return [new Tensor(outs[0]!, results[0]!, device)];
-    return outs.map((aval, i) => new Tensor(aval, results[i]!, device));
+    const storages = new Array<Storage>(operands.length);
+    for (let i = 0; i < operands.length; i++) storages[i] = (operands[i] as Tensor).storageOn(device);
+    const results = executable.run(storages);
+    if (outs.length === 1) return [new Tensor(outs[0]!, results[0]!, device, committed !== null)];
+    return outs.map((aval, i) => new Tensor(aval, results[i]!, device, committed !== null));
   }
 }
 
-const storageOf = (x: Tensor): Storage => x.storage;
-
-function deviceOf(primitive: Primitive, operands: readonly Value[]): Device {
+/** The device that the operands are committed to; `null` if none is. @throws CompileError if they are to two */
+function committedDevice(primitive: Primitive, operands: readonly Value[]): Device | null {
   let device: Device | null = null;
   for (const x of operands) {
     if (!(x instanceof Tensor)) throw escaped(primitive.name, x as Tracer);
+    if (!x.committed) continue;
     if (device === null) device = x.device;
     else if (device !== x.device) {
       throw new CompileError({
@@ -57,7 +60,13 @@ function deviceOf(primitive: Primitive, operands: readonly Value[]): Device {
       });
     }
   }
-  return device ?? defaultDevice();
+  return device;
+}
+
+/** Where operands meet that are committed to no device: where they are, if that is one place. */
+function commonDevice(operands: readonly Tensor[]): Device {
+  const first = operands[0]?.device;
+  return first && operands.every((x) => x.device === first) ? first : defaultDevice();
 }
 
 function programFor(device: Device, primitive: Primitive, operands: readonly Value[], params: unknown): Program {
@@ -90,24 +99,30 @@ function keyOf(operands: readonly Value[], params: unknown): string | number {
   if (params !== noParams) return textKey(operands, params);
   if (operands.length === 1) return -1 - operands[0]!.aval.id;
   if (operands.length === 2) {
-    const { id } = operands[1]!.aval;
-    if (id < pairBase) return (operands[0]!.aval.id + 1) * pairBase + id;
+    const [a, b] = [operands[0]!.aval.id, operands[1]!.aval.id];
+    if (a < pairBase && b < pairBase) return a * pairBase + b;
   }
   return textKey(operands, params);
 }
 
 /** Inner jaxprs enter the key by identity. */
 const textKey = (operands: readonly Value[], params: unknown): string =>
-  `${operands.map((x) => x.aval.id).join()};${JSON.stringify(params, (_, x) => (isJaxpr(x) ? `#${identityOf(x)}` : x))}`;
+  `${operands.map((x) => x.aval.id).join()};${paramsText(params as object, (jaxpr) => `#${identityOf(jaxpr)}`)}`;
 
 function build(device: Device, primitive: Primitive, operands: readonly Value[], params: unknown): Program {
+  const own = ownParams(primitive, params);
   const ins = operands.map((x) => makeVar(x.aval));
   const outs = primitive.abstractEval(
     ins.map((v) => v.aval),
-    params,
+    own,
   );
   const vars = outs.map(makeVar);
-  const jaxpr: Jaxpr = { consts: [], ins, eqns: [{ primitive, params, ins, outs: vars, source: null }], outs: vars };
+  const jaxpr: Jaxpr = {
+    consts: [],
+    ins,
+    eqns: [{ primitive, params: own, ins, outs: vars, source: null }],
+    outs: vars,
+  };
   checkJaxpr(jaxpr);
   return { executable: device.compile(jaxpr), outs };
 }

@@ -48,7 +48,7 @@ export abstract class PullbackError extends Error {
   readonly location: string | null;
 
   constructor(parts: ErrorParts) {
-    const location = (parts.source ?? currentSource(errorFrames)).location;
+    const location = (parts.source ?? currentSource(undefined, errorFrames)).location;
     super(compose(parts, location));
     this.op = parts.op;
     this.problem = parts.problem;

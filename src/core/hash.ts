@@ -6,15 +6,15 @@
  */
 
 import type * as Eq from 'fp-ts/lib/Eq.js';
-import type { Jaxpr } from './jaxpr.ts';
-import { showJaxprInline } from './pretty.ts';
+import { isJaxpr, type Jaxpr } from './jaxpr.ts';
+import { structuralText } from './pretty.ts';
 
 const texts = new WeakMap<Jaxpr, string>();
 
 function textOf(jaxpr: Jaxpr): string {
   const known = texts.get(jaxpr);
   if (known !== undefined) return known;
-  const text = showJaxprInline(jaxpr);
+  const text = structuralText(jaxpr);
   texts.set(jaxpr, text);
   return text;
 }
@@ -35,6 +35,25 @@ export function hashJaxpr(jaxpr: Jaxpr): string {
   a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
   return (4294967296 * (2097151 & b) + (a >>> 0)).toString(16).padStart(14, '0');
+}
+
+/**
+ * Parameters as text, equal for equal ones; `jaxprText` says how inner jaxprs enter. Numbers keep −0, NaN and the infinities apart.
+ */
+export function paramsText(params: object, jaxprText: (jaxpr: Jaxpr) => string): string {
+  const show = (value: unknown): string => {
+    if (typeof value === 'number') return Object.is(value, -0) ? '-0' : `${value}`;
+    if (typeof value === 'string') return JSON.stringify(value);
+    if (Array.isArray(value)) return `[${value.map(show).join()}]`;
+    if (isJaxpr(value)) return jaxprText(value);
+    return typeof value === 'object' && value !== null ? `{${entries(value)}}` : String(value);
+  };
+  const entries = (object: object): string => {
+    let text = '';
+    for (const key of Object.keys(object).sort()) text += `${key}:${show((object as Record<string, unknown>)[key])},`;
+    return text;
+  };
+  return entries(params);
 }
 
 const ids = new WeakMap<object, number>();

@@ -6,12 +6,11 @@
  */
 
 import { type Aval, sameAval } from './aval.ts';
-import { allocate } from './dtype.ts';
 import { annotate } from './errors.ts';
 import type { Primitive } from './primitive.ts';
 import { type Source, unknownSource, withSource } from './source.ts';
 import { bind } from './trace.ts';
-import { tensorFrom, type Value } from './value.ts';
+import { scalarTensor, type Value } from './value.ts';
 
 /** A variable: assigned once, known by identity. */
 export interface Var {
@@ -65,11 +64,7 @@ export const constsAsInputs = (jaxpr: Jaxpr): Jaxpr =>
   jaxpr.consts.length === 0 ? jaxpr : { ...jaxpr, consts: [], ins: [...jaxpr.consts, ...jaxpr.ins] };
 
 /** The scalar tensor that a literal stands for. */
-export function literalValue({ aval, value }: Literal): Value {
-  const host = allocate(aval.dtype, 1);
-  host[0] = value;
-  return tensorFrom(aval, host);
-}
+export const literalValue = ({ aval, value }: Literal): Value => scalarTensor(aval, value);
 
 /**
  * Interpret a jaxpr with the current trace: `evalJaxpr` under a transform's trace *is* the transform of the program.

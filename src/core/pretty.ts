@@ -15,6 +15,9 @@ export const showJaxpr = (jaxpr: Jaxpr): string => new Printer('\n').jaxpr(jaxpr
 /** The program on one line. */
 export const showJaxprInline = (jaxpr: Jaxpr): string => new Printer(' ').jaxpr(jaxpr, '');
 
+/** The program on one line without the names of called functions: equal for equal programs. */
+export const structuralText = (jaxpr: Jaxpr): string => new Printer(' ', false).jaxpr(jaxpr, '');
+
 /** `a`, …, `z`, `aa`, `ab`, … */
 export function variableName(index: number): string {
   const letter = String.fromCharCode(97 + (index % 26));
@@ -24,9 +27,11 @@ export function variableName(index: number): string {
 class Printer {
   private readonly names = new Map<Var, string>();
   private readonly newline: '\n' | ' ';
+  private readonly showNames: boolean;
 
-  constructor(newline: '\n' | ' ') {
+  constructor(newline: '\n' | ' ', showNames = true) {
     this.newline = newline;
+    this.showNames = showNames;
   }
 
   jaxpr(jaxpr: Jaxpr, indent: string): string {
@@ -43,7 +48,9 @@ class Printer {
   }
 
   private eqn(eqn: Eqn, indent: string): string {
-    const params = this.params(eqn.params, indent);
+    const named = eqn.params as Readonly<Record<string, unknown>>;
+    const shown = !this.showNames && eqn.primitive.higherOrder ? { ...named, name: '' } : named;
+    const params = this.params(shown, indent);
     const ins = eqn.ins.map((atom) => this.atom(atom)).join(' ');
     return `${this.binders(eqn.outs)} = ${eqn.primitive.name}${params}${ins && ' '}${ins}`;
   }
@@ -57,12 +64,13 @@ class Printer {
   }
 
   private param(value: unknown, indent: string): string {
-    if (isJaxpr(value)) return new Printer(this.newline).jaxpr(value, indent);
+    if (isJaxpr(value)) return new Printer(this.newline, this.showNames).jaxpr(value, indent);
     if (Array.isArray(value)) {
       const parts = value.map((x) => this.param(x, indent));
       return parts.length > 0 && isJaxpr(value[0]) ? `(${parts.join(' ')})` : `(${parts.join(',')})`;
     }
     if (typeof value === 'object' && value !== null) return this.params(value, indent) || '[]';
+    if (typeof value === 'string') return /^[\w$().]*$/.test(value) ? value : JSON.stringify(value);
     return Object.is(value, -0) ? '-0' : String(value);
   }
 

@@ -6,8 +6,11 @@
  * program-to-program transform is derived from them by re-tracing.
  */
 
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
 import type * as t from 'io-ts';
 import type { Aval } from './aval.ts';
+import { ShapeError } from './errors.ts';
 import type { Jaxpr } from './jaxpr.ts';
 import type { Value } from './value.ts';
 
@@ -87,6 +90,47 @@ export interface Primitive<Name extends string = string, P = unknown> {
 
 /** A function type compared as methods are: by either direction of its parameters. */
 type Bivariant<F extends (...args: never[]) => unknown> = { f(...args: Parameters<F>): ReturnType<F> }['f'];
+
+/** @throws ShapeError unless `params` are what the primitive's codec says: integers where there must be integers, … */
+export function expectParams(primitive: Primitive, params: unknown): void {
+  if (params === noParams || primitive.params.is(params)) return;
+  const problems = pipe(
+    primitive.params.decode(params),
+    E.match(
+      (errors) => errors.map(({ context, value }) => `${pathOf(context)} is ${String(value)}`),
+      () => [],
+    ),
+  );
+  throw new ShapeError({
+    op: primitive.name,
+    problem: `the parameters do not fit: ${problems.join(', ')}`,
+    remedy: 'axes, lengths, strides and exponents are integers',
+  });
+}
+
+/** `start[0]`, from the context of a failure. */
+const pathOf = (context: t.Context): string =>
+  context
+    .slice(1)
+    .map(({ key }, i) => (/^\d+$/.test(key) ? `[${key}]` : `${i > 0 ? '.' : ''}${key}`))
+    .join('');
+
+/**
+ * Parameters as a program keeps them: a copy, as the arrays in them may be a user's.
+ *
+ * @throws ShapeError unless they are what the primitive's codec says
+ */
+export function ownParams(primitive: Primitive, params: unknown): unknown {
+  if (params === noParams) return params;
+  expectParams(primitive, params);
+  const own: Record<string, unknown> = {};
+  const given = params as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(given)) {
+    const value = given[key];
+    own[key] = Array.isArray(value) ? value.slice() : value;
+  }
+  return own;
+}
 
 /** The parameters of a primitive that has none. */
 export const noParams: Readonly<Record<never, never>> = Object.freeze({});

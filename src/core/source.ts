@@ -12,14 +12,23 @@ export interface Source {
   readonly location: string | null;
 }
 
-/** Frames to capture (0.5 µs each): an operation's user is nine frames up at most, as the first transform to see it captures. */
-const depth = 10;
+/** Frames to capture below `bind` (0.5 µs each): the primitive, `np`, a layer, a `pipe` or two, and the user. */
+const depth = 9;
+
+/** `Error.captureStackTrace`, where the engine has it: it leaves out the frames above `below`. */
+type Capture = (holder: object, below: ((...args: never[]) => unknown) | undefined) => void;
+const capture = (Error as { captureStackTrace?: Capture }).captureStackTrace;
 
 /** What is being interpreted now: the operation whose rules are running, or the equation that is being re-traced. */
 let ambient: Source | null = null;
 
-/** The source of what is staged now: that of the operation it stems from, else the current stack. */
-export const currentSource = (frames = depth): Source => ambient ?? captureSource(frames);
+/**
+ * The source of what is staged now: that of the operation it stems from, else the current stack.
+ *
+ * @param below - the function (`bind`) whose callers are of interest
+ */
+export const currentSource = (below?: (...args: never[]) => unknown, frames = depth): Source =>
+  ambient ?? captureSource(below, frames);
 
 /** Run `f` so that whatever it stages has `source`. */
 export function withSource<A>(source: Source, f: () => A): A {
@@ -35,27 +44,28 @@ export function withSource<A>(source: Source, f: () => A): A {
 /** The source of what no user wrote. */
 export const unknownSource: Source = { location: null };
 
-/** Capture the current stack. */
-export function captureSource(frames = depth): Source {
+/** Capture the current stack, without the frames above the last call of `below`. */
+export function captureSource(below?: (...args: never[]) => unknown, frames = depth): Source {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = frames;
-  const error = new Error();
+  Error.stackTraceLimit = capture ? frames : frames + 8;
+  const holder: { readonly stack?: string } = capture && below ? {} : new Error();
+  if (capture && below) capture(holder, below);
   Error.stackTraceLimit = limit;
-  return new CapturedSource(error);
+  return new CapturedSource(holder);
 }
 
 class CapturedSource implements Source {
-  #error: Error | null;
+  #holder: { readonly stack?: string } | null;
   #location: string | null = null;
 
-  constructor(error: Error) {
-    this.#error = error;
+  constructor(holder: { readonly stack?: string }) {
+    this.#holder = holder;
   }
 
   get location(): string | null {
-    if (this.#error) {
-      this.#location = userFrame(this.#error.stack ?? '');
-      this.#error = null;
+    if (this.#holder) {
+      this.#location = userFrame(this.#holder.stack ?? '');
+      this.#holder = null;
     }
     return this.#location;
   }
@@ -66,10 +76,11 @@ const plain = (url: string): string => url.replace(/^file:\/\//, '').replace(/[?
 /** `…/pullback/` (sources) or `…/pullback/dist/` (the built package). */
 const root = plain(new URL('../../', import.meta.url).href);
 
-const internalFolders = ['src/', 'transforms/', 'backends/', 'laws/', 'node_modules/'];
+const internalFolders = ['src/', 'transforms/', 'backends/', 'laws/'];
 
 const isInternal = (file: string): boolean =>
   file.startsWith('node:') ||
+  file.includes('/node_modules/') ||
   (file.startsWith(root) && internalFolders.some((dir) => file.startsWith(dir, root.length)));
 
 /** The first `file:line:column` of a stack that is outside the package, relative to the working directory. */

@@ -18,9 +18,9 @@ import {
   makeVar,
   type Var,
 } from './jaxpr.ts';
-import type { Primitive } from './primitive.ts';
+import { ownParams, type Primitive } from './primitive.ts';
 import { currentSource } from './source.ts';
-import { type Trace, withTrace } from './trace.ts';
+import { bind, type Trace, withTrace } from './trace.ts';
 import { escaped, Tensor, Tracer, type Value } from './value.ts';
 
 /** A value that is being staged: a variable (or literal) of the program under construction. */
@@ -42,10 +42,6 @@ export class StagedTracer<D extends DType = DType> extends Tracer<D> {
     return `staged by ${this.trace.transform}: it has no value until the program runs`;
   }
 }
-
-/** Is this number one of `dtype`? A device that does not round `float32` has others, which a literal would lose. */
-const holds = (dtype: DType, element: number): boolean =>
-  dtype !== 'float32' || Object.is(Math.fround(element), element);
 
 /** Records equations. `transform` names who stages, for errors. */
 export class JaxprTrace implements Trace {
@@ -75,21 +71,21 @@ export class JaxprTrace implements Trace {
 
   private capture(value: Value): StagedTracer {
     if (value instanceof Tracer && !value.trace.live) throw escaped(this.transform, value);
-    if (value instanceof Tensor && value.ndim === 0) {
-      const element = value.device.readSync(value.aval, value.storage)[0]!;
-      if (holds(value.dtype, element)) return new StagedTracer(this, makeLiteral(value.aval, element));
+    if (value instanceof Tensor && value.literal !== null) {
+      return new StagedTracer(this, makeLiteral(value.aval, value.literal));
     }
     return this.newVar(value.aval);
   }
 
   process(primitive: Primitive, operands: readonly Value[], params: unknown): readonly Value[] {
+    const own = ownParams(primitive, params);
     const ins = operands.map((x) => this.lift(x).atom);
     const outs = primitive.abstractEval(
       ins.map((a) => a.aval),
-      params,
+      own,
     );
     const vars = outs.map(makeVar);
-    this.eqns.push({ primitive, params, ins, outs: vars, source: currentSource() });
+    this.eqns.push({ primitive, params: own, ins, outs: vars, source: currentSource(bind) });
     return vars.map((v) => new StagedTracer(this, v));
   }
 

@@ -47,19 +47,19 @@ export function withTrace<A>(trace: Trace, f: () => A): A {
   current = trace;
   try {
     const result = f();
-    if (result instanceof Promise) throw asyncTrace('trace', result);
+    if (result instanceof Promise) throw asyncTrace('trace', 'output', result);
     return result;
   } finally {
     current = previous;
   }
 }
 
-/** The error for a traced function that returns `promise`, which is left to settle unobserved. */
-export function asyncTrace(op: string, promise: Promise<unknown>): AsyncTraceError {
+/** The error for a promise at `path` among what a transform takes or returns; it is left to settle unobserved. */
+export function asyncTrace(op: string, path: string, promise: Promise<unknown>): AsyncTraceError {
   promise.catch(() => undefined);
   return new AsyncTraceError({
     op,
-    problem: 'a traced function returned a Promise: what it computes after an await would escape the trace',
+    problem: `${path} is a Promise: what is computed after an await would escape the trace`,
     remedy: 'make the function synchronous; await data before calling it and pass it as an argument',
   });
 }
@@ -71,5 +71,5 @@ export function bind<P>(primitive: Primitive<string, P>, operands: readonly Valu
 
 /** {@link bind} of a primitive with one output. */
 export function bind1<P>(primitive: Primitive<string, P>, operands: readonly Value[], params: P): Value {
-  return current!.process(primitive as Primitive, operands, params)[0]!;
+  return bind(primitive, operands, params)[0]!;
 }

@@ -8,7 +8,7 @@
 
 import { type Aval, showAval } from './aval.ts';
 import { type Device, defaultDevice, type Storage } from './backend.ts';
-import type { DType, StorageOf, TypedArray } from './dtype.ts';
+import { allocate, type DType, type StorageOf, type TypedArray } from './dtype.ts';
 import { ConcretizationError, DonatedTensorError, EscapedTracerError, ShapeError } from './errors.ts';
 import { formatElements } from './format.ts';
 import { type Shape, sizeOf } from './shape.ts';
@@ -75,22 +75,38 @@ export abstract class Value<D extends DType = DType> {
   }
 }
 
-/** A concrete, immutable tensor: an aval, a device and the device's storage of the elements. */
+/**
+ * A concrete, immutable tensor: an aval, a device and the device's storage of the elements.
+ *
+ * What a program makes of nothing but numbers (a constant in a rule, `np.zeros`) is not *committed* to its device: beside a
+ * committed tensor it moves to that one's. A scalar made of a JS number has the number as its `literal`, and reaches a device
+ * only when it is used there.
+ */
 export class Tensor<D extends DType = DType> extends Value<D> {
   readonly aval: Aval<D>;
   readonly device: Device;
+  /** False for what may be moved to the device of the operands beside it. */
+  readonly committed: boolean;
+  /** The element, as the dtype holds it, if this is a scalar made of a JS number; else `null`. */
+  readonly literal: number | null;
   #storage: Storage | null;
 
-  constructor(aval: Aval<D>, storage: Storage, device: Device) {
+  constructor(aval: Aval<D>, storage: Storage | null, device: Device, committed = true, literal: number | null = null) {
     super();
     this.aval = aval;
     this.#storage = storage;
     this.device = device;
+    this.committed = committed;
+    this.literal = literal;
   }
 
   /** The device's storage. @throws DonatedTensorError after {@link donate} */
   get storage(): Storage {
     if (this.#storage) return this.#storage;
+    if (this.literal !== null) {
+      this.#storage = this.storageOn(this.device);
+      return this.#storage;
+    }
     throw new DonatedTensorError({
       op: 'Tensor',
       problem: `${showAval(this.aval)} was donated to a program, which may have overwritten it`,
@@ -98,9 +114,17 @@ export class Tensor<D extends DType = DType> extends Value<D> {
     });
   }
 
+  /** The elements in a storage of `device`: this tensor's own, or a copy. */
+  storageOn(device: Device): Storage {
+    if (this.literal !== null && (device !== this.device || !this.#storage)) {
+      return device.put(this.aval, allocate(this.dtype, 1).fill(this.literal));
+    }
+    return device === this.device ? this.storage : device.put(this.aval, this.device.readSync(this.aval, this.storage));
+  }
+
   /** Give the storage up to a program; the tensor cannot be used afterwards. */
   donate(): void {
-    this.#storage = null;
+    if (this.literal === null) this.#storage = null;
   }
 
   override item(): D extends 'bool' ? boolean : number {
@@ -111,7 +135,7 @@ export class Tensor<D extends DType = DType> extends Value<D> {
         remedy: 'use toArray() or dataSync(), or reduce first',
       });
     }
-    const element = this.device.readSync(this.aval, this.storage)[0]!;
+    const element = this.literal ?? this.device.readSync(this.aval, this.storage)[0]!;
     return (this.dtype === 'bool' ? element !== 0 : element) as D extends 'bool' ? boolean : number;
   }
 
@@ -210,6 +234,13 @@ export const escaped = (op: string, tracer: Tracer): EscapedTracerError =>
     problem: `a tracer of ${showAval(tracer.aval)} was used after the transform that made it had ended`,
     remedy: 'return the value from the transformed function instead of storing it in a variable outside',
   });
+
+/** The scalar `value` as `aval` holds it, which is at home on every device. */
+export function scalarTensor<D extends DType>(aval: Aval<D>, value: number): Tensor<D> {
+  const host = allocate(aval.dtype, 1);
+  host[0] = value;
+  return new Tensor(aval, null, defaultDevice(), false, host[0]!);
+}
 
 /** A tensor on `device` that owns `host`: the caller must not touch the array afterwards. */
 export const tensorFrom = <D extends DType>(

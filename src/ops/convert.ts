@@ -10,25 +10,22 @@
  */
 
 import { type Aval, makeAval, showAval } from '../core/aval.ts';
-import { type Device, defaultDevice } from '../core/backend.ts';
-import { allocate, type DType, integerRange, isFloat, isInteger, promote, type WeakDType } from '../core/dtype.ts';
+import { type DType, integerRange, isFloat, isInteger, promote, type WeakDType } from '../core/dtype.ts';
 import { DTypeError, ShapeError } from '../core/errors.ts';
 import { range, type Shape, sameShape } from '../core/shape.ts';
-import { Tensor, tensorFrom, Value } from '../core/value.ts';
+import { scalarTensor, Value } from '../core/value.ts';
 import { convertElementType } from '../prim/arithmetic.ts';
 import { broadcastInDim } from '../prim/structural.ts';
 import type { ArrayLike } from './types.ts';
+import { describe } from './untyped.ts';
 
 /** A JS number by itself. */
 export const weakNumber: WeakDType = { dtype: 'float32', weak: true };
 const weakBoolean: WeakDType = { dtype: 'bool', weak: true };
 
-/** A scalar on `device`; while staging it becomes a literal. */
-export function constant(value: number | boolean, { dtype, weak }: WeakDType, device = defaultDevice()): Value {
-  const host = allocate(dtype, 1);
-  host[0] = dtype === 'bool' ? Number(Boolean(value)) : Number(value);
-  return tensorFrom(makeAval([], dtype, weak), host, device);
-}
+/** A scalar, at home on every device; while staging it becomes a literal. */
+export const constant = (value: number | boolean, { dtype, weak }: WeakDType): Value =>
+  scalarTensor(makeAval([], dtype, weak), dtype === 'bool' ? Number(Boolean(value)) : Number(value));
 
 /**
  * The only way in: `x` as a tensor, a JS number or boolean as a weak scalar.
@@ -50,16 +47,9 @@ export function expectTensor(op: string, x: Value): Value {
 
 function notAnOperand(op: string, x: unknown): DTypeError {
   const isHostArray = Array.isArray(x) || ArrayBuffer.isView(x);
-  const what = Array.isArray(x)
-    ? 'an array'
-    : typeof x === 'object' && x !== null
-      ? `an instance of ${x.constructor?.name || 'an unnamed class'}`
-      : typeof x === 'string'
-        ? JSON.stringify(x)
-        : String(x);
   return new DTypeError({
     op,
-    problem: `an operand is ${what}, which is not a tensor`,
+    problem: `an operand is ${describe(x)}, which is not a tensor`,
     remedy: isHostArray ? 'wrap it with np.array(…)' : 'pass tensors; most functions take JS numbers and booleans too',
   });
 }
@@ -81,24 +71,25 @@ export function meet(op: string, operands: readonly ArrayLike[]): WeakDType {
   return hasNumber && tensors.dtype === 'bool' ? weakNumber : tensors;
 }
 
-/** @throws DTypeError if `dtype` is an integer dtype that cannot hold `x` */
-export function expectHolds(op: string, x: number, dtype: DType, beside: string): void {
+/**
+ * @param beside - the tensors that give the number its dtype; left out where a dtype was asked for
+ * @throws DTypeError if `dtype` is an integer dtype that cannot hold `x`
+ */
+export function expectHolds(op: string, x: number, dtype: DType, beside?: string): void {
   if (!isInteger(dtype)) return;
   const [least, greatest] = integerRange(dtype);
   if (Number.isInteger(x) && x >= least && x <= greatest) return;
   throw new DTypeError({
     op,
     problem: Number.isInteger(x)
-      ? `the number ${x} is out of the range of ${beside}: ${dtype} holds ${least} to ${greatest}`
-      : `the number ${x} is not an integer, but beside ${beside} it must be one`,
-    remedy: "cast the tensor first: np.astype(x, 'float32')",
+      ? `the number ${x} is out of the range of ${beside ?? dtype}: ${dtype} holds ${least} to ${greatest}`
+      : beside
+        ? `the number ${x} is not an integer, but beside ${beside} it must be one`
+        : `the number ${x} is not an integer, as ${dtype} needs`,
+    remedy: beside
+      ? "cast the tensor first: np.astype(x, 'float32')"
+      : "convert the number first, or ask for another dtype: { dtype: 'float32' }",
   });
-}
-
-/** A device on which all operands can meet: that of the first concrete one. */
-function deviceOf(operands: readonly ArrayLike[]): Device {
-  for (const x of operands) if (x instanceof Tensor) return x.device;
-  return defaultDevice();
 }
 
 /**
@@ -115,7 +106,7 @@ export function promoted(op: string, operands: readonly ArrayLike[]): readonly V
       values.push(x.dtype === target.dtype ? x : convertElementType(x, target.dtype, target.weak));
     } else {
       if (typeof x === 'number' && isInteger(target.dtype)) expectHolds(op, x, target.dtype, besides(operands));
-      values.push(constant(x, target, deviceOf(operands)));
+      values.push(constant(x, target));
     }
   }
   return values;

@@ -3,11 +3,11 @@
  */
 
 import * as t from 'io-ts';
-import { type Aval, makeAval } from '../core/aval.ts';
+import { type Aval, makeAval, showAval } from '../core/aval.ts';
 import { type DType, isFloat } from '../core/dtype.ts';
-import { DTypeError } from '../core/errors.ts';
+import { DTypeError, NotDifferentiableError } from '../core/errors.ts';
 import { dtypeCodec, int } from '../core/params.ts';
-import { isHole, noParams, type Primitive, type Tangent } from '../core/primitive.ts';
+import { type Hole, isHole, noParams, type Primitive, type Tangent } from '../core/primitive.ts';
 import { bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
 import { eq, select } from './compare.ts';
@@ -138,7 +138,15 @@ export const convertElementTypeP: Primitive<'convert_element_type', t.TypeOf<typ
     outs: [convertElementType(x!, params.dtype, params.weak)],
     tangents: [isFloat(params.dtype) ? convertElementType(dx!, params.dtype, params.weak) : null],
   }),
-  transpose: ([ct], [x]) => [convertLike(ct!, (x as { readonly aval: Aval }).aval)],
+  transpose([ct], [x], { dtype }) {
+    const { aval } = x as Hole;
+    if (isFloat(aval.dtype) && isFloat(dtype)) return [convertLike(ct!, aval)];
+    throw new NotDifferentiableError({
+      op: 'convert_element_type',
+      problem: `from ${showAval(aval)} to ${dtype} is not linear`,
+      remedy: 'transpose functions that stay in floating-point dtypes',
+    });
+  },
   vmap: vmapElementwise(([x], { dtype, weak }) => [convertElementType(x!, dtype, weak)]),
 };
 

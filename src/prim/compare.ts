@@ -8,7 +8,7 @@ import { sameShape } from '../core/shape.ts';
 import { bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
 import { zeros } from './compose.ts';
-import { allWeak, elementwise, expectCount, expectSame, instantiate, vmapElementwise } from './define.ts';
+import { allWeak, elementwise, expectCount, expectSame, instantiate, known, vmapElementwise } from './define.ts';
 
 const comparison = <Name extends string>(name: Name) => elementwise(name, { count: 2, kind: 'any', result: 'bool' });
 
@@ -49,7 +49,7 @@ export const selectP: Primitive<'select', None> = {
   },
   transpose([ct], [pred, x, y]) {
     const zero = zeros(ct!.aval);
-    const taken = pred as Value;
+    const taken = known('select', pred!);
     return [null, isHole(x!) ? select(taken, ct!, zero) : null, isHole(y!) ? select(taken, zero, ct!) : null];
   },
   vmap: vmapElementwise(([pred, x, y]) => [select(pred!, x!, y!)]),

@@ -1,18 +1,15 @@
 /** What rules build from primitives: constants, zeros, small non-broadcasting combinations. */
 
 import { type Aval, makeAval } from '../core/aval.ts';
-import { allocate, type DType } from '../core/dtype.ts';
+import type { DType } from '../core/dtype.ts';
 import type { Shape } from '../core/shape.ts';
-import { tensorFrom, type Value } from '../core/value.ts';
+import { scalarTensor, type Value } from '../core/value.ts';
 import { provide } from './define.ts';
 import { broadcastInDim } from './structural.ts';
 
 /** A scalar constant; while staging it becomes a literal. */
-export function scalar(value: number, dtype: DType, weak = false): Value {
-  const host = allocate(dtype, 1);
-  host[0] = value;
-  return tensorFrom(makeAval([], dtype, weak), host);
-}
+export const scalar = (value: number, dtype: DType, weak = false): Value =>
+  scalarTensor(makeAval([], dtype, weak), value);
 
 /** `value` in every element of this aval. */
 export function full(aval: Aval, value: number): Value {

@@ -149,7 +149,7 @@ export function known(op: string, x: Value | Hole): Value {
   if (!isHole(x)) return x;
   throw new NotDifferentiableError({
     op,
-    problem: `a product of two linear operands, ${showAval(x.aval)} and another, is not linear`,
+    problem: `is not linear in ${showAval(x.aval)} together with its other operands`,
     remedy: 'transpose only functions that are linear in all their arguments together',
   });
 }

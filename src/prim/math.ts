@@ -3,13 +3,17 @@
 import { noParams } from '../core/primitive.ts';
 import { bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
-import { div, mul, neg, sub } from './arithmetic.ts';
+import { add, div, mul, neg, sub } from './arithmetic.ts';
 import { fullLike } from './compose.ts';
 import { unary } from './define.ts';
 
 export const expP = unary('exp', (t, _x, y) => mul(t, y));
 export const logP = unary('log', (t, x) => div(t, x));
-export const tanhP = unary('tanh', (t, _x, y) => mul(t, sub(fullLike(y, 1), mul(y, y))));
+/** tanh′ = (1 − y)(1 + y), which keeps its precision where |y| is near 1. */
+export const tanhP = unary('tanh', (t, _x, y) => {
+  const one = fullLike(y, 1);
+  return mul(t, mul(sub(one, y), add(one, y)));
+});
 /** σ(x) = 1/(1 + e⁻ˣ); σ′ = σ(x)·σ(−x), which keeps its precision where σ is near 1. */
 export const logisticP = unary('logistic', (t, x, y) => mul(t, mul(y, logistic(neg(x)))));
 export const sinP = unary('sin', (t, x) => mul(t, cos(x)));

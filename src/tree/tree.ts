@@ -81,6 +81,9 @@ export function flatten<L extends Leaf = Value>(tree: unknown, op = 'tree.flatte
     };
     const prototype: unknown = Object.getPrototypeOf(x);
     if (prototype === Object.prototype || prototype === null) {
+      if (Object.getOwnPropertySymbols(x).length > 0) {
+        throw badLeaf(op, path(), 'has symbols for keys, which trees would lose', 'use strings for keys');
+      }
       return objectDef(...named(x as Record<string, unknown>));
     }
     const type = nodeTypes.find((candidate) => candidate.is(x));
@@ -95,8 +98,8 @@ export function flatten<L extends Leaf = Value>(tree: unknown, op = 'tree.flatte
 }
 
 function refuse(op: string, x: object, path: string): Error {
-  if (x instanceof Promise) return asyncTrace(op, x);
-  const name = x.constructor?.name ?? 'an object';
+  if (x instanceof Promise) return asyncTrace(op, path || 'the tree', x);
+  const name = x.constructor?.name || 'an unnamed class';
   if (ArrayBuffer.isView(x)) {
     return badLeaf(op, path, `is a ${name}: a tree holds tensors, not host arrays`, 'wrap it with np.array(…)');
   }
@@ -109,7 +112,10 @@ function refuse(op: string, x: object, path: string): Error {
 }
 
 const badLeaf = (op: string, path: string, problem: string, remedy: string): TreeError =>
-  new TreeError({ op, problem: `${path || 'the tree'} ${problem}`, remedy });
+  new TreeError({ op, problem: `${shortened(path) || 'the tree'} ${problem}`, remedy });
+
+/** A path of a deep or cyclic tree, cut in the middle. */
+const shortened = (path: string): string => (path.length > 120 ? `${path.slice(0, 60)} … ${path.slice(-30)}` : path);
 
 /** The tree of this structure with these leaves. @throws TreeError if their number is wrong */
 export function unflatten<T = unknown>(def: TreeDef, leaves: readonly unknown[]): T {

@@ -1,6 +1,20 @@
 /** The cache of `jit`: what is part of a program, what traces again, and what says so. */
 
-import { DonatedTensorError, grad, jit, np, type Tensor, valueAndGrad, vmap } from 'pullback';
+import {
+  DonatedTensorError,
+  grad,
+  hessian,
+  jit,
+  jvp,
+  lax,
+  nn,
+  np,
+  referenceDevice,
+  type Tensor,
+  valueAndGrad,
+  vmap,
+  withDefaultDevice,
+} from 'pullback';
 import { afterEach, expect, test, vi } from 'vitest';
 
 afterEach(() => {
@@ -90,7 +104,9 @@ test('a static leaf that keeps changing is named once', () => {
   expect(warn).not.toHaveBeenCalled();
   for (let i = 9; i < 20; i++) f(x, { rate: i });
   expect(warn).toHaveBeenCalledTimes(1);
-  expect(warn.mock.calls[0]![0]).toMatchInlineSnapshot(`"jit(step) has been traced 10 times because the static leaf args[1].rate changes (now 9, before 8); pass it as a tensor (np.array(…)) if it changes from call to call"`);
+  expect(warn.mock.calls[0]![0]).toMatchInlineSnapshot(
+    `"jit(step) has been traced 10 times because the static leaf args[1].rate changes (now 9, before 8); pass it as a tensor (np.array(…)) if it changes from call to call"`,
+  );
 });
 
 test('the cache is bounded, least recently used first', () => {
@@ -141,4 +157,55 @@ test('what captures a tracer is traced for each', () => {
     [4, 8, 12],
   ]);
   expect(f.traces).toBe(2);
+});
+
+test('symbols are told apart by identity', () => {
+  const [sum, first] = [Symbol('mode'), Symbol('mode')];
+  const f = jit((v: Tensor, mode: symbol) => (mode === sum ? np.sum(v) : np.max(v)));
+  expect(f(x, sum).item()).toBe(6);
+  expect(f(x, first).item()).toBe(3);
+});
+
+test('what a user passed in can change afterwards: programs keep their own copy', () => {
+  const shape = [3];
+  const permutation = [1, 0];
+  const f = jit((v: Tensor) => np.broadcastTo(v, shape));
+  const g = jit((v: Tensor) => np.sum(np.mul(lax.transpose(v, permutation), np.array([[1], [2]]))));
+  const m = np.array([[1, 2]]);
+  expect(f(np.array(1)).shape).toEqual([3]);
+  const before = grad(g)(m).toArray();
+  shape[0] = 5;
+  permutation.reverse();
+  expect(grad((v: Tensor) => np.sum(f(v)))(np.array(1)).item()).toBe(3);
+  expect(grad(g)(m).toArray()).toEqual(before);
+});
+
+test('static arguments are watched, and so are shapes', () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  const f = jit((v: Tensor, n: number) => np.mul(v, n), { staticArgnums: 1 });
+  for (let i = 0; i < 12; i++) f(x, i);
+  expect(warn).toHaveBeenCalledTimes(1);
+  expect(warn.mock.calls[0]![0]).toContain('args[1]');
+  const g = jit(function sums(v: Tensor) {
+    return np.sum(v);
+  });
+  for (let i = 1; i < 13; i++) g(np.zeros([i]));
+  expect(warn).toHaveBeenCalledTimes(2);
+  expect(warn.mock.calls[1]![0]).toMatchInlineSnapshot(`"jit(sums) has been traced 10 times because the shape or dtype of args[0] changes (now float32[10], before float32[9]); pad it to one shape if it changes from call to call"`);
+});
+
+test('a program is traced once for all devices, and constants follow the operands', () => {
+  const wide = referenceDevice({ precision: 'float64' });
+  const other = referenceDevice();
+  const f = jit((v: Tensor) => np.sum(np.add(nn.relu(np.mul(v, 2)), np.zeros([2]))));
+  for (const device of [wide, other]) {
+    const v = withDefaultDevice(device, () => np.array([0.1, 0.2]));
+    expect(grad(f)(v).toArray()).toEqual([2, 2]);
+    expect(vmap((w: Tensor) => np.mul(w, 3))(v).shape).toEqual([2]);
+    expect(jvp(np.sqrt, [v], [v])[0].shape).toEqual([2]);
+    expect(hessian((w: Tensor) => np.sum(np.mul(w, np.mul(w, w))))(v).shape).toEqual([2, 2]);
+  }
+  expect(f.traces).toBe(1);
+  const [a, b] = [wide, other].map((device) => withDefaultDevice(device, () => np.array([1, 2])));
+  expect(() => np.add(a!, b!)).toThrow(/operands on two devices/);
 });

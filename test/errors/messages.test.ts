@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   grad,
+  jacrev,
   jit,
   jvp,
+  lax,
   linearTranspose,
   makeJaxpr,
   np,
@@ -213,6 +215,10 @@ test('a leaked tracer', () => {
       at test/errors/messages.test.ts:LINE
     "
   `);
+  expect(message(() => grad((_: Tensor) => leaked)(np.array(1)))).toContain(
+    'EscapedTracerError: grad: a tracer of float32[3]',
+  );
+  expect(message(() => vmap((_: Tensor) => leaked)(x))).toContain('EscapedTracerError: vmap: a tracer of float32[3]');
   expect(message(() => leaked.item())).toMatchInlineSnapshot(`
     "
     EscapedTracerError: item(): a tracer of float32[3] was used after the transform that made it had ended
@@ -226,14 +232,14 @@ test('an async function', () => {
   const loss = (async (v: Tensor) => total(v)) as unknown as (v: Tensor) => Tensor;
   expect(message(() => grad(loss)(x))).toMatchInlineSnapshot(`
     "
-    AsyncTraceError: grad: a traced function returned a Promise: what it computes after an await would escape the trace
+    AsyncTraceError: grad: output is a Promise: what is computed after an await would escape the trace
       remedy: make the function synchronous; await data before calling it and pass it as an argument
       at test/errors/messages.test.ts:LINE
     "
   `);
   expect(message(() => jit(loss)(x))).toMatchInlineSnapshot(`
     "
-    AsyncTraceError: jit(loss): a traced function returned a Promise: what it computes after an await would escape the trace
+    AsyncTraceError: jit(loss): output is a Promise: what is computed after an await would escape the trace
       remedy: make the function synchronous; await data before calling it and pass it as an argument
       at test/errors/messages.test.ts:LINE
     "
@@ -348,7 +354,7 @@ test('what is not linear names the equation and the line that wrote it', () => {
   const square = (v: Tensor): Tensor => np.mul(v, v);
   expect(message(() => linearTranspose(square, [x])(x))).toMatchInlineSnapshot(`
     "
-    NotDifferentiableError: mul: a product of two linear operands, float32[3] and another, is not linear
+    NotDifferentiableError: mul: is not linear in float32[3] together with its other operands
       remedy: transpose only functions that are linear in all their arguments together
       at test/errors/messages.test.ts:LINE
       while transposing mul from test/errors/messages.test.ts:LINE
@@ -364,11 +370,71 @@ test('what is not linear names the equation and the line that wrote it', () => {
   `);
   expect(message(() => linearTranspose(jit(square), [x])(x))).toMatchInlineSnapshot(`
     "
-    NotDifferentiableError: mul: a product of two linear operands, float32[3] and another, is not linear
+    NotDifferentiableError: mul: is not linear in float32[3] together with its other operands
       remedy: transpose only functions that are linear in all their arguments together
       at test/errors/messages.test.ts:LINE
       while transposing mul from test/errors/messages.test.ts:LINE
-      while transposing jit
+      while transposing jit from test/errors/messages.test.ts:LINE
+    "
+  `);
+});
+
+test('argnums', () => {
+  const f = (v: Tensor, n: Tensor<'int32'>): Tensor => np.sum(np.mul(v, n));
+  expect(message(() => grad(f, { argnums: [0, 0] })(x, ints))).toMatchInlineSnapshot(`
+    "
+    TreeError: grad: argnums (0,0) names an argument twice
+      remedy: name each argument once
+      at test/errors/messages.test.ts:LINE
+    "
+  `);
+  expect(message(() => grad(f, { argnums: 1 })(x, ints))).toMatchInlineSnapshot(`
+    "
+    NotDifferentiableError: grad: args[1] is int32[3]: only floating-point inputs have derivatives
+      remedy: cast it with np.astype(x, 'float32'), or leave it out of argnums
+      at test/errors/messages.test.ts:LINE
+    "
+  `);
+  expect(message(() => jacrev(f, { argnums: 2 as 0 })(x, ints))).toMatchInlineSnapshot(`
+    "
+    TreeError: jacrev: argnums names argument 2, the function was called with 2
+      remedy: count arguments from 0, or from the end with negative numbers
+      at test/errors/messages.test.ts:LINE
+    "
+  `);
+});
+
+test('parameters that are not integers', () => {
+  expect(message(() => lax.integerPow(x, 2.5))).toMatchInlineSnapshot(`
+    "
+    ShapeError: integer_pow: the parameters do not fit: exponent is 2.5
+      remedy: axes, lengths, strides and exponents are integers
+      at test/errors/messages.test.ts:LINE
+    "
+  `);
+  expect(message(() => makeJaxpr((v: Tensor) => lax.slice(v, [0.5], [2]))(x))).toMatchInlineSnapshot(`
+    "
+    ShapeError: slice: the parameters do not fit: start[0] is 0.5
+      remedy: axes, lengths, strides and exponents are integers
+      at test/errors/messages.test.ts:LINE
+    "
+  `);
+});
+
+test('cyclic trees, and keys that are symbols', () => {
+  const cyclic: { self?: unknown } = {};
+  cyclic.self = cyclic;
+  expect(message(() => tree.leaves(cyclic))).toMatchInlineSnapshot(`
+    "
+    TreeError: tree.leaves: self.self.self.self.self.self.self.self.self.self.self.self. … .self.self.self.self.self.self nests deeper than 1,000 levels: is it cyclic?
+      remedy: break the cycle
+    "
+  `);
+  expect(message(() => tree.leaves({ [Symbol('s')]: x }))).toMatchInlineSnapshot(`
+    "
+    TreeError: tree.leaves: the tree has symbols for keys, which trees would lose
+      remedy: use strings for keys
+      at test/errors/messages.test.ts:LINE
     "
   `);
 });

@@ -1,6 +1,19 @@
 /** What the compiler knows: dtypes and their promotion, and the types that transforms give back. */
 
-import { evalShape, grad, hessian, type Jitted, jit, jvp, np, type Tensor, valueAndGrad, vjp, vmap } from 'pullback';
+import {
+  evalShape,
+  grad,
+  hessian,
+  type Jitted,
+  jacfwd,
+  jit,
+  jvp,
+  np,
+  type Tensor,
+  valueAndGrad,
+  vjp,
+  vmap,
+} from 'pullback';
 import { describe, expectTypeOf, test } from 'vitest';
 
 interface Params {
@@ -49,6 +62,19 @@ describe('transforms', () => {
   test('a bare number is a scalar', () =>
     typed(() => {
       expectTypeOf(grad((v: Tensor) => np.mul(v, v))(3)).toEqualTypeOf<Tensor>();
+    }));
+  test('aux needs no as const, and zero tangents are null', () =>
+    typed(() => {
+      const gradient = grad((v: Tensor) => [np.sum(v), { acc: v }], { hasAux: true })(x);
+      expectTypeOf(gradient).toEqualTypeOf<[Tensor, { acc: Tensor }]>();
+      const both = valueAndGrad((v: Tensor) => [np.sum(v), { acc: v }], { hasAux: true })(x);
+      expectTypeOf(both).toEqualTypeOf<[[Tensor, { acc: Tensor }], Tensor]>();
+      const f = (v: Tensor, n: Tensor<'int32'>) => ({ a: v, n });
+      expectTypeOf(jvp(f, [x, ints], [x, null])[0].n).toEqualTypeOf<Tensor<'int32'>>();
+      expectTypeOf(vjp(f, [x, ints])[1]({ a: x, n: null })[0]).toEqualTypeOf<Tensor>();
+      expectTypeOf(jacfwd((v: Tensor, p: { w: Tensor }) => np.mul(v, p.w), { argnums: 1 })(x, { w: x })).toEqualTypeOf<{
+        w: Tensor;
+      }>();
     }));
   test('aux is carried along', () =>
     typed(() => {

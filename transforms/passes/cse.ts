@@ -6,8 +6,8 @@
  * computed from their outputs therefore is not either.
  */
 
-import { eqJaxpr, hashJaxpr } from '../../src/core/hash.ts';
-import { type Atom, type Eqn, innerJaxprs, isJaxpr, isLiteral, type Jaxpr } from '../../src/core/jaxpr.ts';
+import { eqJaxpr, hashJaxpr, paramsText } from '../../src/core/hash.ts';
+import { type Atom, type Eqn, innerJaxprs, isLiteral, type Jaxpr } from '../../src/core/jaxpr.ts';
 import { noParams } from '../../src/core/primitive.ts';
 import { optimizationBarrierP } from '../../src/prim/identity.ts';
 import { withOperands } from './rewrite.ts';
@@ -15,16 +15,10 @@ import { withOperands } from './rewrite.ts';
 const texts = new WeakMap<object, string>();
 
 /** Parameters as text that is equal for equal ones; inner jaxprs enter by their hash. */
-function paramsText(params: object): string {
+function textOf(params: object): string {
   const known = texts.get(params);
   if (known !== undefined) return known;
-  const text = JSON.stringify(params, (_, x: unknown) => {
-    if (isJaxpr(x)) return hashJaxpr(x);
-    // JSON does not tell −0 from 0, nor NaN and the infinities from null.
-    if (typeof x === 'number' && (Object.is(x, -0) || !Number.isFinite(x)))
-      return `number ${Object.is(x, -0) ? '-0' : x}`;
-    return x;
-  });
+  const text = paramsText(params, hashJaxpr);
   texts.set(params, text);
   return text;
 }
@@ -60,7 +54,7 @@ export function cse(jaxpr: Jaxpr): Jaxpr {
     if (eqn.primitive !== optimizationBarrierP) {
       let key = eqn.primitive.name;
       for (const atom of eqn.ins) key += ` ${nameOf(atom)}`;
-      if (eqn.params !== noParams) key += ` ${paramsText(eqn.params as object)}`;
+      if (eqn.params !== noParams) key += ` ${textOf(eqn.params as object)}`;
       const earlier = first.get(key);
       if (earlier && sameInner(earlier, eqn)) {
         for (let i = 0; i < eqn.outs.length; i++) renamed.set(eqn.outs[i]!, earlier.outs[i]!);
