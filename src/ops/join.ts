@@ -31,6 +31,13 @@ export function concatenate<const T extends readonly Value[]>(tensors: T, axis =
   const first = tensors[0];
   if (!first) throw nothing(op);
   for (const x of tensors) expectTensor(op, x);
+  if (tensors.some((x) => x.ndim === 0)) {
+    throw new ShapeError({
+      op,
+      problem: `a scalar has no axis to be put along, got ${list(tensors)}`,
+      remedy: 'use np.stack, which puts scalars side by side, or give them an axis with np.reshape(x, [1])',
+    });
+  }
   const at = axisOf(op, axis, first.aval);
   const others = without(first.shape, [at]);
   if (tensors.some((x) => x.ndim !== first.ndim || !sameShape(without(x.shape, [at]), others))) {

@@ -6,6 +6,7 @@
  */
 
 import type { DType } from '../core/dtype.ts';
+import { annotate } from '../core/errors.ts';
 import type { Shape } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
 import * as arithmetic from '../prim/arithmetic.ts';
@@ -19,24 +20,34 @@ import * as structural from '../prim/structural.ts';
 import { flatten, unflatten } from '../tree/tree.ts';
 import { expectTensor } from './convert.ts';
 import type { Tensor } from './types.ts';
+import { expectDType } from './untyped.ts';
 
 export { stopGradient } from '../../transforms/stop.ts';
 export type { DotDimensions } from '../prim/dot.ts';
 
+/** `apply` of tensors; what the primitive refuses is reported with the name that the user called. */
+function staged<R>(name: string, operands: readonly Value[], apply: (...operands: Value[]) => R): R {
+  const tensors = operands.map((x) => expectTensor(name, x));
+  return annotate(
+    () => `while computing ${name}`,
+    () => apply(...tensors),
+  );
+}
+
 const unary =
   (name: string, apply: (x: Value) => Value) =>
   <D extends DType>(x: Tensor<D>): Tensor<D> =>
-    apply(expectTensor(name, x)) as Tensor<D>;
+    staged(name, [x], apply as (...operands: Value[]) => Value) as Tensor<D>;
 
 const binary =
   (name: string, apply: (x: Value, y: Value) => Value) =>
   <D extends DType>(x: Tensor<D>, y: Tensor<D>): Tensor<D> =>
-    apply(expectTensor(name, x), expectTensor(name, y)) as Tensor<D>;
+    staged(name, [x, y], apply as (...operands: Value[]) => Value) as Tensor<D>;
 
 const comparison =
   (name: string, apply: (x: Value, y: Value) => Value) =>
   <D extends DType>(x: Tensor<D>, y: Tensor<D>): Tensor<'bool'> =>
-    apply(expectTensor(name, x), expectTensor(name, y)) as Tensor<'bool'>;
+    staged(name, [x, y], apply as (...operands: Value[]) => Value) as Tensor<'bool'>;
 
 /** x + y; integers wrap. */
 export const add = binary('lax.add', arithmetic.add);
@@ -71,7 +82,7 @@ export const erfInv = unary('lax.erfInv', math.erfInv);
 
 /** x to the power of a JS integer. @throws DTypeError for a negative power of integers */
 export const integerPow = <D extends DType>(x: Tensor<D>, exponent: number): Tensor<D> =>
-  arithmetic.integerPow(expectTensor('lax.integerPow', x), exponent) as Tensor<D>;
+  staged('lax.integerPow', [x], (v) => arithmetic.integerPow(v!, exponent)) as Tensor<D>;
 
 /** x = y. */
 export const eq = comparison('lax.eq', compare.eq);
@@ -88,11 +99,7 @@ export const ge = comparison('lax.ge', compare.ge);
 
 /** `onTrue` where `pred`, else `onFalse`; all of one shape. */
 export const select = <D extends DType>(pred: Tensor<'bool'>, onTrue: Tensor<D>, onFalse: Tensor<D>): Tensor<D> =>
-  compare.select(
-    expectTensor('lax.select', pred),
-    expectTensor('lax.select', onTrue),
-    expectTensor('lax.select', onFalse),
-  ) as Tensor<D>;
+  staged('lax.select', [pred, onTrue, onFalse], (p, x, y) => compare.select(p!, x!, y!)) as Tensor<D>;
 
 /** x ∧ y: bitwise on integers, logical on `bool`. */
 export const bitwiseAnd = binary('lax.bitwiseAnd', bits.and);
@@ -116,11 +123,15 @@ export const threefry2x32 = (
   x1: Tensor<'uint32'>,
   x2: Tensor<'uint32'>,
 ): readonly [Tensor<'uint32'>, Tensor<'uint32'>] =>
-  bits.threefry2x32(k1, k2, x1, x2) as unknown as readonly [Tensor<'uint32'>, Tensor<'uint32'>];
+  staged('lax.threefry2x32', [k1, k2, x1, x2], (a, b, c, d) =>
+    bits.threefry2x32(a!, b!, c!, d!),
+  ) as unknown as readonly [Tensor<'uint32'>, Tensor<'uint32'>];
 
 /** `x` as another dtype: floats truncate toward zero and saturate as integers (NaN is 0); `bool` is x ≠ 0. */
 export const convertElementType = <D extends DType>(x: Value, dtype: D): Tensor<D> =>
-  arithmetic.convertElementType(expectTensor('lax.convertElementType', x), dtype) as Tensor<D>;
+  staged('lax.convertElementType', [x], (v) =>
+    arithmetic.convertElementType(v!, expectDType('lax.convertElementType', dtype)),
+  ) as Tensor<D>;
 
 /**
  * The bits of `x` as another 32-bit dtype.
@@ -132,19 +143,21 @@ export const convertElementType = <D extends DType>(x: Value, dtype: D): Tensor<
  * ```
  */
 export const bitcastConvertType = <D extends DType>(x: Value, dtype: D): Tensor<D> =>
-  bits.bitcastConvertType(expectTensor('lax.bitcastConvertType', x), dtype) as Tensor<D>;
+  staged('lax.bitcastConvertType', [x], (v) =>
+    bits.bitcastConvertType(v!, expectDType('lax.bitcastConvertType', dtype)),
+  ) as Tensor<D>;
 
 /** The sum over `axes`. */
 export const reduceSum = <D extends DType>(x: Tensor<D>, axes: readonly number[]): Tensor<D> =>
-  reduction.reduceSum(expectTensor('lax.reduceSum', x), axes) as Tensor<D>;
+  staged('lax.reduceSum', [x], (v) => reduction.reduceSum(v!, axes)) as Tensor<D>;
 
 /** The maximum over `axes`; NaN if any element is; −Inf, the smallest integer or false over an empty axis. */
 export const reduceMax = <D extends DType>(x: Tensor<D>, axes: readonly number[]): Tensor<D> =>
-  reduction.reduceMax(expectTensor('lax.reduceMax', x), axes) as Tensor<D>;
+  staged('lax.reduceMax', [x], (v) => reduction.reduceMax(v!, axes)) as Tensor<D>;
 
 /** The index of the first maximum along `axis`; of the first NaN if there is one. */
 export const argmax = (x: Value, axis: number): Tensor<'int32'> =>
-  reduction.argmax(expectTensor('lax.argmax', x), axis) as Tensor<'int32'>;
+  staged('lax.argmax', [x], (v) => reduction.argmax(v!, axis)) as Tensor<'int32'>;
 
 /**
  * The contraction of two tensors: the axes of the result are the batch axes, the free axes of `lhs`, then those of `rhs`.
@@ -157,7 +170,7 @@ export const argmax = (x: Value, axis: number): Tensor<'int32'> =>
  * ```
  */
 export const dotGeneral = <D extends DType>(lhs: Tensor<D>, rhs: Tensor<D>, dimensions: dot.DotDimensions): Tensor<D> =>
-  dot.dotGeneral(expectTensor('lax.dotGeneral', lhs), expectTensor('lax.dotGeneral', rhs), dimensions) as Tensor<D>;
+  staged('lax.dotGeneral', [lhs, rhs], (a, b) => dot.dotGeneral(a!, b!, dimensions)) as Tensor<D>;
 
 /** `x` with its axis i as axis `broadcastDimensions[i]` of `shape`, stretched where its length is 1. */
 export const broadcastInDim = <D extends DType>(
@@ -165,15 +178,15 @@ export const broadcastInDim = <D extends DType>(
   shape: Shape,
   broadcastDimensions: readonly number[],
 ): Tensor<D> =>
-  structural.broadcastInDim(expectTensor('lax.broadcastInDim', x), shape, broadcastDimensions) as Tensor<D>;
+  staged('lax.broadcastInDim', [x], (v) => structural.broadcastInDim(v!, shape, broadcastDimensions)) as Tensor<D>;
 
 /** `x` under another shape of the same size. */
 export const reshape = <D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> =>
-  structural.reshape(expectTensor('lax.reshape', x), shape) as Tensor<D>;
+  staged('lax.reshape', [x], (v) => structural.reshape(v!, shape)) as Tensor<D>;
 
 /** `x` with its axes permuted: axis i of the result is axis `permutation[i]` of `x`. */
 export const transpose = <D extends DType>(x: Tensor<D>, permutation: readonly number[]): Tensor<D> =>
-  structural.transpose(expectTensor('lax.transpose', x), permutation) as Tensor<D>;
+  staged('lax.transpose', [x], (v) => structural.transpose(v!, permutation)) as Tensor<D>;
 
 /** The part of `x` from `start` to `limit` (exclusive) by `strides` (1 if left out), on each axis. */
 export const slice = <D extends DType>(
@@ -181,7 +194,7 @@ export const slice = <D extends DType>(
   start: readonly number[],
   limit: readonly number[],
   strides?: readonly number[],
-): Tensor<D> => structural.slice(expectTensor('lax.slice', x), start, limit, strides) as Tensor<D>;
+): Tensor<D> => staged('lax.slice', [x], (v) => structural.slice(v!, start, limit, strides)) as Tensor<D>;
 
 /**
  * `x` padded with a scalar: on each axis `[low, high, interior]` elements before, behind and between; negative `low` and
@@ -198,24 +211,25 @@ export const pad = <D extends DType>(
   paddingValue: Tensor<D>,
   padding: readonly (readonly [low: number, high: number, interior: number])[],
 ): Tensor<D> =>
-  structural.pad(
-    expectTensor('lax.pad', x),
-    expectTensor('lax.pad', paddingValue),
-    padding.map(([low]) => low),
-    padding.map(([, high]) => high),
-    padding.map(([, , interior]) => interior),
+  staged('lax.pad', [x, paddingValue], (v, value) =>
+    structural.pad(
+      v!,
+      value!,
+      padding.map(([low]) => low),
+      padding.map(([, high]) => high),
+      padding.map(([, , interior]) => interior),
+    ),
   ) as Tensor<D>;
 
 /** Tensors of equal shapes but for axis `dimension`, one after the other along it. */
 export const concatenate = <D extends DType>(operands: readonly Tensor<D>[], dimension: number): Tensor<D> =>
-  structural.concatenate(
-    operands.map((x) => expectTensor('lax.concatenate', x)),
-    dimension,
-  ) as Tensor<D>;
+  staged('lax.concatenate', operands, (...xs) => structural.concatenate(xs, dimension)) as Tensor<D>;
 
 /** 0, 1, 2, … along `dimension` of `shape`, which may be one length. */
 export const iota = <D extends Exclude<DType, 'bool'>>(dtype: D, shape: number | Shape, dimension = 0): Tensor<D> =>
-  structural.iota(typeof shape === 'number' ? [shape] : shape, dimension, dtype) as Tensor<D>;
+  staged('lax.iota', [], () =>
+    structural.iota(typeof shape === 'number' ? [shape] : shape, dimension, expectDType('lax.iota', dtype)),
+  ) as Tensor<D>;
 
 /** The same tree; all its tensors are computed before any of the results is used, and no pass moves or merges across. */
 export function optimizationBarrier<T>(operands: T): T {

@@ -1,6 +1,27 @@
-/** `np`: NumPy's functions on tensors, with broadcasting, promotion and axes. */
+/**
+ * `np`: NumPy's functions on tensors, with broadcasting, promotion and axes.
+ *
+ * The four operations that NumPy spells out have both names, `np.subtract` and `np.sub`, … The short ones are those of the
+ * primitives that they become, and the ones that errors give.
+ */
 
-export { add, div, maximum, minimum, mul, neg, power, reciprocal, square, sub } from './arithmetic.ts';
+export {
+  add,
+  div,
+  div as divide,
+  maximum,
+  minimum,
+  mul,
+  mul as multiply,
+  neg,
+  neg as negative,
+  power,
+  reciprocal,
+  square,
+  sub,
+  sub as subtract,
+} from './arithmetic.ts';
+export { array, type Nested } from './array.ts';
 export { bitwiseAnd, bitwiseNot, bitwiseOr, bitwiseXor, leftShift, rightShift } from './bits.ts';
 export {
   equal,
@@ -17,7 +38,6 @@ export {
 } from './compare.ts';
 export {
   arange,
-  array,
   astype,
   type EyeOptions,
   eye,
@@ -25,7 +45,6 @@ export {
   fullLike,
   type LinspaceOptions,
   linspace,
-  type Nested,
   ones,
   onesLike,
   zeros,

@@ -17,13 +17,21 @@ import { reshape } from '../prim/structural.ts';
 import { axesOf, axisOf } from './axes.ts';
 import { aligned, toFloat, toValue } from './convert.ts';
 import type { ArrayLike, Axis, DTypeOf, Floated, ReduceOptions, Summed, Tensor } from './types.ts';
+import { expectOptions } from './untyped.ts';
+
+/** Whether to keep the reduced axes; options left out are the common case. @throws as {@link expectOptions} */
+function keepsDims(op: string, options: ReduceOptions | undefined): boolean {
+  if (options === undefined) return false;
+  expectOptions(op, options, 'keepdims');
+  return options.keepdims ?? false;
+}
 
 /** Reduce `x` over `axes`, keeping them with length 1 if asked to. Over no axes there is nothing to do. */
 function reduce<D extends DType>(
   x: Value,
   axes: readonly number[],
   apply: (x: Value, axes: readonly number[]) => Value,
-  { keepdims = false }: ReduceOptions,
+  keepdims: boolean,
 ): Tensor<D> {
   const reduced = axes.length === 0 ? x : apply(x, axes);
   return (
@@ -51,10 +59,10 @@ function reduce<D extends DType>(
  * np.sum(x, 2); // throws ShapeError: np.sum: axis 2 is out of range for float32[2,2], which has 2 axes…
  * ```
  */
-export function sum<A extends ArrayLike>(x: A, axis?: Axis, options: ReduceOptions = {}): Tensor<Summed<DTypeOf<A>>> {
+export function sum<A extends ArrayLike>(x: A, axis?: Axis, options?: ReduceOptions): Tensor<Summed<DTypeOf<A>>> {
   const value = toValue('np.sum', x);
   const counted = value.dtype === 'bool' ? convertElementType(value, 'int32') : value;
-  return reduce(counted, axesOf('np.sum', axis, value.aval), reduceSum, options);
+  return reduce(counted, axesOf('np.sum', axis, value.aval), reduceSum, keepsDims('np.sum', options));
 }
 
 /**
@@ -63,11 +71,11 @@ export function sum<A extends ArrayLike>(x: A, axis?: Axis, options: ReduceOptio
  * @param axis - as for {@link sum}
  * @throws as {@link sum}
  */
-export function mean<A extends ArrayLike>(x: A, axis?: Axis, options: ReduceOptions = {}): Tensor<Floated<DTypeOf<A>>> {
+export function mean<A extends ArrayLike>(x: A, axis?: Axis, options?: ReduceOptions): Tensor<Floated<DTypeOf<A>>> {
   const value = toFloat('np.mean', x);
   const axes = axesOf('np.mean', axis, value.aval);
   const count = sizeOf(axes.map((a) => value.shape[a]!));
-  const total = reduce<Floated<DTypeOf<A>>>(value, axes, reduceSum, options);
+  const total = reduce<Floated<DTypeOf<A>>>(value, axes, reduceSum, keepsDims('np.mean', options));
   if (axes.length === 0) return total;
   const [dividend, divisor] = aligned('np.mean', [total, count]);
   return div(dividend!, divisor!) as Tensor<Floated<DTypeOf<A>>>;
@@ -89,12 +97,12 @@ function extremum<D extends DType>(
   x: ArrayLike,
   axis: Axis,
   apply: (x: Value, axes: readonly number[]) => Value,
-  options: ReduceOptions,
+  options: ReduceOptions | undefined,
 ): Tensor<D> {
   const value = toValue(op, x);
   const axes = axesOf(op, axis, value.aval);
   expectElements(op, value, axes);
-  return reduce(value, axes, apply, options);
+  return reduce(value, axes, apply, keepsDims(op, options));
 }
 
 /**
@@ -109,12 +117,12 @@ function extremum<D extends DType>(
  * console.log(np.max(np.array([[1, 5], [7, 3]]), 1).toArray()); // => [ 5, 7 ]
  * ```
  */
-export function max<A extends ArrayLike>(x: A, axis?: Axis, options: ReduceOptions = {}): Tensor<DTypeOf<A>> {
+export function max<A extends ArrayLike>(x: A, axis?: Axis, options?: ReduceOptions): Tensor<DTypeOf<A>> {
   return extremum('np.max', x, axis, reduceMax, options);
 }
 
 /** The smallest element over `axis`; NaN if any is. Ties share the derivative. @throws as {@link max} */
-export function min<A extends ArrayLike>(x: A, axis?: Axis, options: ReduceOptions = {}): Tensor<DTypeOf<A>> {
+export function min<A extends ArrayLike>(x: A, axis?: Axis, options?: ReduceOptions): Tensor<DTypeOf<A>> {
   return extremum('np.min', x, axis, reduceMin, options);
 }
 
@@ -135,7 +143,7 @@ function reduceMin(x: Value, axes: readonly number[]): Value {
  * console.log(np.argmax(np.array([[1, 5], [7, 3]]), 1).toArray()); // => [ 1, 0 ]
  * ```
  */
-export function argmax(x: ArrayLike, axis?: number | null, { keepdims = false }: ReduceOptions = {}): Tensor<'int32'> {
+export function argmax(x: ArrayLike, axis?: number | null, options?: ReduceOptions): Tensor<'int32'> {
   const value = toValue('np.argmax', x);
   const all = axis === undefined || axis === null;
   const line = all ? reshape(value, [value.size]) : value;
@@ -143,5 +151,5 @@ export function argmax(x: ArrayLike, axis?: number | null, { keepdims = false }:
   expectElements('np.argmax', line, [at]);
   const index = argmaxOf(line, at);
   const kept = value.shape.map((n, i) => (all || i === at ? 1 : n));
-  return (keepdims ? reshape(index, kept) : index) as Tensor<'int32'>;
+  return (keepsDims('np.argmax', options) ? reshape(index, kept) : index) as Tensor<'int32'>;
 }

@@ -6,7 +6,7 @@ import { ShapeError } from '../core/errors.ts';
 import { range, type Shape } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
 import * as prim from '../prim/structural.ts';
-import { axesOf, axisAmong, axisOf, expectDistinct, reshapeTarget, shapeOf } from './axes.ts';
+import { axesOf, axisAmong, axisOf, countAxes, expectDistinct, reshapeTarget, shapeOf } from './axes.ts';
 import { expectTensor, lastAxes, toValue } from './convert.ts';
 import type { ArrayLike, DTypeOf, ShapeLike, Tensor } from './types.ts';
 
@@ -51,7 +51,7 @@ export function transpose<D extends DType>(x: Tensor<D>, axes?: readonly number[
   if (permutation.length !== x.ndim) {
     throw new ShapeError({
       op: 'np.transpose',
-      problem: `axes (${permutation.join(', ')}) do not name all ${x.ndim} axes of ${showAval(aval)}`,
+      problem: `axes (${permutation.join(', ')}) do not name ${x.ndim === 1 ? 'the axis' : `all ${x.ndim} axes`} of ${showAval(aval)}`,
       remedy: 'name each axis once, or leave the axes out to reverse them',
     });
   }
@@ -90,7 +90,7 @@ export function moveaxis<D extends DType>(
   if (from.length !== to.length) {
     throw new ShapeError({
       op: 'np.moveaxis',
-      problem: `${from.length} axes cannot move to ${to.length} places of ${showAval(aval)}`,
+      problem: `${countAxes(from.length)} cannot move to ${to.length} places of ${showAval(aval)}`,
       remedy: 'name one destination for each source',
     });
   }
@@ -201,7 +201,7 @@ export function expectShape<T extends Value>(x: T, expected: readonly (number | 
       problem: `${showAval(x.aval)} is not [${expected.join(', ')}]: ${why}`,
       remedy: 'reshape or transpose the tensor before it comes here, or correct the expectation',
     });
-  if (shape.length !== expected.length) throw refuse(`it has ${shape.length} axes, not ${expected.length}`);
+  if (shape.length !== expected.length) throw refuse(`it has ${countAxes(shape.length)}, not ${expected.length}`);
   const named = new Map<string, number>();
   expected.forEach((want, axis) => {
     const length = shape[axis]!;

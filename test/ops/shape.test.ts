@@ -215,7 +215,10 @@ describe('joining and splitting', () => {
     );
     expect(() => np.stack([x, y])).toThrow('np.stack: tensors must have equal shapes, got float32[2,3], float32[2,4]');
     expect(() => np.stack([])).toThrow('np.stack: there are no tensors to put together');
-    expect(() => np.concatenate([np.array(1)])).toThrow('axis 0 is out of range for float32[], which has 0 axes');
+    expect(() => np.concatenate([np.array(1)])).toThrow(
+      'np.concatenate: a scalar has no axis to be put along, got float32[]\n  remedy: use np.stack',
+    );
+    expect(() => np.expectShape(np.zeros([3]), ['n', 'm'])).toThrow('it has 1 axis, not 2');
     expect(() => np.stack([x, x], 2)).not.toThrow();
     expect(() => np.stack([x, x], 3)).toThrow('axis 3 is out of range for the stack of float32[2,3], float32[2,3]');
     expect(() => np.concatenate([1 as unknown as Tensor])).toThrow('an operand is 1, which is not a tensor');
