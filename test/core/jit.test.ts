@@ -191,7 +191,9 @@ test('static arguments are watched, and so are shapes', () => {
   });
   for (let i = 1; i < 13; i++) g(np.zeros([i]));
   expect(warn).toHaveBeenCalledTimes(2);
-  expect(warn.mock.calls[1]![0]).toMatchInlineSnapshot(`"jit(sums) has been traced 10 times because the shape or dtype of args[0] changes (now float32[10], before float32[9]); pad it to one shape if it changes from call to call"`);
+  expect(warn.mock.calls[1]![0]).toMatchInlineSnapshot(
+    `"jit(sums) has been traced 10 times because the shape or dtype of args[0] changes (now float32[10], before float32[9]); pad it to one shape if it changes from call to call"`,
+  );
 });
 
 test('a program is traced once for all devices, and constants follow the operands', () => {
