@@ -266,6 +266,33 @@ export const feeders: readonly Op[] = [
   }),
 ];
 
+/** Pairs of operations that undo or repeat each other, which random choices seldom bring together. */
+const pairs: readonly Op[] = [
+  on(rankAtLeast(1), (d, x) => {
+    const { shape, dtype, size } = d.avals[x]!;
+    const scalar = hostTensor([], dtype, [constants[dtype][d.next(1)]!]);
+    const spread = d.hide(d.emit(p.broadcast_in_dim, [scalar], { shape, broadcastDimensions: [] }));
+    if (!d.fits(2 * size)) return;
+    const edge = shape.map((_, axis) => (axis === 0 ? 1 : 0));
+    const none = shape.map(() => 0);
+    if (d.next(1)) d.emit(p.pad, [spread, scalar], { low: edge, high: none, interior: none });
+    else d.emit(p.concatenate, [spread, spread], { dimension: d.next(shape.length - 1) });
+  }),
+  on(any, (d, x) => {
+    const { shape, size } = d.avals[x]!;
+    if (!d.fits(2 * size) || shape.length > 2) return;
+    const tall = d.hide(d.emit(p.reshape, [x], { shape: [...shape, 1] }));
+    d.emit(p.broadcast_in_dim, [tall], { shape: [...shape, 2], broadcastDimensions: range(shape.length + 1) });
+  }),
+  on(any, (d, x) => {
+    const pred = d.pick((a) => a.dtype === 'bool' && a.shape.join() === d.avals[x]!.shape.join());
+    if (pred === null) return;
+    const inner = d.hide(d.emit(p.select, [pred, x, d.pickLike(x)], noParams));
+    const other = d.pickLike(x);
+    d.emit(p.select, d.next(1) ? [pred, inner, other] : [pred, other, inner], noParams);
+  }),
+];
+
 /** Everything whose result is a function of each element alone, moves elements, or computes with whole numbers. */
 export const exact: readonly Op[] = [
   ...[p.exp, p.log, p.tanh, p.logistic, p.sin, p.cos, p.sqrt, p.erf_inv].map((primitive) => unary(primitive, float)),
@@ -306,5 +333,6 @@ export const exact: readonly Op[] = [
   sumOf(integer),
   dotOf(integer),
   ...structural,
+  ...pairs,
   call,
 ];
