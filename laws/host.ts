@@ -103,6 +103,36 @@ export function close(what: string, found: HostTensor, wanted: HostTensor, rtol:
   return holds;
 }
 
+/** Half the distance from 1 to the next float: the relative error of one rounding. */
+const roundings = { float32: 2 ** -24, float64: 2 ** -53 } as const;
+
+/**
+ * Same dtype and shape, and elements as two orders of summation may differ: by at most 2·√n·u·Σ|terms|, where u is the error
+ * of one rounding. What is not finite, or is no float, is the same.
+ *
+ * @param terms - n, the number of terms of one element
+ * @param magnitudes - Σ|terms| of each element
+ */
+export function closeSum(
+  what: string,
+  found: HostTensor,
+  wanted: HostTensor,
+  terms: number,
+  magnitudes: () => ArrayLike<number>,
+): Verdict {
+  const exactly = sameBits(what, found, wanted);
+  const { dtype } = wanted;
+  if (exactly._tag === 'Holds' || !isFloat(dtype) || sameType(what, found, wanted)._tag === 'Fails') return exactly;
+  const bounds = magnitudes();
+  for (let i = 0; i < wanted.data.length; i++) {
+    const [a, b] = [found.data[i]!, wanted.data[i]!];
+    if (Object.is(a, b) || a === b) continue;
+    if (!(Math.abs(a - b) <= 2 * Math.sqrt(terms) * roundings[dtype] * bounds[i]!))
+      return differs(what, found, wanted, i);
+  }
+  return holds;
+}
+
 /** Same dtype, shape, and number of elements. */
 export const sameType = (what: string, found: HostTensor, wanted: HostTensor): Verdict =>
   expect(

@@ -13,38 +13,23 @@ import { range } from '../src/core/shape.ts';
 import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
 import { call as callJaxpr } from '../transforms/call.ts';
-import { jvpFlat } from '../transforms/jvp.ts';
 import { linearizeFlat } from '../transforms/linearize.ts';
 import { subsets } from './arbitrary/axes.ts';
 import { difference, exact, numeric } from './fd.ts';
-import { type Call, floatsOf, type Row } from './generators/row.ts';
+import type { Call, Row } from './generators/row.ts';
 import { close, type HostTensor, hostTensor, sameValues, toTensor } from './host.ts';
 import { every, expect, fails, holds, inconclusive, type Law, law, type Verdict } from './law.ts';
-import { applying, cases, directions, doubles } from './primitive-case.ts';
+import { applying, cases, differentiableCalls, directions, doubles, elements, pushForward } from './primitive-case.ts';
 
 /** A differentiable call, two directions of its operands, and two numbers. */
 const differentiable = <P>(row: Row<P>) =>
-  cases(row.calls(floatsOf(row.takes)), (call, i) => row.operands(call)[i]!.domain).chain(({ call, operands }) =>
+  cases(differentiableCalls(row), (call, i) => row.operands(call)[i]!.domain).chain(({ call, operands }) =>
     fc.tuple(directions(call.ins), directions(call.ins)).map(([first, second]) => ({ call, operands, first, second })),
   );
 
 /** The operands of a call that carry tangents, by the row's claims; those whose derivative is zero among them. */
 const activeOf = <P>(row: Row<P>, call: Call<P>): readonly number[] =>
   row.operands(call).flatMap(({ derivative }, i) => (derivative.kind === 'undefined' ? [] : [i]));
-
-/** The tangents of `apply` at `primals` for tangents of the operands `active` only. */
-function pushForward(
-  apply: (...operands: readonly Value[]) => readonly Value[],
-  primals: readonly HostTensor[],
-  tangents: readonly HostTensor[],
-  active: readonly number[],
-) {
-  return jvpFlat(
-    apply,
-    primals.map((x) => toTensor(x)),
-    tangents.map((x, i) => (active.includes(i) ? toTensor(x) : null)),
-  );
-}
 
 /** The jvp rule is the derivative: central differences agree for every subset of the operands that carry tangents. */
 export function jvpLaw<P>(primitive: Primitive<string, P>, row: Row<P>): Law {
@@ -97,9 +82,6 @@ const expectTangentType = (tangent: Tangent, out: Value): Verdict =>
     tangent === null || compatible(tangent.aval, out.aval),
     () => `a tangent is ${showAvalShort(tangent!.aval)}, its result ${showAvalShort(out.aval)}`,
   );
-
-const elements = (tangent: Tangent, out: Value): Float64Array =>
-  tangent ? Float64Array.from(tangent.dataSync()) : new Float64Array(out.size);
 
 /** Elements beside difference quotients; undecided where the steps disagree and nothing else is wrong. */
 function againstDifference(
@@ -194,10 +176,10 @@ const inner = (xs: readonly Float64Array[], ys: readonly ArrayLike<number>[]): r
 
 /** ⟨ct, L t⟩ = ⟨Lᵀ ct, t⟩ for every subset of the operands in which the call is linear. */
 export function transposeLaw<P>(primitive: Primitive<string, P>, row: Row<P>): Law {
-  const calls = row.linearCalls ?? row.calls(floatsOf(row.takes));
+  const calls = row.linearCalls ?? differentiableCalls(row);
   const arbitrary = cases(calls, (call, i) => row.operands(call)[i]!.domain).chain(({ call, operands }) =>
     fc
-      .tuple(directions(primitive.abstractEval(call.ins, call.params)), fc.nat({ max: 15 }))
+      .tuple(directions(row.results(call)), fc.nat({ max: 15 }))
       .map(([cts, absent]) => ({ call, operands, cts, absent })),
   );
   return law(`${primitive.name}: transpose is adjoint`, [arbitrary], ({ call, operands, cts, absent }) => {

@@ -9,6 +9,7 @@ import { type PrimitiveName, primitives } from '../transforms/registry.ts';
 import { floatsOf, type Row } from './generators/row.ts';
 import { generators } from './generators.ts';
 import type { Law, Suite } from './law.ts';
+import { contractsOf } from './primitive-contracts.laws.ts';
 import { jvpLaw, linearityLaw, linearizeLaw, transposeLaw } from './primitive-derivatives.laws.ts';
 import { abstractEvalLaw, jitLaw, vmapLaw } from './primitive-values.laws.ts';
 
@@ -19,6 +20,7 @@ export function lawsOf<P>(primitive: Primitive<string, P>, row: Row<P>): readonl
     abstractEvalLaw(primitive, row),
     ...(carries ? [jvpLaw(primitive, row), linearityLaw(primitive, row), linearizeLaw(primitive, row)] : []),
     ...(carries ? [transposeLaw(primitive, row)] : []),
+    ...contractsOf(primitive, row),
     vmapLaw(primitive, row),
     jitLaw(primitive, row),
   ];

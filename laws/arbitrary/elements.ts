@@ -47,6 +47,11 @@ export const separated: Domain = (dtype, n) =>
         .map((ranks) => ranks.map((rank) => (rank - Math.floor(n / 2)) / 8))
     : edgy(dtype, n);
 
+const steps = [-1, -0.5, -0, 0, 0.5, 1];
+
+/** Floats of which many are equal, or differ in the sign of zero, and the others are not near: for what shares at ties. */
+export const tied: Domain = (dtype, n) => (isFloat(dtype) ? repeated(fc.constantFrom(...steps), n) : edgy(dtype, n));
+
 const float32Edges = [
   Number.NaN,
   Number.POSITIVE_INFINITY,

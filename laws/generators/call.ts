@@ -20,7 +20,7 @@ const jit: Row<JitParams> = {
   operands: claims(smoothly, within(-1, 1)),
   linear: everywhere,
   linearCalls: calls({ ops: linear, dtypes: floats, maxSteps: 6 }),
-  results: ({ params }) => params.jaxpr.outs.map((atom) => atom.aval.dtype),
+  results: ({ params }) => params.jaxpr.outs.map((atom) => atom.aval),
 };
 
 /** Rows by name. */

@@ -7,20 +7,22 @@ import type { None } from '../../src/core/params.ts';
 import { noParams } from '../../src/core/primitive.ts';
 import type { FirstOrderParams } from '../../src/prim/registry.ts';
 import { dtype, everyDType, floats, logicals, numbers } from '../arbitrary/dtype.ts';
-import { awayFromZero, type Domain, within } from '../arbitrary/elements.ts';
+import { awayFromZero, type Domain, tied, within } from '../arbitrary/elements.ts';
 import {
   alike,
   aval,
   type Call,
   claims,
   everywhere,
+  likeFirst,
+  likeFirstAs,
   makeCall,
   notFloat,
   nowhere,
   piecewise,
   type Row,
-  sameDType,
   smooth,
+  together,
   zero,
 } from './row.ts';
 
@@ -29,7 +31,7 @@ const equally = (count: number, takes: readonly DType[]) => ({
   takes,
   calls: (dtypes: readonly DType[]): fc.Arbitrary<Call<None>> =>
     alike(count)(dtypes).map((ins) => makeCall(ins, noParams)),
-  results: sameDType,
+  results: likeFirst,
 });
 
 /** A differentiable function of one float. */
@@ -44,7 +46,8 @@ const linearIn = (groups: readonly (readonly number[])[]) => (call: Call<unknown
 
 const extremum: Row<None> = {
   ...equally(2, everyDType),
-  operands: claims(piecewise('where the operands are equal')),
+  // At a tie both operands share the tangent: that is the mean of the slopes on both sides, which central differences find.
+  operands: claims(piecewise('where the operands are equal'), tied),
   linear: nowhere,
 };
 
@@ -52,7 +55,7 @@ const comparison: Row<None> = {
   ...equally(2, everyDType),
   operands: claims(zero),
   linear: nowhere,
-  results: () => ['bool'],
+  results: likeFirstAs('bool'),
 };
 
 const bits = (count: number, takes: readonly DType[]): Row<None> => ({
@@ -71,15 +74,32 @@ const quotient: Row<None> = {
   linear: linearIn([[0]]),
 };
 
+/** Powers of these exponents; integers have no negative ones. */
+const powers = (dtypes: readonly DType[], exponents: fc.Arbitrary<number>) =>
+  fc.tuple(aval(dtypes), exponents).map(([x, n]) => makeCall([x], { exponent: isFloat(x.dtype) ? n : Math.abs(n) }));
+
+const smallExponents = fc.integer({ min: -3, max: 4 });
+
+/** Small, such as overflow, and such as a word does not hold. */
+const exponents = fc.oneof(
+  { weight: 3, arbitrary: smallExponents },
+  { weight: 1, arbitrary: fc.integer({ min: -1100, max: 1100 }) },
+  { weight: 1, arbitrary: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.integer({ min: 31, max: 40 }), fc.integer({ min: -3, max: 3 }), fc.constantFrom(-1, 1))
+      .map(([k, n, sign]) => sign * (2 ** k + n)),
+  },
+);
+
 const integerPow: Row<FirstOrderParams<'integer_pow'>> = {
   takes: numbers,
-  calls: (dtypes) =>
-    fc
-      .tuple(aval(dtypes), fc.integer({ min: -3, max: 4 }))
-      .map(([x, n]) => makeCall([x], { exponent: isFloat(x.dtype) ? n : Math.abs(n) })),
+  calls: (dtypes) => powers(dtypes, exponents),
+  differentiableCalls: powers(floats, smallExponents),
   operands: (call) => claims(smooth, call.params.exponent < 0 ? awayFromZero : within(-2, 2))(call),
   linear: nowhere,
-  results: sameDType,
+  results: likeFirst,
 };
 
 const convertElementType: Row<FirstOrderParams<'convert_element_type'>> = {
@@ -88,7 +108,7 @@ const convertElementType: Row<FirstOrderParams<'convert_element_type'>> = {
     fc.tuple(aval(dtypes), dtype(), fc.boolean()).map(([x, d, weak]) => makeCall([x], { dtype: d, weak })),
   operands: (call) => claims(isFloat(call.params.dtype) ? smooth : zero)(call),
   linear: (call) => (isFloat(call.params.dtype) ? everywhere(call) : []),
-  results: ({ params }) => [params.dtype],
+  results: ({ ins, params }) => [makeAval(ins[0]!.shape, params.dtype, params.weak)],
 };
 
 const select: Row<None> = {
@@ -97,12 +117,14 @@ const select: Row<None> = {
     alike(3)(dtypes).map(([pred, x, y]) => makeCall([makeAval(pred!.shape, 'bool', pred!.weak), x!, y!], noParams)),
   operands: claims(smooth),
   linear: everywhere,
-  results: ({ ins }) => [ins[1]!.dtype],
+  // The predicate may be weak without a say.
+  results: ({ ins: [, x, y] }) => [makeAval(x!.shape, x!.dtype, together([x!, y!]))],
+  moves: true,
 };
 
 const threefry: Row<None> = {
   ...bits(4, ['uint32']),
-  results: () => ['uint32', 'uint32'],
+  results: ({ ins }) => [makeAval(ins[0]!.shape, 'uint32'), makeAval(ins[0]!.shape, 'uint32')],
 };
 
 const words: readonly DType[] = ['float32', 'int32', 'uint32'];
@@ -112,7 +134,7 @@ const bitcast: Row<FirstOrderParams<'bitcast_convert_type'>> = {
   calls: (dtypes) => fc.tuple(aval(dtypes), dtype(words)).map(([x, d]) => makeCall([x], { dtype: d })),
   operands: claims(zero),
   linear: nowhere,
-  results: ({ params }) => [params.dtype],
+  results: ({ ins, params }) => [makeAval(ins[0]!.shape, params.dtype)],
 };
 
 /** Rows by name. */

@@ -3,20 +3,38 @@
 import * as fc from 'fast-check';
 import { makeAval } from '../../src/core/aval.ts';
 import { isFloat } from '../../src/core/dtype.ts';
+import { range, type Shape, sizeOf } from '../../src/core/shape.ts';
 import type { FirstOrderParams } from '../../src/prim/registry.ts';
 import { axesOf } from '../arbitrary/axes.ts';
-import { dtype, everyDType, numbers, weakness } from '../arbitrary/dtype.ts';
+import { dtype, everyDType, numbers } from '../arbitrary/dtype.ts';
 import { separated } from '../arbitrary/elements.ts';
 import { permutation } from '../arbitrary/shape.ts';
-import { aval, claims, everywhere, makeCall, nowhere, piecewise, type Row, sameDType, smooth, zero } from './row.ts';
+import {
+  aval,
+  type Call,
+  claims,
+  everywhere,
+  makeCall,
+  nowhere,
+  ofShape,
+  piecewise,
+  type Row,
+  smooth,
+  weaknesses,
+  zero,
+} from './row.ts';
+
+/** The lengths of the axes that stay. */
+const kept = ({ ins, params: { axes } }: Call<{ readonly axes: readonly number[] }>): Shape =>
+  ins[0]!.shape.filter((_, axis) => !axes.includes(axis));
 
 const reduceSum: Row<FirstOrderParams<'reduce_sum'>> = {
   takes: numbers,
   calls: (dtypes) => aval(dtypes).chain((x) => axesOf(x.shape.length).map((axes) => makeCall([x], { axes }))),
   operands: claims(smooth),
   linear: everywhere,
-  results: sameDType,
-  sums: true,
+  results: ofShape(kept),
+  terms: ({ ins, params: { axes } }) => sizeOf(axes.map((axis) => ins[0]!.shape[axis]!)),
 };
 
 /** Over an empty axis there is no maximum to differentiate, so differences are taken of axes with elements. */
@@ -28,7 +46,7 @@ const reduceMax: Row<FirstOrderParams<'reduce_max'>> = {
     ),
   operands: claims(piecewise('where the maximum is attained more than once'), separated),
   linear: nowhere,
-  results: sameDType,
+  results: ofShape(kept),
 };
 
 const argmax: Row<FirstOrderParams<'argmax'>> = {
@@ -39,19 +57,25 @@ const argmax: Row<FirstOrderParams<'argmax'>> = {
       .map(([x, at]) => makeCall([x], { axis: at % x.shape.length })),
   operands: claims(zero),
   linear: nowhere,
-  results: () => ['int32'],
+  results: ({ ins, params }) => [makeAval(kept({ ins, params: { axes: [params.axis] } }), 'int32')],
 };
 
 /** Lengths of the axes of one role: batch, contracted, free. */
 const lengths = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 2 });
+
+/** The lengths of the axes that are not `used`. */
+const free = (lengths: Shape, used: readonly number[]): Shape =>
+  range(lengths.length)
+    .filter((axis) => !used.includes(axis))
+    .map((axis) => lengths[axis]!);
 
 /** The axes of both operands stand in any order. */
 const dotGeneral: Row<FirstOrderParams<'dot_general'>> = {
   takes: numbers,
   calls: (dtypes) =>
     fc
-      .tuple(lengths, lengths, lengths, lengths, dtype(dtypes), weakness(), weakness())
-      .chain(([allBatch, contracted, lhsFree, rhsFree, d, lhsWeak, rhsWeak]) => {
+      .tuple(lengths, lengths, lengths, lengths, dtype(dtypes), weaknesses(2))
+      .chain(([allBatch, contracted, lhsFree, rhsFree, d, weak]) => {
         const batch = allBatch.slice(
           0,
           4 - Math.max(contracted.length + lhsFree.length, contracted.length + rhsFree.length),
@@ -66,12 +90,12 @@ const dotGeneral: Row<FirstOrderParams<'dot_general'>> = {
               makeAval(
                 p.map((i) => lhs[i]!),
                 d,
-                lhsWeak,
+                weak[0]!,
               ),
               makeAval(
                 q.map((i) => rhs[i]!),
                 d,
-                rhsWeak,
+                weak[1]!,
               ),
             ],
             {
@@ -85,8 +109,12 @@ const dotGeneral: Row<FirstOrderParams<'dot_general'>> = {
       }),
   operands: claims(smooth),
   linear: ({ ins }) => (isFloat(ins[0]!.dtype) ? [[0], [1]] : []),
-  results: sameDType,
-  sums: true,
+  results: ofShape(({ ins: [lhs, rhs], params }) => [
+    ...params.lhsBatch.map((axis) => lhs!.shape[axis]!),
+    ...free(lhs!.shape, [...params.lhsBatch, ...params.lhsContracting]),
+    ...free(rhs!.shape, [...params.rhsBatch, ...params.rhsContracting]),
+  ]),
+  terms: ({ ins, params }) => sizeOf(params.lhsContracting.map((axis) => ins[0]!.shape[axis]!)),
 };
 
 /** Rows by name. */

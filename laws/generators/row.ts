@@ -1,7 +1,7 @@
 /**
  * A row of the generator table: how applications of one primitive are made, and what is claimed of its derivative.
  *
- * The claims (where it is linear, which operands carry derivatives, the dtype of the result) are written here independently
+ * The claims (where it is linear, which operands carry derivatives, the avals of the results) are written here independently
  * of the record, so that laws can hold the record against them.
  */
 
@@ -10,7 +10,8 @@ import { type Aval, makeAval, showAvalShort } from '../../src/core/aval.ts';
 import type { DType } from '../../src/core/dtype.ts';
 import { isJaxpr } from '../../src/core/jaxpr.ts';
 import { showJaxprInline } from '../../src/core/pretty.ts';
-import { dtype, floats, weakness } from '../arbitrary/dtype.ts';
+import type { Shape } from '../../src/core/shape.ts';
+import { dtype, floats } from '../arbitrary/dtype.ts';
 import { type Domain, edgy, within } from '../arbitrary/elements.ts';
 import { type ShapeOptions, shape } from '../arbitrary/shape.ts';
 
@@ -48,10 +49,14 @@ export interface Row<P> {
   readonly linear: (call: Call<P>) => readonly (readonly number[])[];
   /** Calls that are linear, where not all are. */
   readonly linearCalls?: fc.Arbitrary<Call<P>>;
-  /** The dtypes of the results. */
-  readonly results: (call: Call<P>) => readonly DType[];
-  /** True if results are rounded sums, whose last bits depend on the order of terms. */
-  readonly sums?: boolean;
+  /** Calls of which differences can be taken, where not of all on floats. */
+  readonly differentiableCalls?: fc.Arbitrary<Call<P>>;
+  /** The results: shape, dtype and weakness. */
+  readonly results: (call: Call<P>) => readonly Aval[];
+  /** If results are rounded sums, whose last bits depend on the order of terms: how many terms one element has. */
+  readonly terms?: (call: Call<P>) => number;
+  /** True if each element of a result is one of an operand that the call is linear in, copied, or a zero. */
+  readonly moves?: true;
 }
 
 /** A call, which prints as `(f32[2], f32[2]) {"axes":[0]}`. */
@@ -86,19 +91,42 @@ export const everywhere = ({ ins }: Call<unknown>): readonly (readonly number[])
   return group.length > 0 ? [group] : [];
 };
 
-/** The result has the dtype of the first operand. */
-export const sameDType = ({ ins }: Call<unknown>): readonly DType[] => [ins[0]!.dtype];
+/** The weakness of what is computed of these operands: it is weak if all of them are. */
+export const together = (ins: readonly Aval[]): boolean => !ins.some((x) => !x.weak);
+
+/** One result, of the shape and dtype of the first operand. */
+export const likeFirst = ({ ins }: Call<unknown>): readonly Aval[] => [
+  makeAval(ins[0]!.shape, ins[0]!.dtype, together(ins)),
+];
+
+/** One result, of the shape of the first operand and this dtype. */
+export const likeFirstAs =
+  (result: DType) =>
+  ({ ins }: Call<unknown>): readonly Aval[] => [makeAval(ins[0]!.shape, result, together(ins))];
+
+/** One result of the first operand's dtype and this shape. */
+export const ofShape =
+  <P>(result: (call: Call<P>) => Shape) =>
+  (call: Call<P>): readonly Aval[] => [makeAval(result(call), call.ins[0]!.dtype, together(call.ins))];
+
+/** Which of `count` operands are weak: often none, one time in seven all, else any. */
+export const weaknesses = (count: number): fc.Arbitrary<readonly boolean[]> =>
+  fc.oneof(
+    { weight: 4, arbitrary: fc.constant(Array.from({ length: count }, () => false)) },
+    { weight: 1, arbitrary: fc.constant(Array.from({ length: count }, () => true)) },
+    { weight: 2, arbitrary: fc.array(fc.boolean(), { minLength: count, maxLength: count }) },
+  );
 
 /** An aval of one of these dtypes, weak now and then. */
 export const aval = (dtypes: readonly DType[], options: ShapeOptions = {}): fc.Arbitrary<Aval> =>
-  fc.tuple(shape(options), dtype(dtypes), weakness()).map(([s, d, weak]) => makeAval(s, d, weak));
+  fc.tuple(shape(options), dtype(dtypes), weaknesses(1)).map(([s, d, weak]) => makeAval(s, d, weak[0]!));
 
 /** `count` operands of one shape and dtype, each weak or not. */
 export const alike =
   (count: number, options: ShapeOptions = {}) =>
   (dtypes: readonly DType[]): fc.Arbitrary<readonly Aval[]> =>
     fc
-      .tuple(shape(options), dtype(dtypes), fc.array(weakness(), { minLength: count, maxLength: count }))
+      .tuple(shape(options), dtype(dtypes), weaknesses(count))
       .map(([s, d, weak]) => weak.map((w) => makeAval(s, d, w)));
 
 /** The part of `dtypes` that carries derivatives. */

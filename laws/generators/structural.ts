@@ -7,7 +7,7 @@ import type { None } from '../../src/core/params.ts';
 import { noParams } from '../../src/core/primitive.ts';
 import { range, sizeOf } from '../../src/core/shape.ts';
 import type { FirstOrderParams } from '../../src/prim/registry.ts';
-import { dtype, everyDType, numbers, weakness } from '../arbitrary/dtype.ts';
+import { dtype, everyDType, numbers } from '../arbitrary/dtype.ts';
 import { axisLength, maxSize, permutation, shape } from '../arbitrary/shape.ts';
 import {
   alike,
@@ -15,18 +15,21 @@ import {
   type Call,
   claims,
   everywhere,
+  likeFirst,
   makeCall,
   nowhere,
+  ofShape,
   type Row,
-  sameDType,
   smooth,
+  weaknesses,
   zero,
 } from './row.ts';
 
-const linear = { takes: everyDType, operands: claims(smooth), linear: everywhere, results: sameDType };
+const linear = { takes: everyDType, operands: claims(smooth), linear: everywhere, moves: true } as const;
 
 const broadcastInDim: Row<FirstOrderParams<'broadcast_in_dim'>> = {
   ...linear,
+  results: ofShape(({ params }) => params.shape),
   calls: (dtypes) =>
     shape().chain((result) =>
       fc
@@ -34,9 +37,9 @@ const broadcastInDim: Row<FirstOrderParams<'broadcast_in_dim'>> = {
           fc.subarray(range(result.length)),
           fc.array(fc.nat({ max: 2 }), { minLength: 4, maxLength: 4 }),
           dtype(dtypes),
-          weakness(),
+          weaknesses(1),
         )
-        .map(([dims, stretch, d, weak]) => {
+        .map(([dims, stretch, d, [weak]]) => {
           const lengths = dims.map((axis) => (stretch[axis] === 0 ? 1 : result[axis]!));
           return makeCall([makeAval(lengths, d, weak)], { shape: result, broadcastDimensions: dims });
         }),
@@ -46,6 +49,7 @@ const broadcastInDim: Row<FirstOrderParams<'broadcast_in_dim'>> = {
 /** Another shape of the same size: axes merged, split or of length 1. */
 const reshape: Row<FirstOrderParams<'reshape'>> = {
   ...linear,
+  results: ofShape(({ params }) => params.shape),
   calls: (dtypes) =>
     fc.tuple(aval(dtypes), fc.nat({ max: 4 }), fc.nat({ max: 3 }), fc.boolean()).map(([x, at, unit, split]) => {
       const merged = [...x.shape.slice(0, at), sizeOf(x.shape.slice(at))];
@@ -58,12 +62,21 @@ const reshape: Row<FirstOrderParams<'reshape'>> = {
 
 const transpose: Row<FirstOrderParams<'transpose'>> = {
   ...linear,
+  results: ofShape(({ ins, params }) => params.permutation.map((axis) => ins[0]!.shape[axis]!)),
   calls: (dtypes) =>
     aval(dtypes).chain((x) => permutation(x.shape.length).map((p) => makeCall([x], { permutation: p }))),
 };
 
 const slice: Row<FirstOrderParams<'slice'>> = {
   ...linear,
+  // As many as there are indices: counted, not computed.
+  results: ofShape(({ ins, params: { start, limit, strides } }) =>
+    ins[0]!.shape.map(
+      (n, axis) =>
+        range(n).filter((i) => i >= start[axis]! && i < limit[axis]! && (i - start[axis]!) % strides[axis]! === 0)
+          .length,
+    ),
+  ),
   calls: (dtypes) =>
     aval(dtypes).chain((x) =>
       fc
@@ -83,8 +96,12 @@ const slice: Row<FirstOrderParams<'slice'>> = {
 
 const pad: Row<FirstOrderParams<'pad'>> = {
   ...linear,
+  // The elements lie interior + 1 apart, the last one ends them.
+  results: ofShape(({ ins, params: { low, high, interior } }) =>
+    ins[0]!.shape.map((n, axis) => (n === 0 ? 0 : 1 + (n - 1) * (interior[axis]! + 1)) + low[axis]! + high[axis]!),
+  ),
   calls: (dtypes) =>
-    fc.tuple(shape({ maxRank: 3 }), dtype(dtypes), weakness(), weakness()).chain(([s, d, weak, valueWeak]) =>
+    fc.tuple(shape({ maxRank: 3 }), dtype(dtypes), weaknesses(2)).chain(([s, d, [weak, valueWeak]]) =>
       fc
         .tuple(
           ...s.map(() =>
@@ -111,21 +128,25 @@ const pad: Row<FirstOrderParams<'pad'>> = {
 
 const concatenate: Row<FirstOrderParams<'concatenate'>> = {
   ...linear,
+  results: ofShape(({ ins, params: { dimension } }) =>
+    ins[0]!.shape.map((n, axis) => (axis === dimension ? ins.reduce((sum, x) => sum + x.shape[axis]!, 0) : n)),
+  ),
   calls: (dtypes) =>
     fc
       .tuple(
         shape({ minRank: 1, maxRank: 3 }),
         fc.nat({ max: 2 }),
         dtype(dtypes),
-        fc.array(fc.tuple(axisLength(), weakness()), { minLength: 1, maxLength: 3 }),
+        fc.array(axisLength(), { minLength: 1, maxLength: 3 }),
+        weaknesses(3),
       )
-      .map(([s, at, d, parts]) => {
+      .map(([s, at, d, parts, weak]) => {
         const dimension = at % s.length;
-        const avals = parts.map(([n, weak]) =>
+        const avals = parts.map((n, i) =>
           makeAval(
             s.map((length, axis) => (axis === dimension ? n : length)),
             d,
-            weak,
+            weak[i]!,
           ),
         );
         return makeCall(avals, { dimension });
@@ -140,7 +161,7 @@ const iota: Row<FirstOrderParams<'iota'>> = {
       .map(([s, at, d]) => makeCall([], { shape: s, dimension: at % s.length, dtype: d })),
   operands: () => [],
   linear: nowhere,
-  results: ({ params }) => [params.dtype],
+  results: ({ params }) => [makeAval(params.shape, params.dtype)],
 };
 
 const stopGradient: Row<None> = {
@@ -148,7 +169,7 @@ const stopGradient: Row<None> = {
   calls: (dtypes) => aval(dtypes).map((x) => makeCall([x], noParams)),
   operands: claims(zero),
   linear: nowhere,
-  results: sameDType,
+  results: likeFirst,
 };
 
 /** One to three operands of any avals: each has its own result. */
@@ -164,7 +185,8 @@ const optimizationBarrier: Row<None> = {
       .map(([count, pair, other]) => makeCall([...pair.slice(0, count), other], noParams)),
   operands: claims(smooth),
   linear: everywhere,
-  results: ({ ins }) => ins.map((x) => x.dtype),
+  results: ({ ins }) => ins,
+  moves: true,
 };
 
 /** Rows by name. */
