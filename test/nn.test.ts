@@ -1,7 +1,19 @@
 /** `nn`: each function against its formula in plain float64, its derivative, its edges. */
 
 import { pipe } from 'fp-ts/lib/function.js';
-import { DTypeError, grad, jit, nn, np, random, ShapeError, type Tensor, valueAndGrad, vmap } from 'pullback';
+import {
+  DTypeError,
+  grad,
+  jit,
+  nn,
+  np,
+  PullbackError,
+  random,
+  ShapeError,
+  type Tensor,
+  valueAndGrad,
+  vmap,
+} from 'pullback';
 import { describe, expect, test } from 'vitest';
 
 const xs = [-30, -5, -1.5, -0.5, -1e-3, 0, 1e-3, 0.5, 1.5, 5, 30];
@@ -258,4 +270,108 @@ describe('dense', () => {
     expect(grads.out.b.shape).toEqual([2]);
     expect(Math.abs(np.sum(grads.out.b).item())).toBeLessThan(1e-6);
   });
+});
+
+describe('what is not a tensor of floats', () => {
+  const js = nn as unknown as Readonly<Record<string, (...args: readonly unknown[]) => Tensor>>;
+  const message = (f: () => unknown): string => {
+    try {
+      f();
+    } catch (error) {
+      if (error instanceof PullbackError) return `${error._tag}: ${error.message.replace(/\n {2}at .*/, '')}`;
+      throw error;
+    }
+    throw new Error('nothing was thrown');
+  };
+
+  test('numbers and integers become floats', () => {
+    expect([nn.relu(-3).item(), nn.relu(3).item(), nn.sigmoid(0).item()]).toEqual([0, 3, 0.5]);
+    expect(nn.relu(np.array([-1, 2], { dtype: 'int32' }))).toMatchObject({ dtype: 'float32', shape: [2] });
+    expect(nn.softmax(np.arange(1)).toArray()).toEqual([1]);
+    expect(nn.mse(np.array(3), 1).item()).toBe(4);
+    expect(nn.mse(np.arange(3), np.array([1, 1, 1])).item()).toBeCloseTo(2 / 3, 6);
+  });
+
+  test('mse is in the dtype in which the two meet, and so is its type', () => {
+    const loss: Tensor<'float64'> = nn.mse(np.array([1, 2]), wide([1, 4]));
+    expect([loss.dtype, loss.item()]).toEqual(['float64', 2]);
+    const ints: Tensor = nn.mse(np.array([1, 2], { dtype: 'int32' }), np.array([true, true]));
+    expect([ints.dtype, ints.item()]).toEqual(['float32', 0.5]);
+  });
+
+  test('crossEntropy is in the dtype of the logits', () => {
+    const logits = np.array([[0, 0]]);
+    const loss: Tensor = nn.crossEntropy(logits, wide([[0.5, 0.5]]));
+    expect([loss.dtype, loss.item()]).toEqual(['float32', Math.fround(Math.LN2)]);
+  });
+
+  test('an empty axis has an empty softmax', () => {
+    expect(nn.softmax(np.zeros([2, 0])).shape).toEqual([2, 0]);
+  });
+
+  test.each([
+    [
+      'host data',
+      () => js.relu!([1, 2]),
+      'DTypeError: nn.relu: an operand is an array, which is not a tensor\n  remedy: wrap it with np.array(…)',
+    ],
+    ['text', () => js.gelu!('1'), 'DTypeError: nn.gelu: an operand is "1", which is not a tensor'],
+    [
+      'an axis',
+      () => nn.softmax(np.ones([2]), 1),
+      'ShapeError: nn.softmax: axis 1 is out of range for float32[2], which has 1 axis',
+    ],
+    [
+      'an axis, logarithmically',
+      () => nn.logSoftmax(np.ones([2]), -2),
+      'ShapeError: nn.logSoftmax: axis -2 is out of range',
+    ],
+    [
+      'a scalar target',
+      () => nn.mse(np.ones([2]), 0),
+      'ShapeError: nn.mse: prediction float32[2] and target float32[] must have equal shapes',
+    ],
+    ['no target', () => js.mse!(np.ones([2])), 'DTypeError: nn.mse: an operand is undefined, which is not a tensor'],
+    [
+      'host labels',
+      () => js.crossEntropy!(np.ones([1, 2]), [0]),
+      'DTypeError: nn.crossEntropy: an operand is an array',
+    ],
+    ['classes', () => nn.oneHot(np.array([0], { dtype: 'int32' }), -1), 'ShapeError: nn.oneHot: [1,-1] is not a shape'],
+    [
+      'an initializer without a key',
+      () => js.lecunNormal!(0, [2, 2]),
+      'DTypeError: nn.lecunNormal: a key is uint32[2], got 0',
+    ],
+    [
+      'a scalar input',
+      () => nn.dense(nn.dense.init(random.key(0), 3, 2))(np.array(3)),
+      'ShapeError: nn.dense: input float32[] does not fit weights float32[3,2]',
+    ],
+    [
+      'a number',
+      () => nn.dense(nn.dense.init(random.key(0), 3, 2))(3 as unknown as Tensor),
+      'ShapeError: nn.dense: input float32[] does not fit weights float32[3,2]',
+    ],
+    [
+      'no parameters',
+      () => js.dense!(undefined),
+      'TreeError: nn.dense: params.w is undefined, not a tensor\n  remedy: make parameters with nn.dense.init',
+    ],
+    [
+      'other parameters',
+      () => js.dense!({ w: np.ones([2, 2]), bias: np.ones([2]) }),
+      'TreeError: nn.dense: params.b is undefined',
+    ],
+    [
+      'host parameters',
+      () => js.dense!({ w: [[1]], b: [1] }),
+      'TreeError: nn.dense: params.w is an array, not a tensor',
+    ],
+    [
+      'parts that do not fit',
+      () => nn.dense({ w: np.ones([2, 3]), b: np.ones([2]) }),
+      'ShapeError: nn.dense: weights float32[2,3] and bias float32[2] do not make a layer',
+    ],
+  ])('%s', (_, f, text) => expect(message(f)).toContain(text));
 });

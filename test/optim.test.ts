@@ -1,7 +1,7 @@
 /** `optim`: each optimizer against its formulas in plain float64, and the laws of transformations. */
 
 import { concatAll } from 'fp-ts/lib/Monoid.js';
-import { grad, jit, np, optim, type Tensor, TreeError, tree, valueAndGrad } from 'pullback';
+import { grad, jit, np, optim, PullbackError, type Tensor, TreeError, tree, valueAndGrad } from 'pullback';
 import { describe, expect, test } from 'vitest';
 
 /** A narrow valley: its gradient is a formula, so that the loops below need no library. */
@@ -235,4 +235,76 @@ test('a line is fitted', () => {
   expect(params.a.item()).toBeCloseTo(2, 3);
   expect(params.b.item()).toBeCloseTo(-1, 3);
   expect(step.traces).toBe(1);
+});
+
+describe('states and updates that belong to something else', () => {
+  const params = { w: np.array([1, 2]), b: np.array(3) };
+  const adam = optim.adam(0.1);
+  const message = (f: () => unknown): string => {
+    try {
+      f();
+    } catch (error) {
+      if (error instanceof PullbackError) return `${error._tag}: ${error.message.replace(/\n {2}at .*/, '')}`;
+      throw error;
+    }
+    throw new Error('nothing was thrown');
+  };
+  const update = (optimizer: optim.GradientTransformation, state: unknown, updates: unknown = params) =>
+    message(() => optimizer.update(updates, state as optim.OptState, params));
+
+  test('a state of another optimizer names the optimizer and the place', () => {
+    expect(update(adam, optim.sgd(0.1, { momentum: 0.9 }).init(params))).toBe(
+      'TreeError: optim.scaleByAdam: the state is { trace }: it has no count\n' +
+        '  remedy: pass the state that init(params) or the last update returned, for parameters of this structure\n' +
+        '  while updating by optim.adam with state[0]',
+    );
+    expect(update(optim.sgd(0.1), adam.init(params))).toMatch(
+      /^TreeError: optim\.identity: the state is \{ count, mu, nu \}: count is of another optimizer\n(.|\n)*while updating by optim\.sgd with state\[0\]$/,
+    );
+    expect(update(adam, undefined)).toMatch('TreeError: optim.adam: the state is undefined, not an array of 2\n');
+    expect(update(optim.chain(optim.scale(2)), [])).toMatch(
+      'optim.chain: the state is an array of 0, not an array of 1',
+    );
+    expect(update(optim.scale(2), np.array(1))).toMatch('optim.scale: the state is the tensor float32[], not {}');
+    expect(update(optim.scaleByAdam(), { count: 3, mu: params, nu: params })).toMatch(
+      'TreeError: optim.scaleByAdam: state.count is 3, not an int32 scalar',
+    );
+    expect(
+      update(
+        optim.scaleBySchedule(() => 1),
+        {},
+      ),
+    ).toMatch('TreeError: optim.scaleBySchedule: the state is {}: it has no count');
+  });
+
+  test('a state of another model names the path', () => {
+    expect(update(adam, adam.init({ w: params.w }))).toMatch(
+      /^TreeError: optim\.scaleByAdam: updates and state\.mu differ: b is in only one of the two\n {2}remedy: pass the state/,
+    );
+    expect(update(adam, adam.init({ w: np.zeros([1]), b: np.array(0) }))).toMatch(
+      /^ShapeError: optim\.scaleByAdam: updates\.w is float32\[2\], state\.mu\.w is float32\[1\]\n {2}remedy: pass the state/,
+    );
+    expect(update(optim.trace({ decay: 0.9 }), optim.trace({ decay: 0.9 }).init([params.w]))).toMatch(
+      'TreeError: optim.trace: updates and state.trace differ: the tree: ',
+    );
+  });
+
+  test('updates that do not fit are not broadcast', () => {
+    expect(message(() => optim.applyUpdates(params, { w: params.w } as typeof params))).toBe(
+      'TreeError: optim.applyUpdates: params and updates differ: b is in only one of the two\n' +
+        '  remedy: pass params and updates with the same keys and lengths',
+    );
+    expect(message(() => optim.applyUpdates(params, { w: params.w, b: np.array([1]) }))).toBe(
+      'ShapeError: optim.applyUpdates: params.b is float32[], updates.b is float32[1]\n  remedy: they must have equal shapes',
+    );
+  });
+
+  test('a rate that was read as text', () => {
+    expect(message(() => optim.adam('1e-3' as unknown as number))).toBe(
+      'DTypeError: optim.scaleByLearningRate: the learning rate is "1e-3", not a JS number\n  remedy: convert it first',
+    );
+    expect(message(() => optim.scale('2' as unknown as number))).toMatch(
+      'optim.scale: the factor is "2", not a JS number',
+    );
+  });
 });

@@ -306,5 +306,25 @@ describe('errors', () => {
       "ShapeError: random.uniform: float32[3] does not broadcast to [2]
         remedy: lengths, aligned at the last axis, must be 1 or those of the shape"
     `);
+    expect(thrown(() => random.normal(key, [2], { dtype: 'float16' as 'float32' }))).toMatchInlineSnapshot(`
+      "DTypeError: random.normal: "float16" is not a dtype here
+        remedy: use one of 'bool', 'uint32', 'int32', 'float32', 'float64'"
+    `);
+    expect(thrown(() => random.normal(uint32(1, 2, 3)))).toMatchInlineSnapshot(`
+      "ShapeError: random.normal: a key is uint32[2], got uint32[3]
+        remedy: make keys with random.key(seed), random.split(key) and random.foldIn(key, data)"
+    `);
+    expect(thrown(() => random.uniform(key, [2], { minval: '0' as unknown as number }))).toMatchInlineSnapshot(`
+      "DTypeError: random.uniform: an operand is "0", which is not a tensor
+        remedy: pass tensors; most functions take JS numbers and booleans too"
+    `);
+    expect(thrown(() => random.foldIn(key, '1' as unknown as number))).toMatchInlineSnapshot(`
+      "DTypeError: random.foldIn: the data must be an integer, got "1"
+        remedy: pass a JS number or an integer tensor"
+    `);
+    expect(thrown(() => mapKeys(7 as unknown as random.Key, (k) => random.normal(k), {}))).toMatchInlineSnapshot(`
+      "DTypeError: tree.mapKeys: a key is uint32[2], got 7
+        remedy: make keys with random.key(seed), random.split(key) and random.foldIn(key, data)"
+    `);
   });
 });

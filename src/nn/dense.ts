@@ -2,9 +2,11 @@
 
 import { makeAval, showAval } from '../core/aval.ts';
 import type { FloatDType } from '../core/dtype.ts';
-import { ShapeError } from '../core/errors.ts';
-import type { Value } from '../core/value.ts';
+import { ShapeError, TreeError } from '../core/errors.ts';
+import { Value } from '../core/value.ts';
+import { toValue } from '../ops/convert.ts';
 import * as np from '../ops/np.ts';
+import { describe } from '../ops/untyped.ts';
 import { zeros } from '../prim/compose.ts';
 import type { Key } from '../random/key.ts';
 import { lecunNormal } from './initializers.ts';
@@ -17,18 +19,40 @@ export interface DenseParams<D extends FloatDType = 'float32'> {
   readonly b: Value<D>;
 }
 
-const apply =
-  <D extends FloatDType>({ w, b }: DenseParams<D>) =>
-  (x: Value<D>): Value<D> => {
-    if (x.ndim === 0 || x.shape.at(-1) !== w.shape[0]) {
+/** @throws TreeError or ShapeError unless these are parameters of a dense layer; they may come from a file */
+function expectParams({ w, b }: Partial<DenseParams<FloatDType>>): void {
+  const remedy = 'make parameters with nn.dense.init(key, inSize, outSize): { w: float[in, out], b: float[out] }';
+  for (const [name, part] of [
+    ['w', w],
+    ['b', b],
+  ] as const) {
+    if (!(part instanceof Value)) {
+      throw new TreeError({ op: 'nn.dense', problem: `params.${name} is ${describe(part)}, not a tensor`, remedy });
+    }
+  }
+  if (w!.ndim === 2 && b!.ndim === 1 && b!.shape[0] === w!.shape[1]) return;
+  throw new ShapeError({
+    op: 'nn.dense',
+    problem: `weights ${showAval(w!.aval)} and bias ${showAval(b!.aval)} do not make a layer`,
+    remedy,
+  });
+}
+
+const apply = <D extends FloatDType>(params: DenseParams<D>): ((x: Value<D>) => Value<D>) => {
+  expectParams(params ?? {});
+  const { w, b } = params;
+  return (x) => {
+    const input = toValue('nn.dense', x);
+    if (input.ndim === 0 || input.shape.at(-1) !== w.shape[0]) {
       throw new ShapeError({
         op: 'nn.dense',
-        problem: `input ${showAval(x.aval)} does not fit weights ${showAval(w.aval)}`,
+        problem: `input ${showAval(input.aval)} does not fit weights ${showAval(w.aval)}`,
         remedy: `the last axis of the input must have length ${w.shape[0]}`,
       });
     }
-    return np.add(np.matmul(x, w), b) as Value<D>;
+    return np.add(np.matmul(input, w), b) as Value<D>;
   };
+};
 
 const init = (key: Key, inSize: number, outSize: number): DenseParams => ({
   w: lecunNormal(key, [inSize, outSize]),
@@ -41,6 +65,7 @@ const init = (key: Key, inSize: number, outSize: number): DenseParams => ({
  * `dense.init(key, inSize, outSize)` draws w by {@link lecunNormal} and sets b to 0, as JAX's libraries do.
  *
  * @throws ShapeError if the last axis of the input is not that of the weights
+ * @throws TreeError for parameters that are not `{ w, b }`
  *
  * @example
  * ```ts

@@ -7,7 +7,7 @@ import { max, min, mul } from '../prim/arithmetic.ts';
 import { fullLike } from '../prim/compose.ts';
 import { erfInv } from '../prim/math.ts';
 import type { Key } from '../random/key.ts';
-import { uniform } from '../random/samplers.ts';
+import { uniformOf } from '../random/samplers.ts';
 
 /** erf(2/√2): what a standard normal number has of its probability within ±2. */
 const withinTwo = 0.9544997361036416;
@@ -34,7 +34,7 @@ const belowTwo = 2 - 2 ** -23;
  * ```
  */
 export function lecunNormal(key: Key, shape: Shape): Value<'float32'> {
-  const u = uniform(key, shape, { minval: -withinTwo, maxval: withinTwo });
+  const u = uniformOf('nn.lecunNormal', key, shape, -withinTwo, withinTwo, 'float32');
   const normal = mul(fullLike(u, Math.SQRT2), erfInv(u));
   const cut = max(min(normal, fullLike(u, belowTwo)), fullLike(u, -belowTwo));
   const fanIn = sizeOf(shape.slice(0, -1));

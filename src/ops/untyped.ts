@@ -16,6 +16,9 @@ const isPlain = (x: object): boolean => {
   return prototype === Object.prototype || prototype === null;
 };
 
+/** An object by its keys: `{ w, b }`. */
+export const showKeys = (names: readonly string[]): string => (names.length > 0 ? `{ ${names.join(', ')} }` : '{}');
+
 /** Anything at all in a few words, for errors. */
 export function describe(x: unknown): string {
   if (x instanceof Value) return `the tensor ${showAval(x.aval)}`;
@@ -23,7 +26,7 @@ export function describe(x: unknown): string {
   if (Array.isArray(x)) return 'an array';
   if (typeof x === 'function') return `the function ${x.name || 'without a name'}`;
   if (typeof x !== 'object' || x === null) return String(x);
-  if (isPlain(x)) return `{ ${Object.keys(x).join(', ')} }`;
+  if (isPlain(x)) return showKeys(Object.keys(x));
   return `an instance of ${x.constructor?.name || 'an unnamed class'}`;
 }
 
@@ -42,7 +45,7 @@ export function expectDType(op: string, dtype: unknown): DType {
  * @throws DTypeError unless `options` is an object that holds no others
  */
 export function expectOptions(op: string, options: unknown, ...names: readonly string[]): void {
-  const known = `{ ${names.join(', ')} }`;
+  const known = showKeys(names);
   if (typeof options !== 'object' || options === null || !isPlain(options)) {
     const shape = typeof options === 'number' ? '; a shape of several axes is one array, [2, 3]' : '';
     const wanted = (dtypes as readonly unknown[]).includes(options) ? `{ dtype: '${options}' }` : known;

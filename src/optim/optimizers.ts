@@ -6,9 +6,10 @@ import * as np from '../ops/np.ts';
 import { add, convertElementType, div, mul, neg, sub } from '../prim/arithmetic.ts';
 import { fullLike, zeros } from '../prim/compose.ts';
 import { tanh } from '../prim/math.ts';
-import { map, map2 } from '../tree/tree.ts';
+import { map } from '../tree/tree.ts';
+import { countOf, mapPairs, partsOf } from './state.ts';
 import {
-  chain,
+  chainOf,
   type GradientTransformation,
   identity,
   noSteps,
@@ -36,8 +37,9 @@ export interface TraceOptions {
 export const trace = ({ decay, nesterov = false }: TraceOptions): GradientTransformation => ({
   init: (params) => ({ trace: zerosLike(params) as OptState }),
   update: <P>(updates: P, state: OptState) => {
-    const accumulate = (trace: P): P => map2((g, m) => np.add(g, np.mul(m, decay)), updates, trace);
-    const next = accumulate((state as { readonly trace: OptState }).trace as P);
+    const accumulate = (trace: unknown): P =>
+      mapPairs('optim.trace', ['updates', 'state.trace'], (g, m) => np.add(g, np.mul(m, decay)), updates, trace);
+    const next = accumulate(partsOf('optim.trace', state, 'trace').trace);
     return [nesterov ? accumulate(next) : next, { trace: next as OptState }];
   },
 });
@@ -68,17 +70,21 @@ export const scaleByAdam = ({
 }: AdamOptions = {}): GradientTransformation => ({
   init: (params) => ({ count: noSteps(), mu: zerosLike(params) as OptState, nu: zerosLike(params) as OptState }),
   update: <P>(updates: P, state: OptState) => {
-    const before = state as { readonly count: Value<'int32'>; readonly mu: OptState; readonly nu: OptState };
-    const count = oneMore(before.count);
+    const op = 'optim.scaleByAdam';
+    const before = partsOf(op, state, 'count', 'mu', 'nu');
+    const count = oneMore(countOf(op, before.count));
     const mix = (decay: number) => (mean: Value, x: Value) => np.add(np.mul(mean, decay), np.mul(x, 1 - decay));
-    const mu = map2(mix(b1), before.mu as P, updates);
-    const nu = map2((mean, g) => mix(b2)(mean, mul(g, g)), before.nu as P, updates);
+    const mu = mapPairs(op, ['updates', 'state.mu'], (g, mean) => mix(b1)(mean, g), updates, before.mu);
+    const nu = mapPairs(op, ['updates', 'state.nu'], (g, mean) => mix(b2)(mean, mul(g, g)), updates, before.nu);
     const direction = (m: Value, v: Value): Value => {
       const unbiased = np.div(m, oneMinusPower(b1, count, m));
       const square = np.div(v, oneMinusPower(b2, count, v));
       return np.div(unbiased, np.add(np.sqrt(np.add(square, epsRoot)), eps));
     };
-    return [map2(direction, mu, nu), { count, mu: mu as OptState, nu: nu as OptState }];
+    return [
+      mapPairs(op, ['state.mu', 'state.nu'], direction, mu, nu),
+      { count, mu: mu as OptState, nu: nu as OptState },
+    ];
   },
 });
 
@@ -117,7 +123,10 @@ export interface SgdOptions {
  * ```
  */
 export const sgd = (rate: number | Schedule, { momentum, nesterov = false }: SgdOptions = {}): GradientTransformation =>
-  chain(momentum === undefined ? identity() : trace({ decay: momentum, nesterov }), scaleByLearningRate(rate));
+  chainOf('optim.sgd', [
+    momentum === undefined ? identity() : trace({ decay: momentum, nesterov }),
+    scaleByLearningRate(rate),
+  ]);
 
 /**
  * Adam: {@link scaleByAdam}, then {@link scaleByLearningRate}.
@@ -139,4 +148,4 @@ export const sgd = (rate: number | Schedule, { momentum, nesterov = false }: Sgd
  * ```
  */
 export const adam = (rate: number | Schedule, options: AdamOptions = {}): GradientTransformation =>
-  chain(scaleByAdam(options), scaleByLearningRate(rate));
+  chainOf('optim.adam', [scaleByAdam(options), scaleByLearningRate(rate)]);

@@ -9,14 +9,16 @@
 
 import type * as M from 'fp-ts/lib/Monoid.js';
 import { makeAval } from '../core/aval.ts';
+import { annotate, DTypeError } from '../core/errors.ts';
 import { Value } from '../core/value.ts';
 import * as np from '../ops/np.ts';
+import { describe } from '../ops/untyped.ts';
 import { convertElementType, convertLike } from '../prim/arithmetic.ts';
 import { full } from '../prim/compose.ts';
-import { map, map2 } from '../tree/tree.ts';
+import { map } from '../tree/tree.ts';
+import { countOf, mapPairs, type OptState, partsOf, wrongState } from './state.ts';
 
-/** What a transformation remembers from step to step: a tree of tensors. */
-export type OptState = Value | readonly OptState[] | { readonly [name: string]: OptState };
+export type { OptState } from './state.ts';
 
 /** A function of updates with memory. */
 export interface GradientTransformation {
@@ -25,6 +27,7 @@ export interface GradientTransformation {
   /**
    * @param updates - gradients, or what the transformation before this one returned; of the structure of `params`
    * @returns the new updates and the state for the next step
+   * @throws TreeError or ShapeError for a state of another optimizer, or of parameters of another structure
    */
   readonly update: <P>(updates: P, state: OptState, params: P) => readonly [P, OptState];
 }
@@ -33,16 +36,28 @@ export interface GradientTransformation {
 const nothing: OptState = {};
 
 /** A transformation without memory: `f` of every leaf. */
-const stateless = (f: (update: Value) => Value): GradientTransformation => ({
+const stateless = (op: string, f: (update: Value) => Value): GradientTransformation => ({
   init: () => nothing,
-  update: (updates, state) => [map(f, updates), state],
+  update: (updates, state) => {
+    partsOf(op, state);
+    return [map((update: Value) => f(update), updates), state];
+  },
 });
 
 /** The transformation that changes nothing. */
-export const identity = (): GradientTransformation => stateless((update) => update);
+export const identity = (): GradientTransformation => stateless('optim.identity', (update) => update);
 
 /** Multiply all updates by a number. */
-export const scale = (factor: number): GradientTransformation => stateless((update) => np.mul(update, factor));
+export const scale = (factor: number): GradientTransformation => {
+  expectNumber('optim.scale', 'the factor', factor);
+  return stateless('optim.scale', (update) => np.mul(update, factor));
+};
+
+/** @throws DTypeError unless `x`, which may be read from a configuration, is a number */
+function expectNumber(op: string, what: string, x: unknown): void {
+  if (typeof x === 'number') return;
+  throw new DTypeError({ op, problem: `${what} is ${describe(x)}, not a JS number`, remedy: 'convert it first' });
+}
 
 /**
  * Apply transformations one after the other, from left to right. The state is the array of their states.
@@ -56,13 +71,24 @@ export const scale = (factor: number): GradientTransformation => stateless((upda
  * console.log(updates.w.toArray()); // => [ -2, -3 ]
  * ```
  */
-export const chain = (...transformations: readonly GradientTransformation[]): GradientTransformation => ({
+export const chain = (...transformations: readonly GradientTransformation[]): GradientTransformation =>
+  chainOf('optim.chain', transformations);
+
+/** {@link chain} under the name of an optimizer, for errors. */
+export const chainOf = (op: string, transformations: readonly GradientTransformation[]): GradientTransformation => ({
   init: (params) => transformations.map((t) => t.init(params)),
   update: <P>(updates: P, state: OptState, params: P) => {
+    if (!Array.isArray(state) || state.length !== transformations.length) {
+      const found = Array.isArray(state) ? `an array of ${state.length}` : describe(state);
+      throw wrongState(op, `the state is ${found}, not an array of ${transformations.length}`);
+    }
     const states: OptState[] = [];
     let current = updates;
     for (const [i, t] of transformations.entries()) {
-      const [next, own] = t.update(current, (state as readonly OptState[])[i]!, params);
+      const [next, own] = annotate(
+        () => `while updating by ${op} with state[${i}]`,
+        () => t.update(current, state[i] as OptState, params),
+      );
       current = next;
       states.push(own);
     }
@@ -97,7 +123,7 @@ export const oneMore = (count: Value<'int32'>): Value<'int32'> => np.add(count, 
 export const scaleBySchedule = (schedule: Schedule): GradientTransformation => ({
   init: () => ({ count: noSteps() }),
   update: (updates, state) => {
-    const { count } = state as { readonly count: Value<'int32'> };
+    const count = countOf('optim.scaleBySchedule', partsOf('optim.scaleBySchedule', state, 'count').count);
     const factor = schedule(count);
     const scaled = (update: Value): Value =>
       np.mul(update, factor instanceof Value ? convertElementType(factor, update.dtype) : factor);
@@ -106,13 +132,16 @@ export const scaleBySchedule = (schedule: Schedule): GradientTransformation => (
 });
 
 /** Multiply all updates by −`rate`: what turns an ascent direction into a step downhill. */
-export const scaleByLearningRate = (rate: number | Schedule): GradientTransformation =>
-  typeof rate === 'number' ? scale(-rate) : scaleBySchedule((step) => np.neg(rate(step)));
+export const scaleByLearningRate = (rate: number | Schedule): GradientTransformation => {
+  if (typeof rate === 'function') return scaleBySchedule((step) => np.neg(rate(step)));
+  expectNumber('optim.scaleByLearningRate', 'the learning rate', rate);
+  return scale(-rate);
+};
 
 /**
  * `params + updates`, leaf by leaf, in the dtypes of `params`.
  *
- * @throws TreeError if the structures differ
+ * @throws TreeError if the structures differ, ShapeError if the shapes do
  *
  * @example
  * ```ts
@@ -121,4 +150,4 @@ export const scaleByLearningRate = (rate: number | Schedule): GradientTransforma
  * ```
  */
 export const applyUpdates = <P>(params: P, updates: P): P =>
-  map2((p, u) => convertLike(np.add(p, u), p.aval), params, updates);
+  mapPairs('optim.applyUpdates', ['params', 'updates'], (p, u) => convertLike(np.add(p, u), p.aval), params, updates);

@@ -13,6 +13,7 @@ import { range, sizeOf } from '../core/shape.ts';
 import { tensorFrom, Value } from '../core/value.ts';
 import { shapeOf } from '../ops/axes.ts';
 import type { ShapeLike } from '../ops/types.ts';
+import { describe } from '../ops/untyped.ts';
 import { convertElementType } from '../prim/arithmetic.ts';
 import { threefry2x32 } from '../prim/bits.ts';
 import { filled, scalar } from '../prim/compose.ts';
@@ -31,9 +32,9 @@ type Tuple<N extends number, T extends readonly Key[] = readonly []> = T['length
     : Tuple<N, readonly [...T, Key]>;
 
 /** @throws DTypeError or ShapeError unless `key` is uint32[2] */
-function expectKey(op: string, key: Key): void {
+export function expectKey(op: string, key: Key): void {
   const remedy = 'make keys with random.key(seed), random.split(key) and random.foldIn(key, data)';
-  const problem = (): string => `a key is uint32[2], got ${key instanceof Value ? showAval(key.aval) : String(key)}`;
+  const problem = (): string => `a key is uint32[2], got ${key instanceof Value ? showAval(key.aval) : describe(key)}`;
   if (!(key instanceof Value) || key.dtype !== 'uint32') throw new DTypeError({ op, problem: problem(), remedy });
   if (key.ndim !== 1 || key.shape[0] !== 2) throw new ShapeError({ op, problem: problem(), remedy });
 }
@@ -48,11 +49,11 @@ function word(op: string, what: string, data: number | Value): Value {
       remedy: 'use a whole number',
     });
   }
-  if (!isInteger(data.dtype)) {
+  if (!(data instanceof Value) || !isInteger(data.dtype)) {
     throw new DTypeError({
       op,
-      problem: `${what} must be an integer, got ${showAval(data.aval)}`,
-      remedy: "cast first: np.astype(x, 'int32')",
+      problem: `${what} must be an integer, got ${data instanceof Value ? showAval(data.aval) : describe(data)}`,
+      remedy: data instanceof Value ? "cast first: np.astype(x, 'int32')" : 'pass a JS number or an integer tensor',
     });
   }
   if (data.ndim === 0) return convertElementType(data, 'uint32');

@@ -11,8 +11,10 @@ import { DTypeError } from '../core/errors.ts';
 import type { Shape } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
 import { shapeOf } from '../ops/axes.ts';
+import { toValue } from '../ops/convert.ts';
 import { stretchTo } from '../ops/shape.ts';
 import type { ShapeLike } from '../ops/types.ts';
+import { dtypeIn } from '../ops/untyped.ts';
 import { add, convertElementType, max, mul, sub } from '../prim/arithmetic.ts';
 import { bitcastConvertType, or, shiftRightLogical, xor } from '../prim/bits.ts';
 import { filled, fullLike } from '../prim/compose.ts';
@@ -31,7 +33,11 @@ import { hashIndices, type Key } from './key.ts';
  * ```
  */
 export function bits(key: Key, shape: ShapeLike = []): Value<'uint32'> {
-  const [high, low] = hashIndices('random.bits', key, shape);
+  return bitsOf('random.bits', key, shape);
+}
+
+function bitsOf(op: string, key: Key, shape: ShapeLike): Value<'uint32'> {
+  const [high, low] = hashIndices(op, key, shape);
   return xor(high, low) as Value<'uint32'>;
 }
 
@@ -60,15 +66,27 @@ export interface UniformOptions<D extends FloatDType = 'float32'> {
 export function uniform<D extends FloatDType = 'float32'>(
   key: Key,
   shape: ShapeLike = [],
-  { minval = 0, maxval = 1, dtype }: UniformOptions<D> = {},
+  options: UniformOptions<D> = {},
 ): Value<D> {
-  const float = dtype ?? 'float32';
-  expectFloat('random.uniform', float);
-  const lengths = shapeOf('random.uniform', shape);
-  const low = bound(minval, lengths, float);
-  const width = sub(bound(maxval, lengths, float), low);
-  const unit = float === 'float32' ? unit32(key, lengths) : unit64(key, lengths);
-  return max(low, add(mul(unit, width), low)) as Value<D>;
+  const float = dtypeIn('random.uniform', options, 'minval', 'maxval') ?? 'float32';
+  return uniformOf('random.uniform', key, shape, options.minval ?? 0, options.maxval ?? 1, float) as Value<D>;
+}
+
+/** {@link uniform}, for what is made of it: `op` is the name for errors. */
+export function uniformOf(
+  op: string,
+  key: Key,
+  shape: ShapeLike,
+  minval: number | Value,
+  maxval: number | Value,
+  dtype: FloatDType,
+): Value {
+  expectFloat(op, dtype);
+  const lengths = shapeOf(op, shape);
+  const low = bound(op, minval, lengths, dtype);
+  const width = sub(bound(op, maxval, lengths, dtype), low);
+  const unit = dtype === 'float32' ? unit32(op, key, lengths) : unit64(op, key, lengths);
+  return max(low, add(mul(unit, width), low));
 }
 
 /** @throws DTypeError unless `dtype`, which may come from untyped code, is a floating-point dtype */
@@ -79,29 +97,30 @@ function expectFloat(op: string, dtype: FloatDType): void {
 }
 
 /** A bound of an interval in the shape of the result. */
-function bound(value: number | Value, shape: Shape, dtype: FloatDType): Value {
-  if (typeof value === 'number') return filled(shape, value, dtype);
+function bound(op: string, x: number | Value, shape: Shape, dtype: FloatDType): Value {
+  if (typeof x === 'number') return filled(shape, x, dtype);
+  const value = toValue(op, x);
   if (!isFloat(value.dtype)) {
     throw new DTypeError({
-      op: 'random.uniform',
+      op,
       problem: `the bounds must be floating-point numbers, got ${showAval(value.aval)}`,
       remedy: `cast first: np.astype(x, '${dtype}')`,
     });
   }
-  return stretchTo('random.uniform', convertElementType(value, dtype), shape);
+  return stretchTo(op, convertElementType(value, dtype), shape);
 }
 
 /** In [0, 1): the upper 23 bits as the mantissa of a number in [1, 2), minus 1. */
-function unit32(key: Key, shape: Shape): Value {
-  const words = bits(key, shape);
+function unit32(op: string, key: Key, shape: Shape): Value {
+  const words = bitsOf(op, key, shape);
   const mantissa = shiftRightLogical(words, fullLike(words, 9));
   const float = bitcastConvertType(or(mantissa, fullLike(words, 0x3f800000)), 'float32');
   return sub(float, fullLike(float, 1));
 }
 
 /** In [0, 1): the upper 52 bits of two words, times 2⁻⁵². Both products and the sum are exact. */
-function unit64(key: Key, shape: Shape): Value {
-  const [high, low] = hashIndices('random.uniform', key, shape);
+function unit64(op: string, key: Key, shape: Shape): Value {
+  const [high, low] = hashIndices(op, key, shape);
   const part = (x: Value, weight: number): Value => {
     const float = convertElementType(x, 'float64');
     return mul(float, fullLike(float, weight));
@@ -129,12 +148,11 @@ export interface NormalOptions<D extends FloatDType = 'float32'> {
 export function normal<D extends FloatDType = 'float32'>(
   key: Key,
   shape: ShapeLike = [],
-  { dtype }: NormalOptions<D> = {},
+  options: NormalOptions<D> = {},
 ): Value<D> {
-  const float = dtype ?? 'float32';
-  expectFloat('random.normal', float);
+  const float = dtypeIn('random.normal', options) ?? 'float32';
   // The number after −1, so that erf⁻¹ is finite.
   const minval = float === 'float32' ? -1 + 2 ** -24 : -1 + 2 ** -53;
-  const u = uniform(key, shape, { minval, maxval: 1, dtype: float });
+  const u = uniformOf('random.normal', key, shape, minval, 1, float);
   return mul(fullLike(u, Math.SQRT2), erfInv(u)) as Value<D>;
 }

@@ -1,7 +1,7 @@
 /** Keys for the leaves of a tree, by their paths. */
 
 import { type Leaf, type Mapped, mapWithPath } from '../tree/tree.ts';
-import { foldIn, type Key } from './key.ts';
+import { expectKey, foldIn, type Key } from './key.ts';
 
 const offsetBasis = 0xcbf29ce484222325n;
 const prime = 0x100000001b3n;
@@ -35,6 +35,7 @@ export function mapKeys<T, R extends Leaf, L extends Leaf = Leaf>(
   init: (key: Key, leaf: L, path: string) => R,
   tree: T,
 ): Mapped<T, R> {
+  expectKey('tree.mapKeys', key);
   const made = mapWithPath<unknown, L>((leaf, path) => {
     const [high, low] = hashPath(path);
     return init(foldIn(foldIn(key, high), low), leaf, path);
