@@ -77,9 +77,13 @@ export const claims =
   ({ ins }: Call<unknown>): readonly OperandClaim[] =>
     ins.map((aval) => (isFloatAval(aval) ? { derivative, domain } : { derivative: notFloat, domain: edgy }));
 
+/** Differentiable everywhere in the domain. */
 export const smooth: Derivative = { kind: 'smooth' };
+/** A float whose derivative is zero by definition. */
 export const zero: Derivative = { kind: 'zero' };
+/** Not a float, so without tangents. */
 export const notFloat: Derivative = { kind: 'undefined' };
+/** Differentiable but where `kinks` says. */
 export const piecewise = (kinks: string): Derivative => ({ kind: 'piecewise', kinks });
 
 /** Linear in no operand. */
