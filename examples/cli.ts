@@ -8,7 +8,7 @@
 
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
-import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
 import {
   type DecodeErrors,
@@ -16,6 +16,7 @@ import {
   decodeWith,
   type Failure,
   invalid,
+  makeFolder,
   showFailure,
   type WriteError,
 } from 'pullback/io';
@@ -44,7 +45,7 @@ export interface Example<O extends Options> {
   /** What it shows, in a sentence. */
   readonly about: string;
   readonly options: O;
-  readonly body: (values: Values<O>) => TaskEither<Failure | WriteError, Summary>;
+  readonly body: (values: Values<O>) => TE.TaskEither<Failure | WriteError, Summary>;
 }
 
 /** A codec of text: `parse` gives `undefined` for what it refuses. */
@@ -153,16 +154,23 @@ export function usage<O extends Options>({ name, about, options }: Example<O>): 
   return `${name}: ${about}\n\n${rows.join('\n')}`;
 }
 
-/** Decode argv, run the body, print how it ended and set the exit code. */
+/**
+ * Decode argv, make the folder for what is written, run the body, print how it ended and set the exit code.
+ *
+ * The folder comes first: an hour of training is not lost to a typing error.
+ */
 export async function runExample<O extends Options & ReturnType<typeof commonOptions>>(
   example: Example<O>,
   argv: readonly string[],
 ): Promise<void> {
   const values = decodeOptions(example.options, argv);
   if (E.isLeft(values)) return fail(`${showFailure(values.left)}\n\n${usage(example)}`, 2);
-  const { help, json } = values.right as Values<ReturnType<typeof commonOptions>>;
+  const { help, json, out } = values.right as Values<ReturnType<typeof commonOptions>>;
   if (help) return console.log(usage(example));
-  const end = await example.body(values.right)();
+  const end = await pipe(
+    makeFolder(out),
+    TE.flatMap(() => example.body(values.right)),
+  )();
   if (E.isLeft(end)) return fail(showFailure(end.left), 1);
   if (json) console.log(JSON.stringify({ example: example.name, ...end.right }));
 }

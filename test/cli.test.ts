@@ -1,5 +1,8 @@
 /** The examples as programs: how options decode, what wrong ones say, and that every example is found by its name. */
 import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as E from 'fp-ts/lib/Either.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -120,6 +123,35 @@ describe('runExample', () => {
       complained: ['digits: cannot be read: no such file or folder'],
       code: 1,
     });
+  });
+});
+
+describe('--out', () => {
+  test('is made before the body runs, or the example ends at once', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'pullback-cli-'));
+    const complained: string[] = [];
+    const error = vi.spyOn(console, 'error').mockImplementation((line) => void complained.push(String(line)));
+    let seen: boolean[] = [];
+    const example = (): cli.Example<ReturnType<typeof cli.commonOptions>> => ({
+      name: 'sample',
+      about: 'a sample.',
+      options: cli.commonOptions('sample'),
+      body: ({ out }) => TE.fromIO(() => ({ seen: seen.push(existsSync(out)) })),
+    });
+    await cli.runExample(example(), [`--out=${root}/a/b`]);
+    expect([seen, complained, process.exitCode ?? 0]).toEqual([[true], [], 0]);
+    seen = [];
+    writeFileSync(`${root}/file`, '');
+    await cli.runExample(example(), [`--out=${root}/file`]);
+    await cli.runExample(example(), [`--out=${root}/file/below`]);
+    expect([seen, process.exitCode]).toEqual([[], 1]);
+    expect(complained).toEqual([
+      `${root}/file: cannot be written: it is a file, not a folder`,
+      `${root}/file/below: cannot be written: it is not a folder`,
+    ]);
+    error.mockRestore();
+    process.exitCode = undefined;
+    rmSync(root, { recursive: true });
   });
 });
 

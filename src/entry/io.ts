@@ -1,5 +1,7 @@
 /** `pullback/io`: reading and decoding files, and how that fails. */
 
+import './device.ts';
+
 export type {
   Corrupt,
   DecodeError,
@@ -24,6 +26,6 @@ export {
   truncated,
   writeError,
 } from '../io/failure.ts';
-export { listFolder, readBytes, writeText } from '../io/file.ts';
+export { listFolder, makeFolder, readBytes, writeText } from '../io/file.ts';
 export { decodeGzippedIdx, decodeIdx, type Idx, type IdxDType, readIdx, showIdx } from '../io/idx.ts';
 export { holdOutTenth, type LabelledImages, labelImages, readMnist, type Split, takeImages } from '../io/mnist.ts';

@@ -40,6 +40,18 @@ export const writeText = (path: string, text: string): TE.TaskEither<WriteError,
     (error) => writeError(path, reasonOf(error)),
   );
 
+/** Make a folder, and those on the way to it, unless it is there; it must be one to write in. Gives back its path. */
+export const makeFolder = (path: string): TE.TaskEither<WriteError, string> =>
+  TE.tryCatch(
+    async () => {
+      const { access, constants, mkdir } = await import('node:fs/promises');
+      await mkdir(path, { recursive: true });
+      await access(path, constants.W_OK);
+      return path;
+    },
+    (error) => writeError(path, reasonOf(error)),
+  );
+
 /** What the system said, without its repetition of the path. */
 const reasonOf = (error: unknown): string => {
   const { code, message } = error as { code?: unknown; message?: unknown };
@@ -47,5 +59,6 @@ const reasonOf = (error: unknown): string => {
   if (code === 'EACCES') return 'permission denied';
   if (code === 'EISDIR') return 'it is a folder, not a file';
   if (code === 'ENOTDIR') return 'it is not a folder';
+  if (code === 'EEXIST') return 'it is a file, not a folder';
   return typeof message === 'string' ? message : String(error);
 };

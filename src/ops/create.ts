@@ -86,7 +86,8 @@ export function onesLike<A extends ArrayLike, D extends DType = DTypeOf<A>>(
 
 function filledLike<D extends DType>(op: string, x: ArrayLike, value: number, options: DTypeOptions<D>): Tensor<D> {
   const { aval } = toValue(op, x);
-  const dtype = dtypeIn(op, options);
+  // A number is the index that `tensors.map(np.zerosLike)` and `tree.map(np.zerosLike, params)` pass along.
+  const dtype = typeof options === 'number' ? undefined : dtypeIn(op, options);
   return fullOf(dtype ? makeAval(aval.shape, dtype) : aval, value) as Tensor<D>;
 }
 

@@ -1,6 +1,6 @@
 /** What JavaScript and configuration files pass where TypeScript would have refused it: a typed error that says what was meant. */
 
-import { DTypeError, lax, np, ShapeError, type Tensor } from 'pullback';
+import { DTypeError, lax, np, ShapeError, type Tensor, tree } from 'pullback';
 import { describe, expect, it } from 'vitest';
 
 const x = np.ones([2, 3]);
@@ -144,6 +144,11 @@ it('options that are there, in plain objects of any prototype', () => {
   expect(np.zeros([2], { dtype: undefined } as object).dtype).toBe('float32');
   expect(np.sum(x, null, { keepdims: true }).shape).toEqual([1, 1]);
   expect(np.arange(0, 4, 2, { dtype: 'float32' }).toArray()).toEqual([0, 2]);
+});
+
+it('an index is no mistake where functions are mapped', () => {
+  const zeros = tree.map(np.zerosLike, { a: x, b: np.arange(2), c: [x] });
+  expect([zeros.a.dtype, zeros.b.toArray(), zeros.c[0]!.shape]).toEqual(['float32', [0, 0], [2, 3]]);
 });
 
 it('a place is found in data of several axes', () => {
