@@ -144,6 +144,10 @@ describe('--out', () => {
     writeFileSync(`${root}/file`, '');
     await cli.runExample(example(), [`--out=${root}/file`]);
     await cli.runExample(example(), [`--out=${root}/file/below`]);
+    if (process.platform === 'linux') {
+      await cli.runExample(example(), ['--out=/proc/none/below']);
+      expect(complained.pop()).toBe('/proc/none/below: cannot be written: no such file or folder');
+    }
     expect([seen, process.exitCode]).toEqual([[], 1]);
     expect(complained).toEqual([
       `${root}/file: cannot be written: it is a file, not a folder`,

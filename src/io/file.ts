@@ -31,9 +31,9 @@ export const listFolder = (path: string): TE.TaskEither<ReadError, readonly stri
 export const writeText = (path: string, text: string): TE.TaskEither<WriteError, string> =>
   TE.tryCatch(
     async () => {
-      const { mkdir, writeFile } = await import('node:fs/promises');
-      const folder = path.replace(/[/\\]?[^/\\]*$/, '');
-      if (folder !== '') await mkdir(folder, { recursive: true });
+      const { writeFile } = await import('node:fs/promises');
+      const { dirname } = await import('node:path');
+      await makeFolders(dirname(path));
       await writeFile(path, text);
       return path;
     },
@@ -44,13 +44,36 @@ export const writeText = (path: string, text: string): TE.TaskEither<WriteError,
 export const makeFolder = (path: string): TE.TaskEither<WriteError, string> =>
   TE.tryCatch(
     async () => {
-      const { access, constants, mkdir } = await import('node:fs/promises');
-      await mkdir(path, { recursive: true });
+      const { access, constants } = await import('node:fs/promises');
+      await makeFolders(path);
       await access(path, constants.W_OK);
       return path;
     },
     (error) => writeError(path, reasonOf(error)),
   );
+
+/** `mkdir -p`. Node's own, `{ recursive: true }`, never returns where the system refuses with ENOENT, as in /proc. */
+async function makeFolders(path: string): Promise<void> {
+  const { mkdir, stat } = await import('node:fs/promises');
+  const { dirname } = await import('node:path');
+  const make = async (onMissing: (error: unknown) => Promise<void>): Promise<void> => {
+    try {
+      await mkdir(path);
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'ENOENT') return onMissing(error);
+      const isFolder = await stat(path).then(
+        (found) => found.isDirectory(),
+        () => false,
+      );
+      if (!isFolder) throw error;
+    }
+  };
+  await make(async (error) => {
+    if (dirname(path) === path) throw error;
+    await makeFolders(dirname(path));
+    await make((again) => Promise.reject(again));
+  });
+}
 
 /** What the system said, without its repetition of the path. */
 const reasonOf = (error: unknown): string => {
