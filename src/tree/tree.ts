@@ -187,7 +187,10 @@ export function zipLeaves(op: string, first: unknown, ...rest: readonly unknown[
  */
 export function map<T, L extends Leaf = Value>(f: (leaf: L) => Leaf, tree: T): T {
   const { leaves: xs, def } = flatten<L>(tree, 'tree.map');
-  return unflatten<T>(def, xs.map(f));
+  return unflatten<T>(
+    def,
+    xs.map((x) => f(x)),
+  );
 }
 
 /** Apply `f` to the leaves of two trees of one structure, pairwise. @throws TreeError if the structures differ */
