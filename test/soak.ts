@@ -22,7 +22,7 @@ const parts = {
   laws: { about: 'every law of every primitive, transform and library, 1,000 runs each', runs: 1_000, env: {} },
   programs: {
     about: 'random programs alone: jit, grad and vmap of each against the interpreter',
-    runs: 20_000,
+    runs: 8_000,
     env: { LAWS_ONLY: 'programs' },
   },
 } satisfies Record<string, Part>;
