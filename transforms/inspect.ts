@@ -5,7 +5,7 @@ import type { ClosedJaxpr } from '../src/core/jaxpr.ts';
 import { showJaxpr } from '../src/core/pretty.ts';
 import { stage } from '../src/core/stage.ts';
 import type { TreeDef } from '../src/tree/def.ts';
-import { avalOf, flatten, type Leaf, type Mapped, unflatten } from '../src/tree/tree.ts';
+import { type AvalsOf, avalOf, flatten, type Leaf, type Mapped, unflatten } from '../src/tree/tree.ts';
 import { flatFunction } from './args.ts';
 
 /** A traced program that prints as its jaxpr, with the structure of its inputs and output. */
@@ -63,7 +63,7 @@ export function makeJaxpr<A extends readonly unknown[], R>(
 export function evalShape<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   ...args: { [K in keyof A]: Abstract<A[K]> }
-): Mapped<R, Aval> {
+): AvalsOf<R> {
   const traced = makeJaxpr(f)(...args);
   return unflatten(
     traced.outDef,

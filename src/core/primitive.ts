@@ -70,6 +70,11 @@ export interface HigherOrder<P> {
   linearize(primals: readonly Value[], active: readonly boolean[], params: P): Linearized;
 }
 
+/** A codec of parameters (any `t.Type`); `encode` is a method for the reason given at {@link Primitive}. */
+export interface ParamsCodec<P> extends t.Decoder<unknown, P> {
+  encode(params: P): unknown;
+}
+
 /**
  * An operation of the IR.
  *
@@ -79,7 +84,7 @@ export interface Primitive<Name extends string = string, P = unknown> {
   /** As printed: snake_case, with the StableHLO or JAX spelling. */
   readonly name: Name;
   /** The codec of the parameters, which are plain data; printing, hashing, equality and JSON derive from it. */
-  readonly params: t.Type<P, unknown>;
+  readonly params: ParamsCodec<P>;
   /** The avals of the outputs. @throws ShapeError or DTypeError if the operands do not fit */
   abstractEval(ins: readonly Aval[], params: P): readonly Aval[];
   jvp(...args: Parameters<JvpRule<P>>): ReturnType<JvpRule<P>>;

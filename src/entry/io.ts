@@ -1,7 +1,18 @@
-/** `pullback/io`: reading and decoding files, and how that fails. */
+/** `pullback/io`: reading, decoding and writing files, and how that fails. */
 
 import './device.ts';
 
+export { primitives } from '../../transforms/registry.ts';
+export {
+  type Columns,
+  type CsvOptions,
+  csvInteger,
+  csvLabel,
+  csvNumber,
+  decodeCsv,
+  type Row,
+  readCsv,
+} from '../io/csv.ts';
 export type {
   Corrupt,
   DecodeError,
@@ -26,6 +37,21 @@ export {
   truncated,
   writeError,
 } from '../io/failure.ts';
-export { listFolder, makeFolder, readBytes, writeText } from '../io/file.ts';
+export { listFolder, makeFolder, readBytes, writeBytes, writeText } from '../io/file.ts';
 export { decodeGzippedIdx, decodeIdx, type Idx, type IdxDType, readIdx, showIdx } from '../io/idx.ts';
+export { encodeJaxpr, type JaxprJson, type ProgramJson } from '../io/jaxpr.ts';
+export { decodeClosedJaxpr, decodeJaxpr, type Registry } from '../io/jaxpr-decode.ts';
+export { decodeJson, readJson } from '../io/json.ts';
 export { holdOutTenth, type LabelledImages, labelImages, readMnist, type Split, takeImages } from '../io/mnist.ts';
+export { decodeNpy, readNpy } from '../io/npy.ts';
+export { type NamedTensors, namedLeaves, paramsCodec, type ValuesOf } from '../io/params.ts';
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type Metadata,
+  readParams,
+  readSafetensors,
+  type Safetensors,
+  writeParams,
+  writeSafetensors,
+} from '../io/safetensors.ts';

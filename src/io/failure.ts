@@ -11,6 +11,8 @@ import { pipe } from 'fp-ts/lib/function.js';
 import type { NonEmptyArray } from 'fp-ts/lib/NonEmptyArray.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import type * as t from 'io-ts';
+import { isAval, showAval } from '../core/aval.ts';
+import { Value } from '../core/value.ts';
 
 /** A file or folder that could not be read at all. */
 export interface ReadError {
@@ -138,6 +140,9 @@ export function showFailure(failure: Failure | WriteError): string {
   }
 }
 
+/** Errors told of one value: who mends a file reads the first few. */
+const toldAtMost = 20;
+
 /**
  * Decode with an io-ts codec, each error carrying the path to the offending value (`layers[2].w`).
  *
@@ -147,21 +152,67 @@ export const decodeWith =
   <A>(codec: t.Decoder<unknown, A>, source: string) =>
   (value: unknown): E.Either<DecodeErrors, A> =>
     pipe(
-      codec.decode(value),
-      E.mapLeft((errors) => {
-        const [first = invalid('', codec.name, showValue(value)), ...others] = errors.map(invalidOf);
-        return decodeErrors(source, first, ...others);
-      }),
+      decodeAt(codec, '', value),
+      E.mapLeft(([first, ...others]) => decodeErrors(source, first, ...others)),
     );
 
-const invalidOf = (error: t.ValidationError): Invalid => {
+/** {@link decodeWith} of a part of what is decoded: `at` is the path to it. */
+export const decodeAt = <A>(
+  codec: t.Decoder<unknown, A>,
+  at: string,
+  value: unknown,
+): E.Either<readonly [Invalid, ...Invalid[]], A> =>
+  pipe(
+    codec.decode(value),
+    E.mapLeft((errors) => {
+      const told = errors.slice(0, toldAtMost).map((error) => invalidOf(at, error));
+      const [first = invalid(at, codec.name, showValue(value)), ...others] = told;
+      return [first, ...others] as const;
+    }),
+  );
+
+const invalidOf = (root: string, error: t.ValidationError): Invalid => {
   const last = error.context.at(-1);
-  const at = error.context.reduce((path, { key }) => path + step(key, path === ''), '');
-  return invalid(at, last?.type.name ?? 'a valid value', showValue(error.value));
+  const at = error.context.reduce((path, { key }, i) => {
+    // Under a union or an intersection the key counts the alternatives: it is no place in the value.
+    const parent = error.context[i - 1]?.type as { readonly _tag?: string } | undefined;
+    const alternative = parent?._tag === 'UnionType' || parent?._tag === 'IntersectionType';
+    return alternative ? path : path + step(key, path === '');
+  }, root);
+  return invalid(at, error.message ?? last?.type.name ?? 'a valid value', showValue(error.value));
 };
 
 const step = (key: string, first: boolean): string =>
   key === '' ? '' : /^\d+$/.test(key) ? `[${key}]` : first ? key : `.${key}`;
 
-const showValue = (value: unknown): string =>
-  value === undefined ? 'nothing' : typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? typeof value);
+/** A message quotes this much of what it complains of: what is decoded may be long, deep or cyclic. */
+const quoted = { characters: 60, entries: 6, depth: 2 } as const;
+
+/** A value as messages quote it: as JSON does, cut short; a tensor as its type. */
+export function showValue(value: unknown, depth: number = quoted.depth): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'string') {
+    return JSON.stringify(value.length > quoted.characters ? `${value.slice(0, quoted.characters)}…` : value);
+  }
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  if (value instanceof Value) return showAval(value.aval);
+  if (isAval(value)) return showAval(value);
+  if (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) {
+    if (depth === 0) return '[…]';
+    const list = value as ArrayLike<unknown>;
+    const count = Math.min(list.length, quoted.entries);
+    const entries = Array.from({ length: count }, (_, i) => showValue(list[i], depth - 1));
+    return `[${[...entries, ...(list.length > count ? ['…'] : [])].join(',')}]`;
+  }
+  if (depth === 0) return '{…}';
+  const entries: string[] = [];
+  for (const key in value) {
+    if (entries.length === quoted.entries) {
+      entries.push('…');
+      break;
+    }
+    entries.push(`${showValue(key)}:${showValue((value as Readonly<Record<string, unknown>>)[key], depth - 1)}`);
+  }
+  return `{${entries.join(',')}}`;
+}

@@ -27,14 +27,32 @@ export const listFolder = (path: string): TE.TaskEither<ReadError, readonly stri
     (error) => readError(path, reasonOf(error)),
   );
 
-/** Write text as a file, making the folders on the way to it; gives back its path. */
-export const writeText = (path: string, text: string): TE.TaskEither<WriteError, string> =>
+/**
+ * Write bytes as a file, whole or not at all, making the folders on the way to it; gives back its path.
+ *
+ * The bytes go to a new file beside the old one, reach the disk, and then take its name in one step: whoever reads the path
+ * sees what was there before or all that is written now, also when the process dies on the way.
+ */
+export const writeBytes = (path: string, bytes: Uint8Array): TE.TaskEither<WriteError, string> =>
   TE.tryCatch(
     async () => {
-      const { writeFile } = await import('node:fs/promises');
-      const { dirname } = await import('node:path');
+      const { open, rename, rm } = await import('node:fs/promises');
+      const { basename, dirname, join } = await import('node:path');
       await makeFolders(dirname(path));
-      await writeFile(path, text);
+      const beside = join(dirname(path), `.${basename(path).slice(0, 100)}.${globalThis.crypto.randomUUID()}.part`);
+      try {
+        const file = await open(beside, 'wx');
+        try {
+          await file.writeFile(bytes);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(beside, path);
+      } catch (error) {
+        await rm(beside, { force: true });
+        throw error;
+      }
       return path;
     },
     (error) => writeError(path, reasonOf(error)),
@@ -51,6 +69,10 @@ export const makeFolder = (path: string): TE.TaskEither<WriteError, string> =>
     },
     (error) => writeError(path, reasonOf(error)),
   );
+
+/** {@link writeBytes} of text, as UTF-8. */
+export const writeText = (path: string, text: string): TE.TaskEither<WriteError, string> =>
+  writeBytes(path, new TextEncoder().encode(text));
 
 /** `mkdir -p`. Node's own, `{ recursive: true }`, never returns where the system refuses with ENOENT, as in /proc. */
 async function makeFolders(path: string): Promise<void> {

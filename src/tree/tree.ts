@@ -29,6 +29,15 @@ export type Leaf = Value | Aval;
 /** `T` with every leaf replaced by `B`, statics kept. */
 export type Mapped<T, B> = T extends Leaf ? B : T extends object ? { [K in keyof T]: Mapped<T[K], B> } : T;
 
+/** `T` with every leaf replaced by its aval, dtype kept: what is known of a tree before it is computed. */
+export type AvalsOf<T> = T extends Aval
+  ? T
+  : T extends Value<infer D>
+    ? Aval<D>
+    : T extends object
+      ? { [K in keyof T]: AvalsOf<T[K]> }
+      : T;
+
 /** The leaves and the structure of a tree. */
 export interface Flat<L = Value> {
   readonly leaves: readonly L[];
