@@ -64,13 +64,16 @@ const wireOf = {
   BOOL: 'bool',
 } as const satisfies Record<string, WireName>;
 
+/** Wide elements first, in the Python library's order, so that each tensor is aligned to its own elements. */
 const nameOf: Readonly<Record<DType, keyof typeof wireOf>> = {
   float64: 'F64',
   float32: 'F32',
-  int32: 'I32',
   uint32: 'U32',
+  int32: 'I32',
   bool: 'BOOL',
 };
+
+const order = (dtype: DType): number => Object.keys(nameOf).indexOf(dtype);
 
 const metadataKey = '__metadata__';
 
@@ -223,10 +226,7 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Task<Uint
       remedy: 'rename it',
     });
   }
-  // Wide elements first, as the Python library does, so that each tensor is aligned to its own elements.
-  const sorted = Object.entries(tensors).sort(
-    ([a, x], [b, y]) => byteSize(y.dtype) - byteSize(x.dtype) || (a < b ? -1 : 1),
-  );
+  const sorted = Object.entries(tensors).sort(([a, x], [b, y]) => order(x.dtype) - order(y.dtype) || (a < b ? -1 : 1));
   return async () => {
     const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [[metadataKey, metadata]] : [];
     const begins: number[] = [];
