@@ -74,6 +74,7 @@ const Positive = textCodec('a positive number', isNumber, (text) => {
   const number = text.trim() === '' ? Number.NaN : Number(text);
   return number > 0 && number < Number.POSITIVE_INFINITY ? number : undefined;
 });
+const File = textCodec('a file', t.string.is, (text) => (text === '' ? undefined : text));
 const Folder = textCodec('a folder', t.string.is, (text) => (text === '' ? undefined : text));
 
 /** A positive whole number. */
@@ -94,6 +95,14 @@ export const positive = (fallback: number, help: string): Option<number> => ({
 export const optionalFolder = (help: string): Option<string | null> => ({
   codec: Folder,
   value: 'DIR',
+  fallback: null,
+  help,
+});
+
+/** A file that may be left out. */
+export const optionalFile = (help: string): Option<string | null> => ({
+  codec: File,
+  value: 'FILE',
   fallback: null,
   help,
 });

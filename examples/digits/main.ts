@@ -2,17 +2,28 @@
  * `npm start`: a network learns to read handwritten digits.
  *
  * The digits are generated, or MNIST's, read from `--data`. Before training, the model's gradient is held against central
- * differences; afterwards the learning curves are written as SVG.
+ * differences; afterwards the learning curves are written as SVG and the parameters as safetensors. With `--load` parameters
+ * that were written so are judged instead, on the same digits.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { writeText } from 'pullback/io';
+import { defaultDevice, evalShape, random } from 'pullback';
+import {
+  type Failure,
+  paramsCodec,
+  readParams,
+  type Split,
+  type WriteError,
+  writeParams,
+  writeText,
+} from 'pullback/io';
 import { lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
 import { loadDigits } from './data.ts';
 import { checkGradient, tolerance } from './gradient.ts';
-import { type Epoch, train } from './train.ts';
+import { init } from './model.ts';
+import { countOf, type Epoch, measurer, train } from './train.ts';
 
 const options = {
   data: cli.optionalFolder("folder with MNIST's IDX files; digits are generated without it"),
@@ -21,6 +32,7 @@ const options = {
   hidden: cli.count(256, 'units of the hidden layer'),
   rate: cli.positive(1e-3, "Adam's learning rate"),
   seed: cli.seed(0, 'seed of all that is random'),
+  load: cli.optionalFile('judge the parameters in this file instead of training'),
   ...cli.commonOptions('digits'),
 };
 
@@ -38,26 +50,48 @@ const chartOf = (epochs: readonly Epoch[], what: 'loss' | 'accuracy'): string =>
     ],
   });
 
+/** Train, and write what came of it. */
+const learn = (given: DigitsOptions, split: Split) =>
+  pipe(
+    TE.fromIO(() => {
+      checkGradient(split.train, given);
+      console.log(`gradient law: holds within ${tolerance.toExponential()}`);
+    }),
+    TE.flatMapTask(() => () => train(split, given)),
+    TE.tap(({ epochs }) => writeText(`${given.out}/loss.svg`, chartOf(epochs, 'loss'))),
+    TE.tap(({ epochs }) => writeText(`${given.out}/accuracy.svg`, chartOf(epochs, 'accuracy'))),
+    TE.tap(({ params }) => writeParams(`${given.out}/params.safetensors`, params)),
+    TE.map(({ device, parameters, trainSeconds, epochs }) => {
+      console.log(`curves: ${given.out}/loss.svg and accuracy.svg; parameters: ${given.out}/params.safetensors`);
+      return { device, parameters, trainSeconds, testAccuracy: epochs.at(-1)!.heldOut.accuracy };
+    }),
+  );
+
+/** Judge the parameters of an earlier run. */
+const judge = (given: DigitsOptions, split: Split, path: string) =>
+  pipe(
+    readParams(path, paramsCodec(evalShape(() => init(random.key(0), given.hidden)))),
+    TE.map((params) => {
+      const { loss, accuracy } = measurer()(params, split.test);
+      console.log(`held out: loss ${loss.toFixed(4)}, accuracy ${accuracy.toFixed(4)}`);
+      return { device: defaultDevice().name, parameters: countOf(params), testAccuracy: accuracy };
+    }),
+  );
+
 const digits: cli.Example<typeof options> = {
   name: 'digits',
   about: 'a network with one hidden layer learns to read handwritten digits.',
   options,
   body: (given) =>
     pipe(
-      TE.Do,
-      TE.bind('split', () => loadDigits(given)),
-      TE.tapIO(({ split }) => () => {
+      loadDigits(given),
+      TE.tapIO((split) => () => {
         console.log(`${split.train.count} digits to learn from, ${split.test.count} held out`);
-        checkGradient(split.train, given);
-        console.log(`gradient law: holds within ${tolerance.toExponential()}`);
       }),
-      TE.bind('trained', ({ split }) => TE.fromTask(() => train(split, given))),
-      TE.tap(({ trained }) => writeText(`${given.out}/loss.svg`, chartOf(trained.epochs, 'loss'))),
-      TE.tap(({ trained }) => writeText(`${given.out}/accuracy.svg`, chartOf(trained.epochs, 'accuracy'))),
-      TE.map(({ trained: { device, parameters, trainSeconds, epochs } }) => {
-        console.log(`curves: ${given.out}/loss.svg and accuracy.svg`);
-        return { device, parameters, trainSeconds, testAccuracy: epochs.at(-1)!.heldOut.accuracy };
-      }),
+      TE.flatMap(
+        (split): TE.TaskEither<Failure | WriteError, cli.Summary> =>
+          given.load === null ? learn(given, split) : judge(given, split, given.load),
+      ),
     ),
 };
 

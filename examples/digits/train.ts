@@ -73,15 +73,17 @@ export async function train(split: Split, options: TrainOptions): Promise<Traine
     epochs.push(row);
     console.log(lineOf(row));
   }
-  const leaves = tree.leaves(params);
   return {
     params,
     epochs,
     device: defaultDevice().name,
-    parameters: leaves.reduce((total, leaf) => total + leaf.size, 0),
+    parameters: countOf(params),
     trainSeconds: Math.round(performance.now() - began) / 1000,
   };
 }
+
+/** How many numbers there are in the parameters. */
+export const countOf = (params: Params): number => tree.reduce((total, leaf) => total + leaf.size, 0, params);
 
 const lineOf = ({ epoch, training, heldOut, seconds }: Epoch): string =>
   [
@@ -94,7 +96,7 @@ const lineOf = ({ epoch, training, heldOut, seconds }: Epoch): string =>
   ].join('');
 
 /** Loss and accuracy of a whole set, by one compiled program. */
-function measurer() {
+export function measurer() {
   const compiled = jit(score);
   return (params: Params, set: LabelledImages): Measure => {
     let [right, total] = [0, 0];
