@@ -10,7 +10,7 @@ export default defineConfig({
     alias: [
       { find: /^pullback$/, replacement: at('src/index.ts') },
       { find: /^pullback\/laws$/, replacement: at('laws/index.ts') },
-      { find: /^pullback\/([\w-]+)$/, replacement: at('src/entry/$1.ts') },
+      { find: /^pullback\/([\w/-]+)$/, replacement: at('src/entry/$1.ts') },
     ],
   },
   test: {

@@ -8,10 +8,14 @@ import { type Aval, sameAval } from '../../src/core/aval.ts';
 import { type Atom, type Eqn, isLiteral, type Jaxpr, makeLiteral, makeVar } from '../../src/core/jaxpr.ts';
 import type { Primitive } from '../../src/core/primitive.ts';
 import { convertElementTypeP } from '../../src/prim/arithmetic.ts';
-import { type CallParams, jitP } from '../call.ts';
+import type { CallParams } from '../call.ts';
+import type { PrimitiveName } from '../registry.ts';
 
-/** By name, as devices find kernels: a copy of the record is a call as well. */
-const isCall = (eqn: Eqn): boolean => eqn.primitive.name === jitP.name;
+/**
+ * By name, as devices find kernels: a copy of the record is a call as well, and whoever never calls `jit` need not load it in
+ * order to run programs without calls.
+ */
+const isCall = (eqn: Eqn): boolean => eqn.primitive.name === ('jit' satisfies PrimitiveName);
 
 /**
  * The program without calls, at any depth.

@@ -1,0 +1,6 @@
+/** The entries `pullback/reference…` import this module for its effect: the plain reference device, unless there is one. */
+
+import { plainDevice } from '../../../backends/reference/plain.ts';
+import { registerDefaultDevice } from '../../core/backend.ts';
+
+registerDefaultDevice(plainDevice);
