@@ -73,15 +73,19 @@ class CapturedSource implements Source {
 
 const plain = (url: string): string => url.replace(/^file:\/\//, '').replace(/[?#][^:]*/, '');
 
-/** `…/pullback/` (sources) or `…/pullback/dist/` (the built package). */
-const root = plain(new URL('../../', import.meta.url).href);
+/** `…/pullback/` (sources) or `…/pullback/dist/` (the built package); `null` in a bundle that is a script and has no address. */
+const root = rootOf(import.meta.url as string | undefined);
+
+function rootOf(here: string | undefined): string | null {
+  return here ? plain(new URL('../../', here).href) : null;
+}
 
 const internalFolders = ['src/', 'transforms/', 'backends/', 'laws/'];
 
 const isInternal = (file: string): boolean =>
   file.startsWith('node:') ||
   file.includes('/node_modules/') ||
-  (file.startsWith(root) && internalFolders.some((dir) => file.startsWith(dir, root.length)));
+  (root !== null && file.startsWith(root) && internalFolders.some((dir) => file.startsWith(dir, root.length)));
 
 /** The first `file:line:column` of a stack that is outside the package, relative to the working directory. */
 export function userFrame(stack: string): string | null {

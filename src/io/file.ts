@@ -1,19 +1,22 @@
 /**
  * Reading and writing files.
  *
- * `node:` modules are imported inside the functions, when one is called, so that an entry point which reaches this file
- * still loads in a browser; there the task resolves to a `ReadError`.
+ * The file system is imported when a function is called, under a name that no bundler follows, so that an entry point which
+ * reaches this file still bundles and loads for a browser; there the task resolves to a `ReadError`.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type ReadError, readError, type WriteError, writeError } from './failure.ts';
 
+const module: string = 'node:fs/promises';
+const fileSystem = (): Promise<typeof import('node:fs/promises')> => import(/* @vite-ignore */ module);
+
 /** All bytes of a file. */
 export const readBytes = (path: string): TE.TaskEither<ReadError, Uint8Array> =>
   pipe(
     TE.tryCatch(
-      async () => (await import('node:fs/promises')).readFile(path),
+      async () => (await fileSystem()).readFile(path),
       (error) => readError(path, reasonOf(error)),
     ),
     // A Buffer may be a window on a pool that others write to; a plain array of its own is not.
@@ -23,7 +26,7 @@ export const readBytes = (path: string): TE.TaskEither<ReadError, Uint8Array> =>
 /** Names of what a folder holds, sorted. */
 export const listFolder = (path: string): TE.TaskEither<ReadError, readonly string[]> =>
   TE.tryCatch(
-    async () => (await (await import('node:fs/promises')).readdir(path)).sort(),
+    async () => (await (await fileSystem()).readdir(path)).sort(),
     (error) => readError(path, reasonOf(error)),
   );
 

@@ -2,5 +2,6 @@
 
 import { plainDevice } from '../../../backends/reference/plain.ts';
 import { registerDefaultDevice } from '../../core/backend.ts';
+import '../../core/eager.ts';
 
 registerDefaultDevice(plainDevice);
