@@ -5,12 +5,13 @@
  * reaches this file still bundles and loads for a browser; there the task resolves to a `ReadError`.
  */
 
+import type * as FileSystem from 'node:fs/promises';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type ReadError, readError, type WriteError, writeError } from './failure.ts';
 
 const module: string = 'node:fs/promises';
-const fileSystem = (): Promise<typeof import('node:fs/promises')> => import(/* @vite-ignore */ module);
+const fileSystem = (): Promise<typeof FileSystem> => import(/* @vite-ignore */ module);
 
 /** All bytes of a file. */
 export const readBytes = (path: string): TE.TaskEither<ReadError, Uint8Array> =>
