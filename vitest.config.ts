@@ -16,8 +16,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'dist/**', '.cache/**'],
-    // One worker per core, as the laws are compute-bound; each file has its own module state.
-    pool: 'threads',
+    // One worker per core, as the laws are compute-bound. Each file is a process: tests of memory measure their own only.
+    pool: 'forks',
     maxWorkers: Math.max(1, Math.min(4, availableParallelism())),
     testTimeout: 60_000,
     hookTimeout: 60_000,
