@@ -72,6 +72,7 @@ export interface HigherOrder<P> {
 
 /** A codec of parameters (any `t.Type`); `encode` is a method for the reason given at {@link Primitive}. */
 export interface ParamsCodec<P> extends t.Decoder<unknown, P> {
+  readonly is: t.Is<P>;
   encode(params: P): unknown;
 }
 
