@@ -6,8 +6,6 @@
  * program-to-program transform is derived from them by re-tracing.
  */
 
-import * as E from 'fp-ts/lib/Either.js';
-import { pipe } from 'fp-ts/lib/function.js';
 import type * as t from 'io-ts';
 import type { Aval } from './aval.ts';
 import { ShapeError } from './errors.ts';
@@ -100,13 +98,9 @@ type Bivariant<F extends (...args: never[]) => unknown> = { f(...args: Parameter
 /** @throws ShapeError unless `params` are what the primitive's codec says: integers where there must be integers, … */
 export function expectParams(primitive: Primitive, params: unknown): void {
   if (params === noParams || primitive.params.is(params)) return;
-  const problems = pipe(
-    primitive.params.decode(params),
-    E.match(
-      (errors) => errors.map(({ context, value }) => `${pathOf(context)} is ${String(value)}`),
-      () => [],
-    ),
-  );
+  const decoded = primitive.params.decode(params);
+  const errors = decoded._tag === 'Left' ? decoded.left : [];
+  const problems = errors.map(({ context, value }) => `${pathOf(context)} is ${String(value)}`);
   throw new ShapeError({
     op: primitive.name,
     problem: `the parameters do not fit: ${problems.join(', ')}`,
