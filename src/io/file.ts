@@ -6,12 +6,17 @@
  */
 
 import type * as FileSystem from 'node:fs/promises';
+import type * as Paths from 'node:path';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type ReadError, readError, type WriteError, writeError } from './failure.ts';
 
-const module: string = 'node:fs/promises';
-const fileSystem = (): Promise<typeof FileSystem> => import(/* @vite-ignore */ module);
+const modules: Readonly<Record<'fileSystem' | 'paths', string>> = {
+  fileSystem: 'node:fs/promises',
+  paths: 'node:path',
+};
+const fileSystem = (): Promise<typeof FileSystem> => import(/* @vite-ignore */ modules.fileSystem);
+const paths = (): Promise<typeof Paths> => import(/* @vite-ignore */ modules.paths);
 
 /** All bytes of a file. */
 export const readBytes = (path: string): TE.TaskEither<ReadError, Uint8Array> =>
@@ -40,8 +45,8 @@ export const listFolder = (path: string): TE.TaskEither<ReadError, readonly stri
 export const writeBytes = (path: string, bytes: Uint8Array): TE.TaskEither<WriteError, string> =>
   TE.tryCatch(
     async () => {
-      const { open, rename, rm } = await import('node:fs/promises');
-      const { basename, dirname, join } = await import('node:path');
+      const { open, rename, rm } = await fileSystem();
+      const { basename, dirname, join } = await paths();
       await makeFolders(dirname(path));
       const beside = join(dirname(path), `.${basename(path).slice(0, 100)}.${globalThis.crypto.randomUUID()}.part`);
       try {
@@ -66,7 +71,7 @@ export const writeBytes = (path: string, bytes: Uint8Array): TE.TaskEither<Write
 export const makeFolder = (path: string): TE.TaskEither<WriteError, string> =>
   TE.tryCatch(
     async () => {
-      const { access, constants } = await import('node:fs/promises');
+      const { access, constants } = await fileSystem();
       await makeFolders(path);
       await access(path, constants.W_OK);
       return path;
@@ -80,8 +85,8 @@ export const writeText = (path: string, text: string): TE.TaskEither<WriteError,
 
 /** `mkdir -p`. Node's own, `{ recursive: true }`, never returns where the system refuses with ENOENT, as in /proc. */
 async function makeFolders(path: string): Promise<void> {
-  const { mkdir, stat } = await import('node:fs/promises');
-  const { dirname } = await import('node:path');
+  const { mkdir, stat } = await fileSystem();
+  const { dirname } = await paths();
   const make = async (onMissing: (error: unknown) => Promise<void>): Promise<void> => {
     try {
       await mkdir(path);

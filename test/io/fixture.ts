@@ -1,6 +1,7 @@
 /** The files that the tools wrote which own the formats (`test/fixtures/io/generate.py`), and what they hold. */
 import * as E from 'fp-ts/lib/Either.js';
 import { expect } from 'vitest';
+import '../../src/entry/device.ts';
 import type { np, Tensor } from '../../src/index.ts';
 import { type Failure, showFailure } from '../../src/io/failure.ts';
 
