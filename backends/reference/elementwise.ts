@@ -10,17 +10,20 @@
 import { isFloat, type TypedArray } from '../../src/core/dtype.ts';
 import type { Lower } from './kernel.ts';
 
-type UnaryLoop = (x: TypedArray, out: TypedArray) => void;
-type BinaryLoop = (x: TypedArray, y: TypedArray, out: TypedArray) => void;
+/** One operand, one result. */
+export type UnaryLoop = (x: TypedArray, out: TypedArray) => void;
+/** Two operands, one result. */
+export type BinaryLoop = (x: TypedArray, y: TypedArray, out: TypedArray) => void;
 
-/** The family is that of the operands. */
-const unary =
+/** A primitive of one operand: its loop for floats, and that for the others. The family is that of the operands. */
+export const unary =
   (float: UnaryLoop, word: UnaryLoop = float): Lower<unknown> =>
   (ins) => {
     const loop = isFloat(ins[0]!.dtype) ? float : word;
     return (ins, outs) => loop(ins[0]!, outs[0]!);
   };
-const binary =
+/** As {@link unary}, of two operands. */
+export const binary =
   (float: BinaryLoop, word: BinaryLoop): Lower<unknown> =>
   (ins) => {
     const loop = isFloat(ins[0]!.dtype) ? float : word;
@@ -91,74 +94,66 @@ const negWord: UnaryLoop = (x, out) => {
 /** Negation; `-INT_MIN` is `INT_MIN`. */
 export const neg = unary(negFloat, negWord);
 
-/** e^x. */
-export const exp = unary((x, out) => {
-  for (let i = 0; i < out.length; i++) out[i] = Math.exp(x[i]!);
+const absFloat: UnaryLoop = (x, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = Math.abs(x[i]!);
+};
+const absWord: UnaryLoop = (x, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = Math.abs(x[i]!);
+};
+/** Absolute value; `|INT_MIN|` is stored as `INT_MIN`. */
+export const abs = unary(absFloat, absWord);
+
+const signFloat: UnaryLoop = (x, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = Math.sign(x[i]!);
+};
+const signWord: UnaryLoop = (x, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = Math.sign(x[i]!);
+};
+/** -1, 0 or 1; the sign of a zero stays, NaN is NaN. */
+export const sign = unary(signFloat, signWord);
+
+const remFloat: BinaryLoop = (x, y, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = x[i]! % y[i]!;
+};
+const remWord: BinaryLoop = (x, y, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = y[i] === 0 ? x[i]! : x[i]! % y[i]!;
+};
+/** What a truncated quotient leaves, exactly, with the sign of `x`; of integers `x rem 0` is `x`. */
+export const rem = binary(remFloat, remWord);
+
+type TernaryLoop = (x: TypedArray, y: TypedArray, z: TypedArray, out: TypedArray) => void;
+const clampFloat: TernaryLoop = (low, x, high, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i]!, low[i]!), high[i]!);
+};
+const clampWord: TernaryLoop = (low, x, high, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i]!, low[i]!), high[i]!);
+};
+/** `x` between `low` and `high`, which wins if they cross; NaN if any is. */
+export const clamp: Lower<unknown> = (ins) => {
+  const loop = isFloat(ins[0]!.dtype) ? clampFloat : clampWord;
+  return (ins, outs) => loop(ins[0]!, ins[1]!, ins[2]!, outs[0]!);
+};
+
+/** The greatest whole number not above. */
+export const floor = unary((x, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = Math.floor(x[i]!);
 });
 
-/** Natural logarithm; NaN below 0. */
-export const log = unary((x, out) => {
-  for (let i = 0; i < out.length; i++) out[i] = Math.log(x[i]!);
+/** The least whole number not below. */
+export const ceil = unary((x, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = Math.ceil(x[i]!);
 });
 
-/** Hyperbolic tangent. */
-export const tanh = unary((x, out) => {
-  for (let i = 0; i < out.length; i++) out[i] = Math.tanh(x[i]!);
-});
-
-/** 1 / (1 + e^-x), with the exponential of a negative number on either side, so that neither tail loses its digits. */
-export const logistic = unary((x, out) => {
+/** The nearest whole number: `Math.round` takes halves up, so an odd result half above `x` is one too many. */
+export const round = unary((x, out) => {
   for (let i = 0; i < out.length; i++) {
     const value = x[i]!;
-    const e = Math.exp(-Math.abs(value));
-    out[i] = (value < 0 ? e : 1) / (1 + e);
+    const up = Math.round(value);
+    out[i] = up - value === 0.5 && up % 2 !== 0 ? up - 1 : up;
   }
 });
 
-/** Sine of radians. */
-export const sin = unary((x, out) => {
-  for (let i = 0; i < out.length; i++) out[i] = Math.sin(x[i]!);
+/** Neither infinite nor NaN. */
+export const finite = unary((x, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = Number.isFinite(x[i]!) ? 1 : 0;
 });
-
-/** Cosine of radians. */
-export const cos = unary((x, out) => {
-  for (let i = 0; i < out.length; i++) out[i] = Math.cos(x[i]!);
-});
-
-/** Square root; NaN below 0. */
-export const sqrt = unary((x, out) => {
-  for (let i = 0; i < out.length; i++) out[i] = Math.sqrt(x[i]!);
-});
-
-const square: UnaryLoop = (x, out) => {
-  for (let i = 0; i < out.length; i++) out[i] = x[i]! * x[i]!;
-};
-const powFloat = (x: TypedArray, out: TypedArray, exponent: number): void => {
-  const n = Math.abs(exponent);
-  for (let i = 0; i < out.length; i++) {
-    let base = x[i]!;
-    let power = 1;
-    for (let bits = n; bits > 0; bits = Math.floor(bits / 2)) {
-      if (bits & 1) power *= base;
-      base *= base;
-    }
-    out[i] = exponent < 0 ? 1 / power : power;
-  }
-};
-const powWord = (x: TypedArray, out: TypedArray, exponent: number): void => {
-  for (let i = 0; i < out.length; i++) {
-    let base = x[i]! | 0;
-    let power = 1;
-    for (let bits = exponent; bits > 0; bits = Math.floor(bits / 2)) {
-      if (bits & 1) power = Math.imul(power, base);
-      base = Math.imul(base, base);
-    }
-    out[i] = power;
-  }
-};
-/** x^exponent by repeated squaring; `x^0` is 1 for every `x`, `x^-n` is `1 / x^n`, integers wrap. */
-export const integerPow: Lower<{ readonly exponent: number }> = (ins, _outs, { exponent }) => {
-  if (!isFloat(ins[0]!.dtype)) return (ins, outs) => powWord(ins[0]!, outs[0]!, exponent);
-  if (exponent === 2) return (ins, outs) => square(ins[0]!, outs[0]!);
-  return (ins, outs) => powFloat(ins[0]!, outs[0]!, exponent);
-};

@@ -1,14 +1,16 @@
 /**
  * The meaning of every first-order primitive on the reference device, as one table from its name to its lowering.
  *
- * Each entry is in its family's file: `elementwise`, `compare`, `structural`, `reduce`, `dot`, `random`, `special`.
+ * Each entry is in its family's file: `elementwise`, `elementary`, `compare`, `structural`, `reduce`, `search`, `dot`, `random`, `special`.
  */
 
 import * as compare from './compare.ts';
 import * as dot from './dot.ts';
+import * as elementary from './elementary.ts';
 import * as elementwise from './elementwise.ts';
 import * as random from './random.ts';
 import * as reduce from './reduce.ts';
+import * as search from './search.ts';
 import * as special from './special.ts';
 import * as structural from './structural.ts';
 
@@ -23,6 +25,7 @@ export const lowerings = {
   pad: structural.pad,
   concatenate: structural.concatenate,
   iota: structural.iota,
+  rev: structural.rev,
   stop_gradient: structural.copyAll,
   optimization_barrier: structural.copyAll,
 
@@ -33,14 +36,42 @@ export const lowerings = {
   neg: elementwise.neg,
   max: elementwise.max,
   min: elementwise.min,
-  exp: elementwise.exp,
-  log: elementwise.log,
-  tanh: elementwise.tanh,
-  logistic: elementwise.logistic,
-  sin: elementwise.sin,
-  cos: elementwise.cos,
-  sqrt: elementwise.sqrt,
-  integer_pow: elementwise.integerPow,
+  abs: elementwise.abs,
+  sign: elementwise.sign,
+  rem: elementwise.rem,
+  clamp: elementwise.clamp,
+  floor: elementwise.floor,
+  ceil: elementwise.ceil,
+  round: elementwise.round,
+  is_finite: elementwise.finite,
+
+  exp: elementary.exp,
+  exp2: elementary.exp2,
+  expm1: elementary.expm1,
+  log: elementary.log,
+  log2: elementary.log2,
+  log1p: elementary.log1p,
+  tanh: elementary.tanh,
+  logistic: elementary.logistic,
+  sin: elementary.sin,
+  cos: elementary.cos,
+  tan: elementary.tan,
+  asin: elementary.asin,
+  acos: elementary.acos,
+  atan: elementary.atan,
+  atan2: elementary.atan2,
+  sinh: elementary.sinh,
+  cosh: elementary.cosh,
+  asinh: elementary.asinh,
+  acosh: elementary.acosh,
+  atanh: elementary.atanh,
+  sqrt: elementary.sqrt,
+  rsqrt: elementary.rsqrt,
+  cbrt: elementary.cbrt,
+  pow: elementary.pow,
+  integer_pow: elementary.integerPow,
+  erf: special.erf,
+  erfc: special.erfc,
   erf_inv: special.erfInv,
 
   eq: compare.eq,
@@ -54,7 +85,12 @@ export const lowerings = {
 
   reduce_sum: reduce.reduceSum,
   reduce_max: reduce.reduceMax,
-  argmax: reduce.argmax,
+  reduce_min: reduce.reduceMin,
+  reduce_prod: reduce.reduceProd,
+  reduce_and: reduce.reduceAnd,
+  reduce_or: reduce.reduceOr,
+  argmax: search.argmax,
+  argmin: search.argmin,
   dot_general: dot.dotGeneral,
 
   threefry2x32: random.threefry2x32,
@@ -65,5 +101,7 @@ export const lowerings = {
   shift_left: random.shiftLeft,
   shift_right_logical: random.shiftRightLogical,
   shift_right_arithmetic: random.shiftRightArithmetic,
+  population_count: random.populationCount,
+  clz: random.clz,
   bitcast_convert_type: random.bitcastConvertType,
 } as const;

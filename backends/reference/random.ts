@@ -140,6 +140,23 @@ export const shiftRightArithmetic = binary((x, y, out) => {
   for (let i = 0; i < out.length; i++) out[i] = x[i]! >> Math.min(y[i]! >>> 0, 31);
 });
 
+/** The number of ones: added in pairs, then in fours, then all bytes by a product. */
+export const populationCount: Lower<unknown> = () => (ins, outs) => countOnes(ins[0]!, outs[0]!);
+const countOnes: UnaryLoop = (x, out) => {
+  for (let i = 0; i < out.length; i++) {
+    let bits = x[i]! | 0;
+    bits -= (bits >>> 1) & 0x55555555;
+    bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+    out[i] = Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+  }
+};
+
+/** The number of zeros before the first one; 32 for 0. */
+export const clz: Lower<unknown> = () => (ins, outs) => countLeading(ins[0]!, outs[0]!);
+const countLeading: UnaryLoop = (x, out) => {
+  for (let i = 0; i < out.length; i++) out[i] = Math.clz32(x[i]!);
+};
+
 /** The same 32 bits read as another dtype; a float32 that is stored unrounded is rounded to have bits at all. */
 export const bitcastConvertType: Lower<unknown> = (ins, outs) => {
   const [from, to] = [ins[0]!, outs[0]!];

@@ -6,10 +6,10 @@
  */
 
 import type { Aval } from '../../src/core/aval.ts';
-import { integerRange, isFloat, isInteger, type TypedArray } from '../../src/core/dtype.ts';
-import { sizeOf, stridesOf } from '../../src/core/shape.ts';
+import { integerRange, isFloat, isInteger } from '../../src/core/dtype.ts';
+import { stridesOf } from '../../src/core/shape.ts';
 import type { Kernel, Lower } from './kernel.ts';
-import { type Axis, type Block, mergedAxes, sweep } from './strided.ts';
+import { type Axis, type Block, mergedAxes, type Sweep, sweep } from './strided.ts';
 
 /** The axes of a reduction of `x` over `axes`, its result being dense. */
 function reductionAxes(x: Aval, axes: readonly number[]): Axis[] {
@@ -24,26 +24,33 @@ const reducesRuns = (axes: readonly Axis[]): boolean =>
 
 /** Sum over `axes`; of nothing 0. Integers wrap. */
 export const reduceSum: Lower<{ readonly axes: readonly number[] }> = (ins, outs, params) => {
-  const [x, out] = [ins[0]!, outs[0]!];
+  const x = ins[0]!;
   const axes = reductionAxes(x, params.axes);
   const runs = axes.at(-1)?.t === 0;
   if (!isFloat(x.dtype)) return reduction(sweep(runs ? addRunWord : addRowsWord, axes, 0, 0), 0);
   const run = sweep(runs ? addRunFloat : addRowsFloat, axes, 0, 0);
   // One run per element, or one element per result: adding the finished sum to 0 rounds it just once.
-  if (reducesRuns(axes) || x.size <= out.size) return reduction(run, 0);
+  if (reducesRuns(axes) || x.size <= outs[0]!.size) return reduction(run, 0);
+  return accumulation(run, outs[0]!, 0);
+};
+
+/** Product over `axes`; of nothing 1. Integers wrap. */
+export const reduceProd: Lower<{ readonly axes: readonly number[] }> = (ins, outs, params) => {
+  const axes = reductionAxes(ins[0]!, params.axes);
+  if (!isFloat(ins[0]!.dtype)) return reduction(sweep(multiplyWord, axes, 0, 0), 1);
+  return accumulation(sweep(multiplyFloat, axes, 0, 0), outs[0]!, 1);
+};
+
+/** Accumulates floats in doubles, beside an output that would round at each step. */
+function accumulation(run: Sweep, out: Aval, start: number): Kernel {
   const keep = out.size <= keptScratch ? new Float64Array(out.size) : null;
   return (ins, outs) => {
     const result = outs[0]!;
-    if (result instanceof Float64Array) {
-      result.fill(0);
-      run(ins[0]!, result);
-      return;
-    }
-    const total = keep?.fill(0) ?? new Float64Array(out.size);
-    run(ins[0]!, total);
-    result.set(total);
+    const total = result instanceof Float64Array ? result : (keep ?? new Float64Array(out.size));
+    run(ins[0]!, total.fill(start));
+    if (total !== result) result.set(total);
   };
-};
+}
 
 /** Accumulators up to this many elements stay with their kernel instead of being made at each call. */
 const keptScratch = 4096;
@@ -58,8 +65,26 @@ export const reduceMax: Lower<{ readonly axes: readonly number[] }> = (ins, _out
   return reduction(sweep(runs ? maxRunWord : maxRowsWord, axes, 0, 0), least);
 };
 
+/** Minimum over `axes`: NaN if any is NaN, `-0 < +0`; of nothing `Infinity`, the greatest integer, or true. */
+export const reduceMin: Lower<{ readonly axes: readonly number[] }> = (ins, _outs, params) => {
+  const x = ins[0]!;
+  const axes = reductionAxes(x, params.axes);
+  const runs = axes.at(-1)?.t === 0;
+  if (isFloat(x.dtype)) return reduction(sweep(runs ? minRunFloat : minRowsFloat, axes, 0, 0), Infinity);
+  const greatest = isInteger(x.dtype) ? integerRange(x.dtype)[1] : 1;
+  return reduction(sweep(runs ? minRunWord : minRowsWord, axes, 0, 0), greatest);
+};
+
+/** Conjunction over `axes`, bit by bit; of nothing all bits. */
+export const reduceAnd: Lower<{ readonly axes: readonly number[] }> = ([x], _outs, { axes }) =>
+  reduction(sweep(andBits, reductionAxes(x!, axes), 0, 0), x!.dtype === 'bool' ? 1 : -1);
+
+/** Disjunction over `axes`, bit by bit; of nothing 0. */
+export const reduceOr: Lower<{ readonly axes: readonly number[] }> = ([x], _outs, { axes }) =>
+  reduction(sweep(orBits, reductionAxes(x!, axes), 0, 0), 0);
+
 const reduction =
-  (run: (source: TypedArray, target: TypedArray) => void, start: number): Kernel =>
+  (run: Sweep, start: number): Kernel =>
   (ins, outs) => {
     const out = outs[0]!;
     if (out.length === 1) out[0] = start;
@@ -131,52 +156,64 @@ const maxRowsWord: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
   }
 };
 
-/** Index of the first maximum along `axis`; the first NaN, if there is one, is the maximum. Zeros are equal. */
-export const argmax: Lower<{ readonly axis: number }> = (ins, _outs, { axis }) => {
-  const { shape, dtype } = ins[0]!;
-  const length = shape[axis]!;
-  const inner = sizeOf(shape.slice(axis + 1));
-  const outer = sizeOf(shape.slice(0, axis));
-  const loop = isFloat(dtype) ? argmaxFloat : argmaxWord;
-  return (ins, outs) => loop(ins[0]!, outs[0]!, outer, length, inner);
-};
-
-type Argmax = (x: TypedArray, out: TypedArray, outer: number, length: number, inner: number) => void;
-
-const argmaxFloat: Argmax = (x, out, outer, length, inner) => {
-  for (let a = 0; a < outer; a++) {
-    for (let b = 0; b < inner; b++) {
-      let at = a * length * inner + b;
-      let max = x[at]!;
-      let arg = 0;
-      // A NaN accumulator stops the search: nothing after the first NaN can win.
-      for (let i = 1; i < length && !Number.isNaN(max); i++) {
-        at += inner;
-        const value = x[at]!;
-        if (!(value <= max)) {
-          max = value;
-          arg = i;
-        }
-      }
-      out[a * inner + b] = arg;
-    }
+const minRunFloat: Block = (x, s, sA, sB, out, t, tA, _tB, nA, nB) => {
+  for (let i = 0; i < nA; i++) {
+    let from = s + i * sA;
+    let min = out[t + i * tA]!;
+    for (let j = 0; j < nB; j++, from += sB) min = Math.min(min, x[from]!);
+    out[t + i * tA] = min;
   }
 };
-const argmaxWord: Argmax = (x, out, outer, length, inner) => {
-  for (let a = 0; a < outer; a++) {
-    for (let b = 0; b < inner; b++) {
-      let at = a * length * inner + b;
-      let max = x[at]!;
-      let arg = 0;
-      for (let i = 1; i < length; i++) {
-        at += inner;
-        const value = x[at]!;
-        if (value > max) {
-          max = value;
-          arg = i;
-        }
-      }
-      out[a * inner + b] = arg;
-    }
+const minRowsFloat: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+  for (let i = 0; i < nA; i++) {
+    let from = s + i * sA;
+    let to = t + i * tA;
+    for (let j = 0; j < nB; j++, from += sB, to += tB) out[to] = Math.min(out[to]!, x[from]!);
+  }
+};
+const minRunWord: Block = (x, s, sA, sB, out, t, tA, _tB, nA, nB) => {
+  for (let i = 0; i < nA; i++) {
+    let from = s + i * sA;
+    let min = out[t + i * tA]!;
+    for (let j = 0; j < nB; j++, from += sB) min = Math.min(min, x[from]!);
+    out[t + i * tA] = min;
+  }
+};
+const minRowsWord: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+  for (let i = 0; i < nA; i++) {
+    let from = s + i * sA;
+    let to = t + i * tA;
+    for (let j = 0; j < nB; j++, from += sB, to += tB) out[to] = Math.min(out[to]!, x[from]!);
+  }
+};
+
+// Seldom in a program's way, so that one block does for runs and rows: the target stands still where its stride is 0.
+
+const multiplyFloat: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+  for (let i = 0; i < nA; i++) {
+    let from = s + i * sA;
+    let to = t + i * tA;
+    for (let j = 0; j < nB; j++, from += sB, to += tB) out[to]! *= x[from]!;
+  }
+};
+const multiplyWord: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+  for (let i = 0; i < nA; i++) {
+    let from = s + i * sA;
+    let to = t + i * tA;
+    for (let j = 0; j < nB; j++, from += sB, to += tB) out[to] = Math.imul(out[to]!, x[from]!);
+  }
+};
+const andBits: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+  for (let i = 0; i < nA; i++) {
+    let from = s + i * sA;
+    let to = t + i * tA;
+    for (let j = 0; j < nB; j++, from += sB, to += tB) out[to]! &= x[from]!;
+  }
+};
+const orBits: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+  for (let i = 0; i < nA; i++) {
+    let from = s + i * sA;
+    let to = t + i * tA;
+    for (let j = 0; j < nB; j++, from += sB, to += tB) out[to]! |= x[from]!;
   }
 };

@@ -51,6 +51,15 @@ export const slice: Lower<{ readonly start: readonly number[]; readonly strides:
   return unary(stridedCopy(x.dtype, out.shape, { offset, strides }, dense(out.shape)));
 };
 
+/** `out[i] = x[n - 1 - i]` along each of `dimensions`: read from the end, backwards. */
+export const rev: Lower<{ readonly dimensions: readonly number[] }> = (ins, outs, { dimensions }) => {
+  const [x, out] = [ins[0]!, outs[0]!];
+  const own = stridesOf(x.shape);
+  const strides = own.map((stride, axis) => (dimensions.includes(axis) ? -stride : stride));
+  const offset = dimensions.reduce((sum, axis) => sum + (x.shape[axis]! - 1) * own[axis]!, 0);
+  return unary(stridedCopy(x.dtype, out.shape, { offset, strides }, dense(out.shape)));
+};
+
 /** `out[low + i * (interior + 1)] = x[i]` where that is inside the result, and the padding value elsewhere. */
 export const pad: Lower<{ readonly low: readonly number[]; readonly interior: readonly number[] }> = (
   ins,

@@ -36,6 +36,17 @@ export const within =
 export const awayFromZero: Domain = (dtype, n) =>
   isFloat(dtype) ? repeated(fc.oneof(onGrid(0.5, 2), onGrid(-2, -0.5)), n) : edgy(dtype, n);
 
+/** Floats within ±2, all moved by less than the width of the grid; other dtypes as {@link edgy}. */
+export const shifted =
+  (by: number): Domain =>
+  (dtype, n) =>
+    isFloat(dtype)
+      ? repeated(
+          onGrid(-2, 2).map((x) => x + by),
+          n,
+        )
+      : edgy(dtype, n);
+
 /** Floats of which no two are nearer than 1/8: for functions with kinks where elements are equal. */
 export const separated: Domain = (dtype, n) =>
   isFloat(dtype)

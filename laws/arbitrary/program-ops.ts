@@ -137,6 +137,9 @@ const structural: readonly Op[] = [
     if (d.fits(2 * size)) d.emit(p.concatenate, parts(), { dimension });
   }),
   on(any, (d, x) => d.emit(p.optimization_barrier, [x, d.pick(any)!], noParams)),
+  on(rankAtLeast(1), (d, x) =>
+    d.emit(p.rev, [x], { dimensions: range(d.avals[x]!.shape.length).filter(() => d.next(1) === 0) }),
+  ),
 ];
 
 /** The scalar zero of the dtype of `x`. */
@@ -197,7 +200,9 @@ const onePlusSquare = (d: Draft, x: number): number => {
 
 /** Functions with all derivatives, everywhere, that keep moderate values moderate. */
 export const smooth: readonly Op[] = [
-  ...[p.sin, p.cos, p.tanh, p.logistic, p.neg].map((primitive) => unary(primitive, float)),
+  ...[p.sin, p.cos, p.tanh, p.logistic, p.atan, p.asinh, p.erf, p.erfc, p.neg].map((primitive) =>
+    unary(primitive, float),
+  ),
   ...[p.add, p.sub, p.mul, p.mul].map((primitive) => binary(primitive, float, moderate)),
   on(float, (d, x) => d.emit(p.integer_pow, [d.emit(p.sin, [x], noParams)], { exponent: d.next(4) })),
   on(float, (d, x) => d.emit(p.log, [onePlusSquare(d, x)], noParams)),
@@ -213,11 +218,16 @@ export const smooth: readonly Op[] = [
 
 /** Functions with kinks, or with a derivative that is zero. */
 export const piecewise: readonly Op[] = [
+  unary(p.abs, float),
+  unary(p.sign, float),
   binary(p.max, float, moderate),
   binary(p.min, float, moderate),
-  on(
-    rankAtLeast(1, (a) => float(a) && a.size > 0),
-    (d, x) => d.emit(p.reduce_max, [x], { axes: [0] }),
+  on(float, (d, x) => d.emit(p.clamp, [d.pickLike(x), x, d.pickLike(x)], noParams)),
+  ...[p.reduce_max, p.reduce_min].map((primitive) =>
+    on(
+      rankAtLeast(1, (a) => float(a) && a.size > 0),
+      (d, x) => d.emit(primitive, [x], { axes: [0] }),
+    ),
   ),
   on(float, (d, x) => d.emit(p.select, [d.emit(p.lt, [x, d.pickLike(x)], noParams), x, d.pickLike(x)], noParams)),
   unary(p.stop_gradient, float),
@@ -295,8 +305,16 @@ const pairs: readonly Op[] = [
 
 /** Everything whose result is a function of each element alone, moves elements, or computes with whole numbers. */
 export const exact: readonly Op[] = [
-  ...[p.exp, p.log, p.tanh, p.logistic, p.sin, p.cos, p.sqrt, p.erf_inv].map((primitive) => unary(primitive, float)),
-  ...[p.add, p.sub, p.mul, p.div, p.add, p.mul].map((primitive) => binary(primitive, numeric)),
+  ...[
+    ...[p.exp, p.exp2, p.expm1, p.log, p.log2, p.log1p, p.sqrt, p.rsqrt, p.cbrt, p.logistic, p.erf, p.erfc, p.erf_inv],
+    ...[p.sin, p.cos, p.tan, p.asin, p.acos, p.atan, p.sinh, p.cosh, p.tanh, p.asinh, p.acosh, p.atanh],
+    ...[p.floor, p.ceil, p.round, p.is_finite],
+  ].map((primitive) => unary(primitive, float)),
+  ...[p.abs, p.sign].map((primitive) => unary(primitive, numeric)),
+  ...[p.population_count, p.clz].map((primitive) => unary(primitive, integer)),
+  ...[p.add, p.sub, p.mul, p.div, p.rem, p.pow, p.add, p.mul].map((primitive) => binary(primitive, numeric)),
+  binary(p.atan2, float),
+  on(numeric, (d, x) => d.emit(p.clamp, [d.pickLike(x), x, d.pickLike(x)], noParams)),
   ...[p.max, p.min, p.eq, p.ne, p.lt, p.le, p.gt, p.ge].map((primitive) => binary(primitive, any)),
   ...[p.and, p.or, p.xor].map((primitive) => binary(primitive, logical)),
   ...[p.shift_left, p.shift_right_logical, p.shift_right_arithmetic].map((primitive) => binary(primitive, integer)),
@@ -322,13 +340,21 @@ export const exact: readonly Op[] = [
     (a) => a.dtype === 'uint32',
     (d, x) => d.emit(p.threefry2x32, [x, d.pickLike(x), d.pickLike(x), x], noParams),
   ),
-  on(
-    rankAtLeast(1, (a) => a.size > 0),
-    (d, x) => d.emit(p.reduce_max, [x], { axes: [d.next(d.avals[x]!.shape.length - 1)] }),
+  ...[p.reduce_max, p.reduce_min].map((primitive) =>
+    on(
+      rankAtLeast(1, (a) => a.size > 0),
+      (d, x) => d.emit(primitive, [x], { axes: [d.next(d.avals[x]!.shape.length - 1)] }),
+    ),
   ),
-  on(
-    rankAtLeast(1, (a) => a.size > 0),
-    (d, x) => d.emit(p.argmax, [x], { axis: d.next(d.avals[x]!.shape.length - 1) }),
+  ...[p.reduce_and, p.reduce_or].map((primitive) =>
+    on(rankAtLeast(1, logical), (d, x) => d.emit(primitive, [x], { axes: [0] })),
+  ),
+  on(rankAtLeast(1, integer), (d, x) => d.emit(p.reduce_prod, [x], { axes: [0] })),
+  ...[p.argmax, p.argmin].map((primitive) =>
+    on(
+      rankAtLeast(1, (a) => a.size > 0),
+      (d, x) => d.emit(primitive, [x], { axis: d.next(d.avals[x]!.shape.length - 1) }),
+    ),
   ),
   sumOf(integer),
   dotOf(integer),

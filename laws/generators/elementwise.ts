@@ -7,7 +7,8 @@ import type { None } from '../../src/core/params.ts';
 import { noParams } from '../../src/core/primitive.ts';
 import type { FirstOrderParams } from '../../src/prim/registry.ts';
 import { dtype, everyDType, floats, logicals, numbers } from '../arbitrary/dtype.ts';
-import { awayFromZero, type Domain, tied, within } from '../arbitrary/elements.ts';
+
+import { awayFromZero, type Domain, shifted, tied, within } from '../arbitrary/elements.ts';
 import {
   alike,
   aval,
@@ -93,6 +94,46 @@ const exponents = fc.oneof(
   },
 );
 
+/** With kinks at the multiples of the divisor. */
+const remainder: Row<None> = {
+  ...equally(2, numbers),
+  operands: (call) => [
+    claims(piecewise('where x is a multiple of y'))(call)[0]!,
+    claims(piecewise('where x is a multiple of y'), awayFromZero)(call)[1]!,
+  ],
+  linear: nowhere,
+};
+
+/** Bounds lie between the points of the grid, so that none equals x or the other one; they may cross. */
+const between: Row<None> = {
+  ...equally(3, numbers),
+  operands: (call) =>
+    [1 / 1024, 0, -1 / 1024].map((by, i) => claims(piecewise('where x equals a bound'), shifted(by))(call)[i]!),
+  linear: nowhere,
+};
+
+/** The base is positive, so that it has every power. */
+const power: Row<None> = {
+  ...equally(2, numbers),
+  operands: (call) => [claims(smooth, within(0.25, 3))(call)[0]!, claims(smooth)(call)[1]!],
+  linear: nowhere,
+};
+
+const angle: Row<None> = {
+  ...equally(2, floats),
+  operands: claims(smooth, awayFromZero),
+  linear: nowhere,
+};
+
+/** A function of one operand that is constant between its jumps. */
+const step = (takes: readonly DType[]): Row<None> => ({
+  ...equally(1, takes),
+  operands: claims(zero),
+  linear: nowhere,
+});
+
+const finite: Row<None> = { ...step(floats), results: likeFirstAs('bool') };
+
 const integerPow: Row<FirstOrderParams<'integer_pow'>> = {
   takes: numbers,
   calls: (dtypes) => powers(dtypes, exponents),
@@ -146,7 +187,16 @@ export const elementwiseRows = {
   neg: { ...equally(1, numbers), operands: claims(smooth), linear: everywhere },
   max: extremum,
   min: extremum,
+  abs: { ...equally(1, numbers), operands: claims(piecewise('at 0'), awayFromZero), linear: nowhere },
+  sign: step(numbers),
+  rem: remainder,
+  clamp: between,
+  floor: step(floats),
+  ceil: step(floats),
+  round: step(floats),
+  is_finite: finite,
   integer_pow: integerPow,
+  pow: power,
   convert_element_type: convertElementType,
   eq: comparison,
   ne: comparison,
@@ -162,11 +212,31 @@ export const elementwiseRows = {
   sin: elementary(within(-4, 4)),
   cos: elementary(within(-4, 4)),
   sqrt: elementary(within(0.25, 4)),
+  exp2: elementary(within(-3, 3)),
+  expm1: elementary(within(-3, 3)),
+  log2: elementary(within(0.25, 4)),
+  log1p: elementary(within(-0.75, 4)),
+  tan: elementary(within(-1.25, 1.25)),
+  asin: elementary(within(-0.9, 0.9)),
+  acos: elementary(within(-0.9, 0.9)),
+  atan: elementary(within(-4, 4)),
+  atan2: angle,
+  sinh: elementary(within(-3, 3)),
+  cosh: elementary(within(-3, 3)),
+  asinh: elementary(within(-4, 4)),
+  acosh: elementary(within(1.25, 4)),
+  atanh: elementary(within(-0.9, 0.9)),
+  rsqrt: elementary(within(0.25, 4)),
+  cbrt: elementary(awayFromZero),
+  erf: elementary(within(-3, 3)),
+  erfc: elementary(within(-3, 3)),
   erf_inv: elementary(within(-0.9, 0.9)),
   and: bits(2, logicals),
   or: bits(2, logicals),
   xor: bits(2, logicals),
   not: bits(1, logicals),
+  population_count: bits(1, ['int32', 'uint32']),
+  clz: bits(1, ['int32', 'uint32']),
   shift_left: bits(2, ['int32', 'uint32']),
   shift_right_logical: bits(2, ['int32', 'uint32']),
   shift_right_arithmetic: bits(2, ['int32', 'uint32']),

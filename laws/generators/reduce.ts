@@ -6,7 +6,7 @@ import { isFloat } from '../../src/core/dtype.ts';
 import { range, type Shape, sizeOf } from '../../src/core/shape.ts';
 import type { FirstOrderParams } from '../../src/prim/registry.ts';
 import { axesOf } from '../arbitrary/axes.ts';
-import { dtype, everyDType, numbers } from '../arbitrary/dtype.ts';
+import { dtype, everyDType, logicals, numbers } from '../arbitrary/dtype.ts';
 import { separated } from '../arbitrary/elements.ts';
 import { permutation } from '../arbitrary/shape.ts';
 import {
@@ -15,6 +15,7 @@ import {
   claims,
   everywhere,
   makeCall,
+  notFloat,
   nowhere,
   ofShape,
   piecewise,
@@ -37,19 +38,29 @@ const reduceSum: Row<FirstOrderParams<'reduce_sum'>> = {
   terms: ({ ins, params: { axes } }) => sizeOf(axes.map((axis) => ins[0]!.shape[axis]!)),
 };
 
-/** Over an empty axis there is no maximum to differentiate, so differences are taken of axes with elements. */
-const reduceMax: Row<FirstOrderParams<'reduce_max'>> = {
+const reduceProd: Row<FirstOrderParams<'reduce_prod'>> = { ...reduceSum, linear: nowhere };
+
+/** Over an empty axis there is no extremum to differentiate, so differences are taken of axes with elements. */
+const extremum: Row<FirstOrderParams<'reduce_max'>> = {
   takes: everyDType,
   calls: (dtypes) =>
     aval(dtypes, { empty: dtypes.some((d) => !isFloat(d)) }).chain((x) =>
       axesOf(x.shape.length).map((axes) => makeCall([x], { axes })),
     ),
-  operands: claims(piecewise('where the maximum is attained more than once'), separated),
+  operands: claims(piecewise('where it is attained more than once'), separated),
   linear: nowhere,
   results: ofShape(kept),
 };
 
-const argmax: Row<FirstOrderParams<'argmax'>> = {
+const logical: Row<FirstOrderParams<'reduce_and'>> = {
+  takes: logicals,
+  calls: reduceSum.calls,
+  operands: claims(notFloat),
+  linear: nowhere,
+  results: ofShape(kept),
+};
+
+const search: Row<FirstOrderParams<'argmax'>> = {
   takes: everyDType,
   calls: (dtypes) =>
     fc
@@ -120,7 +131,12 @@ const dotGeneral: Row<FirstOrderParams<'dot_general'>> = {
 /** Rows by name. */
 export const reduceRows = {
   reduce_sum: reduceSum,
-  reduce_max: reduceMax,
-  argmax,
+  reduce_max: extremum,
+  reduce_min: extremum,
+  reduce_prod: reduceProd,
+  reduce_and: logical,
+  reduce_or: logical,
+  argmax: search,
+  argmin: search,
   dot_general: dotGeneral,
 } as const;

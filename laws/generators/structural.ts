@@ -7,6 +7,7 @@ import type { None } from '../../src/core/params.ts';
 import { noParams } from '../../src/core/primitive.ts';
 import { range, sizeOf } from '../../src/core/shape.ts';
 import type { FirstOrderParams } from '../../src/prim/registry.ts';
+import { axesOf } from '../arbitrary/axes.ts';
 import { dtype, everyDType, numbers } from '../arbitrary/dtype.ts';
 import { axisLength, maxSize, permutation, shape } from '../arbitrary/shape.ts';
 import {
@@ -92,6 +93,13 @@ const slice: Row<FirstOrderParams<'slice'>> = {
           }),
         ),
     ),
+};
+
+const rev: Row<FirstOrderParams<'rev'>> = {
+  ...linear,
+  results: likeFirst,
+  calls: (dtypes) =>
+    aval(dtypes).chain((x) => axesOf(x.shape.length).map((dimensions) => makeCall([x], { dimensions }))),
 };
 
 const pad: Row<FirstOrderParams<'pad'>> = {
@@ -198,6 +206,7 @@ export const structuralRows = {
   pad,
   concatenate,
   iota,
+  rev,
   stop_gradient: stopGradient,
   optimization_barrier: optimizationBarrier,
 } as const;

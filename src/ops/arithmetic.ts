@@ -6,11 +6,12 @@ import type { Value } from '../core/value.ts';
 import * as prim from '../prim/arithmetic.ts';
 import { and, or } from '../prim/bits.ts';
 import { expectKind } from '../prim/define.ts';
+import { pow } from '../prim/math.ts';
 import { aligned, toFloat, toValue } from './convert.ts';
-import type { ArrayLike, DTypeOf, Floated, Promoted, Tensor } from './types.ts';
+import type { ArrayLike, DTypeOf, Floated, Promoted, Summed, Tensor } from './types.ts';
 
 /** A binary operation on numbers; `onBools` is its meaning on `bool`, if it has one. */
-function arithmetic<D extends DType>(
+export function arithmetic<D extends DType>(
   op: string,
   onNumbers: (x: Value, y: Value) => Value,
   onBools: ((x: Value, y: Value) => Value) | null,
@@ -87,34 +88,42 @@ export function minimum<A extends ArrayLike, B extends ArrayLike>(x: A, y: B): T
 }
 
 /**
- * x to the power of a JS integer, elementwise: exact at 0, where x⁰ = 1, and for negative x.
+ * x to the power y, elementwise; x⁰ is 1 for every x.
  *
- * @throws DTypeError if the exponent is not an integer, or negative beside an integer tensor
+ * A JS integer y is exact at 0 and for negative x, in value and derivative. Otherwise a negative x has powers for whole y only.
+ * Two `bool`s count as `int32`; integers wrap, and a negative power of an integer from a tensor of exponents is the integer
+ * part of 1/xⁿ.
+ *
+ * @throws ShapeError if the shapes do not broadcast
+ * @throws DTypeError for a JS exponent that is negative or not integral beside an integer tensor
  *
  * @example
  * ```ts
  * import { np } from 'pullback';
  * console.log(np.power(np.array([-2, 0, 3]), 3).toArray()); // => [ -8, 0, 27 ]
+ * console.log(np.power(np.array([4, 9]), np.array([0.5, -1])).toArray()); // => [ 2, 0.111111… ]
+ * np.power(np.arange(3), -1); // throws DTypeError: np.power: int32 cannot hold the negative power -1…
  * ```
  */
-export function power<A extends ArrayLike>(x: A, exponent: number): Tensor<Promoted<A, number>> {
-  if (!Number.isSafeInteger(exponent)) {
-    throw new DTypeError({
-      op: 'np.power',
-      problem: `the exponent must be a JS integer, got ${String(exponent)}`,
-      remedy: 'use np.sqrt for ½, and np.exp(np.mul(exponent, np.log(x))) for other powers of a positive x',
-    });
+export function power<A extends ArrayLike, B extends ArrayLike>(x: A, y: B): Tensor<Summed<Promoted<A, B>>> {
+  if (typeof y === 'number' && Number.isSafeInteger(y)) {
+    return prim.integerPow(powerBase(toValue('np.power', x), y), y) as Tensor<Summed<Promoted<A, B>>>;
   }
-  const value = toValue('np.power', x);
-  const base = value.dtype === 'bool' ? toFloat('np.power', value) : value;
-  if (exponent < 0 && !isFloat(base.dtype)) {
-    throw new DTypeError({
-      op: 'np.power',
-      problem: `${base.dtype} cannot hold the negative power ${exponent}`,
-      remedy: "cast first: np.astype(x, 'float32')",
-    });
-  }
-  return prim.integerPow(base, exponent) as Tensor<Promoted<A, number>>;
+  const [base, exponent] = aligned('np.power', [x, y]);
+  if (base!.dtype !== 'bool') return pow(base!, exponent!) as Tensor<Summed<Promoted<A, B>>>;
+  const count = (v: Value): Value => prim.convertElementType(v, 'int32');
+  return pow(count(base!), count(exponent!)) as Tensor<Summed<Promoted<A, B>>>;
+}
+
+/** `x` in a dtype that holds its powers by the JS integer `exponent`. */
+function powerBase(x: Value, exponent: number): Value {
+  if (x.dtype === 'bool') return toFloat('np.power', x);
+  if (exponent >= 0 || isFloat(x.dtype)) return x;
+  throw new DTypeError({
+    op: 'np.power',
+    problem: `${x.dtype} cannot hold the negative power ${exponent}`,
+    remedy: "cast first: np.astype(x, 'float32')",
+  });
 }
 
 /** x², elementwise. @throws DTypeError for `bool` */

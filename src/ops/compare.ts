@@ -1,10 +1,16 @@
 /** Comparisons, logic on `bool`, and the choice between two tensors. Comparisons have no derivative. */
 
+import { range } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
+import { abs, add, mul, sub } from '../prim/arithmetic.ts';
 import { and, not, or, xor } from '../prim/bits.ts';
 import * as prim from '../prim/compare.ts';
-import { aligned, broadcast, promoted, toValue } from './convert.ts';
+import { fullLike } from '../prim/compose.ts';
+import { reduceAnd } from '../prim/reduce.ts';
+import { finite } from '../prim/rounding.ts';
+import { aligned, broadcast, promoted, toFloat, toValue } from './convert.ts';
 import type { ArrayLike, Promoted, Tensor } from './types.ts';
+import { expectOptions } from './untyped.ts';
 
 const comparison =
   (op: string, apply: (x: Value, y: Value) => Value) =>
@@ -91,4 +97,49 @@ export function where<A extends ArrayLike, B extends ArrayLike>(
   const branches = promoted('np.where', [x, y]);
   const [pred, onTrue, onFalse] = broadcast('np.where', [truth('np.where', condition), ...branches]);
   return prim.select(pred!, onTrue!, onFalse!) as Tensor<Promoted<A, B>>;
+}
+
+/** Options of {@link isclose} and {@link allclose}. */
+export interface CloseOptions {
+  /** How far apart, relative to the second operand; default 1e-5. */
+  readonly rtol?: number;
+  /** How far apart in any case; default 1e-8. */
+  readonly atol?: number;
+  /** Is NaN close to NaN? Default false. */
+  readonly equalNan?: boolean;
+}
+
+/**
+ * Is |x − y| ≤ atol + rtol·|y|? Elementwise; infinities are close to themselves only. Integers and `bool` become `float32`.
+ *
+ * @throws ShapeError if the shapes do not broadcast
+ */
+export function isclose(x: ArrayLike, y: ArrayLike, options: CloseOptions = {}): Tensor<'bool'> {
+  return closeness('np.isclose', x, y, options) as Tensor<'bool'>;
+}
+
+/**
+ * Are all elements close, as {@link isclose} says? A scalar `bool`.
+ *
+ * @throws as {@link isclose}
+ *
+ * @example
+ * ```ts
+ * import { np } from 'pullback';
+ * console.log(np.allclose(np.array([1, 1e-9]), np.array([1.000001, 0])).item()); // => true
+ * ```
+ */
+export function allclose(x: ArrayLike, y: ArrayLike, options: CloseOptions = {}): Tensor<'bool'> {
+  const close = closeness('np.allclose', x, y, options);
+  return reduceAnd(close, range(close.ndim)) as Tensor<'bool'>;
+}
+
+function closeness(op: string, x: ArrayLike, y: ArrayLike, options: CloseOptions): Value {
+  expectOptions(op, options, 'rtol', 'atol', 'equalNan');
+  const { rtol = 1e-5, atol = 1e-8, equalNan = false } = options;
+  const [a, b] = aligned(op, [x, y]).map((v) => toFloat(op, v)) as [Value, Value];
+  const tolerance = add(fullLike(b, atol), mul(fullLike(b, rtol), abs(b)));
+  const near = prim.le(abs(sub(a, b)), tolerance);
+  const close = prim.select(and(finite(a), finite(b)), near, prim.eq(a, b));
+  return equalNan ? or(close, and(prim.ne(a, a), prim.ne(b, b))) : close;
 }

@@ -24,9 +24,12 @@ export {
 export { array, type Nested } from './array.ts';
 export { bitwiseAnd, bitwiseNot, bitwiseOr, bitwiseXor, leftShift, rightShift } from './bits.ts';
 export {
+  allclose,
+  type CloseOptions,
   equal,
   greater,
   greaterEqual,
+  isclose,
   less,
   lessEqual,
   logicalAnd,
@@ -52,17 +55,71 @@ export {
 } from './create.ts';
 export { concatenate, split, stack } from './join.ts';
 export { dot, inner, matmul, outer } from './linear.ts';
-export { cos, exp, log, sin, sqrt, tanh } from './math.ts';
-export { argmax, max, mean, min, sum } from './reduce.ts';
+export {
+  arccos,
+  arccosh,
+  arcsin,
+  arcsinh,
+  arctan,
+  arctan2,
+  arctanh,
+  cbrt,
+  cos,
+  cosh,
+  exp,
+  exp2,
+  expm1,
+  log,
+  log1p,
+  log2,
+  log10,
+  sin,
+  sinh,
+  sqrt,
+  tan,
+  tanh,
+} from './math.ts';
+export {
+  all,
+  any,
+  argmax,
+  argmin,
+  max,
+  mean,
+  min,
+  prod,
+  std,
+  sum,
+  type VarianceOptions,
+  var_ as var,
+} from './reduce.ts';
+export {
+  abs,
+  ceil,
+  clip,
+  floor,
+  fmod,
+  isfinite,
+  isinf,
+  isnan,
+  mod,
+  remainder,
+  round,
+  sign,
+  trunc,
+} from './rounding.ts';
 export {
   broadcastTo,
   expandDims,
   expectShape,
+  flip,
   moveaxis,
   ravel,
   reshape,
+  roll,
   squeeze,
   swapaxes,
   transpose,
 } from './shape.ts';
+export { tri, tril, triu } from './triangle.ts';
 export type { ArrayLike, Axis, DTypeOptions, ReduceOptions, ShapeLike, Tensor } from './types.ts';

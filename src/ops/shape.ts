@@ -8,7 +8,7 @@ import type { Value } from '../core/value.ts';
 import * as prim from '../prim/structural.ts';
 import { axesOf, axisAmong, axisOf, countAxes, expectDistinct, reshapeTarget, shapeOf } from './axes.ts';
 import { expectTensor, lastAxes, toValue } from './convert.ts';
-import type { ArrayLike, DTypeOf, ShapeLike, Tensor } from './types.ts';
+import type { ArrayLike, Axis, DTypeOf, ShapeLike, Tensor } from './types.ts';
 
 /**
  * The elements of `x` in row-major order under another shape, where one length may be −1: what remains.
@@ -150,6 +150,56 @@ export function squeeze<A extends ArrayLike>(x: A, axis?: number | readonly numb
   }
   const shape = value.shape.filter((_, a) => !axes.includes(a));
   return prim.reshape(value, shape) as Tensor<DTypeOf<A>>;
+}
+
+/**
+ * `x` with its elements in the opposite order along one axis, several, or all.
+ *
+ * @throws ShapeError for an axis out of range or named twice
+ *
+ * @example
+ * ```ts
+ * import { np } from 'pullback';
+ * console.log(np.flip(np.array([[1, 2], [3, 4]]), 0).toArray()); // => [ [ 3, 4 ], [ 1, 2 ] ]
+ * ```
+ */
+export function flip<D extends DType>(x: Tensor<D>, axis?: Axis): Tensor<D> {
+  const { aval } = expectTensor('np.flip', x);
+  return prim.rev(x, axesOf('np.flip', axis, aval)) as Tensor<D>;
+}
+
+/**
+ * `x` with its elements moved on by `shift` places along `axis`; what passes the end comes in at the start. Without an axis all
+ * elements move in row-major order. Several axes have one shift for all, or one each.
+ *
+ * @throws ShapeError for an axis out of range or named twice, or shifts that are not integers or do not fit the axes
+ *
+ * @example
+ * ```ts
+ * import { np } from 'pullback';
+ * console.log(np.roll(np.arange(5), 2).toArray()); // => [ 3, 4, 0, 1, 2 ]
+ * ```
+ */
+export function roll<D extends DType>(x: Tensor<D>, shift: number | readonly number[], axis?: Axis): Tensor<D> {
+  const { aval } = expectTensor('np.roll', x);
+  const all = axis === null || axis === undefined;
+  const axes = all ? [0] : axesOf('np.roll', axis, aval);
+  const shifts = typeof shift === 'number' ? axes.map(() => shift) : shift;
+  if (shifts.length !== axes.length || !shifts.every(Number.isSafeInteger)) {
+    throw new ShapeError({
+      op: 'np.roll',
+      problem: `(${shifts.join(', ')}) are not the shifts of ${axes.length} axes of ${showAval(aval)}`,
+      remedy: 'give one integer for all axes, or one for each',
+    });
+  }
+  let rolled: Value = all ? prim.reshape(x, [x.size]) : x;
+  for (const [i, at] of axes.entries()) {
+    const length = rolled.shape[at]!;
+    const cut = length === 0 ? 0 : ((-shifts[i]! % length) + length) % length;
+    if (cut === 0) continue;
+    rolled = prim.concatenate([prim.sliceAxis(rolled, at, cut, length), prim.sliceAxis(rolled, at, 0, cut)], at);
+  }
+  return prim.reshape(rolled, x.shape) as Tensor<D>;
 }
 
 /**

@@ -24,7 +24,7 @@ export type DTypeOf<A> =
   A extends Value<infer D> ? D : A extends boolean ? 'bool' : A extends number ? 'float32' : never;
 
 /** The dtype in which a tensor of `D` meets a JS number. */
-type WithNumber<D extends DType> = D extends 'bool' ? 'float32' : D;
+export type WithNumber<D extends DType> = D extends 'bool' ? 'float32' : D;
 
 /** The dtype in which two operands meet: JAX's lattice, where JS numbers and booleans give way to tensors. */
 export type Promoted<A, B> =
@@ -54,7 +54,7 @@ export type PromotedAll<T extends readonly unknown[]> = T extends readonly [infe
 /** What `D` becomes where only floating-point numbers make sense: itself, or `float32`. */
 export type Floated<D extends DType> = D extends FloatDType ? D : 'float32';
 
-/** The dtype of a sum: `bool` counts in `int32`. */
+/** The dtype of a sum, product or power: `bool` counts in `int32`. */
 export type Summed<D extends DType> = D extends 'bool' ? 'int32' : D;
 
 /** Options of what makes a tensor. */

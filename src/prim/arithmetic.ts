@@ -1,5 +1,6 @@
 /**
- * Arithmetic: what rings and ordered fields have. `max` and `min` share the derivative equally at ties, as JAX does.
+ * Arithmetic: what rings and ordered fields have. `max` and `min` share the derivative equally at ties, as JAX does; |x| is the
+ * larger of x and −x, so its derivative at 0 is 0 (JAX takes 1).
  */
 
 import * as t from 'io-ts';
@@ -10,7 +11,8 @@ import { dtypeCodec, int } from '../core/params.ts';
 import { type Hole, isHole, noParams, type Primitive, type Tangent } from '../core/primitive.ts';
 import { bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
-import { eq, select } from './compare.ts';
+import { and } from './bits.ts';
+import { eq, lt, select } from './compare.ts';
 import { fullLike } from './compose.ts';
 import {
   addTangents,
@@ -22,6 +24,7 @@ import {
   provide,
   vmapElementwise,
 } from './define.ts';
+import { round } from './rounding.ts';
 
 export const addP = elementwise('add', {
   count: 2,
@@ -69,6 +72,32 @@ export const negP = elementwise('neg', {
   transpose: ([ct]) => [neg(ct!)],
 });
 
+/** |x|; of integers, |INT_MIN| is INT_MIN. The derivative is sign x: 0 at 0. */
+export const absP = elementwise('abs', {
+  count: 1,
+  kind: 'number',
+  jvp: ([x], [dx]) => ({ outs: [abs(x!)], tangents: [mul(dx!, sign(x!))] }),
+});
+
+/** −1, 0 or 1; the sign of a zero stays, NaN is NaN. A step: its derivative is zero. */
+export const signP = elementwise('sign', { count: 1, kind: 'number' });
+
+/**
+ * The remainder x − n·y of the quotient truncated to n, which has the sign of x. Integers: x rem 0 = x, INT_MIN rem −1 = 0.
+ *
+ * d(x rem y) = dx − n·dy. Here n is (x − x rem y)/y, rounded: that is whole but for rounding, where x/y may round up to the next
+ * whole number.
+ */
+export const remP = elementwise('rem', {
+  count: 2,
+  kind: 'number',
+  jvp([x, y], [dx, dy]) {
+    const remainder = rem(x!, y!);
+    const byDivisor = dy ? neg(mul(dy, round(div(sub(x!, remainder), y!)))) : null;
+    return { outs: [remainder], tangents: [addTangents(dx!, byDivisor)] };
+  },
+});
+
 const extremum = <Name extends 'max' | 'min'>(name: Name, apply: (x: Value, y: Value) => Value) =>
   elementwise(name, {
     count: 2,
@@ -92,6 +121,27 @@ export const maxP = extremum('max', (x, y) => max(x, y));
 
 /** The smaller; NaN if either is. */
 export const minP = extremum('min', (x, y) => min(x, y));
+
+/**
+ * x, but at least `low` and at most `high`: min(max(x, low), high), so that `high` wins where they cross; NaN if any is.
+ * Operands (low, x, high), as StableHLO has them.
+ *
+ * The derivative belongs to the one that is attained alone; as in JAX, on a tie with a bound none of x and that bound has it.
+ */
+export const clampP = elementwise('clamp', {
+  count: 3,
+  kind: 'number',
+  jvp([low, x, high], [dLow, dx, dHigh]) {
+    const inside = and(lt(low!, x!), lt(x!, high!));
+    const below = and(lt(x!, low!), lt(low!, high!));
+    const above = lt(high!, max(x!, low!));
+    const where = (condition: Value, t: Tangent): Tangent => t && select(condition, t, fullLike(t, 0));
+    return {
+      outs: [clamp(low!, x!, high!)],
+      tangents: [addTangents(addTangents(where(below, dLow!), where(inside, dx!)), where(above, dHigh!))],
+    };
+  },
+});
 
 const integerPowParams = t.readonly(t.strict({ exponent: int }));
 
@@ -164,6 +214,14 @@ export const neg = (x: Value): Value => bind1(negP, [x], noParams);
 export const max = (x: Value, y: Value): Value => bind1(maxP, [x, y], noParams);
 /** The smaller of x and y, elementwise. */
 export const min = (x: Value, y: Value): Value => bind1(minP, [x, y], noParams);
+/** |x|. */
+export const abs = (x: Value): Value => bind1(absP, [x], noParams);
+/** −1, 0 or 1. */
+export const sign = (x: Value): Value => bind1(signP, [x], noParams);
+/** The remainder of x / y, with the sign of x. */
+export const rem = (x: Value, y: Value): Value => bind1(remP, [x, y], noParams);
+/** x between the bounds `low` and `high`. */
+export const clamp = (low: Value, x: Value, high: Value): Value => bind1(clampP, [low, x, high], noParams);
 /** x to the power of the JS integer `exponent`. */
 export const integerPow = (x: Value, exponent: number): Value => bind1(integerPowP, [x], { exponent });
 /** `x` as another dtype. */

@@ -17,6 +17,8 @@ export const notP = elementwise('not', { count: 1, kind: 'logical' });
 export const shiftLeftP = elementwise('shift_left', { count: 2, kind: 'integer' });
 export const shiftRightLogicalP = elementwise('shift_right_logical', { count: 2, kind: 'integer' });
 export const shiftRightArithmeticP = elementwise('shift_right_arithmetic', { count: 2, kind: 'integer' });
+export const populationCountP = elementwise('population_count', { count: 1, kind: 'integer' });
+export const clzP = elementwise('clz', { count: 1, kind: 'integer' });
 
 const bitcastParams = t.readonly(t.strict({ dtype: dtypeCodec }));
 
@@ -80,6 +82,10 @@ export const shiftLeft = (x: Value, y: Value): Value => bind1(shiftLeftP, [x, y]
 export const shiftRightLogical = (x: Value, y: Value): Value => bind1(shiftRightLogicalP, [x, y], noParams);
 /** x shifted right by y bits, the sign entering. */
 export const shiftRightArithmetic = (x: Value, y: Value): Value => bind1(shiftRightArithmeticP, [x, y], noParams);
+/** The number of bits of x that are 1. */
+export const populationCount = (x: Value): Value => bind1(populationCountP, [x], noParams);
+/** The number of zeros before the highest bit of x that is 1; 32 for 0. */
+export const clz = (x: Value): Value => bind1(clzP, [x], noParams);
 /** The bits of `x` as another 32-bit dtype. */
 export const bitcastConvertType = (x: Value, dtype: DType): Value => bind1(bitcastConvertTypeP, [x], { dtype });
 /** The two output words of Threefry-2x32. */

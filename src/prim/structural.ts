@@ -180,6 +180,33 @@ export const sliceP: Primitive<'slice', t.TypeOf<typeof sliceParams>> = {
   }),
 };
 
+const revParams = t.readonly(t.strict({ dimensions: ints }));
+
+/** The elements in the opposite order along each of `dimensions`. It is its own inverse and transpose. */
+export const revP: Primitive<'rev', t.TypeOf<typeof revParams>> = {
+  name: 'rev',
+  params: revParams,
+  abstractEval(ins, { dimensions }) {
+    expectCount('rev', 1, ins);
+    const n = ins[0]!.shape.length;
+    if (dimensions.some((d, i) => d < 0 || d >= n || dimensions.indexOf(d) !== i)) {
+      throw bad('rev', `(${dimensions.join()}) are not axes of ${showAval(ins[0]!)}`, 'name each axis at most once');
+    }
+    return [ins[0]!];
+  },
+  jvp: linearJvp((x, { dimensions }) => rev(x, dimensions)),
+  transpose: ([ct], _x, { dimensions }) => [rev(ct!, dimensions)],
+  vmap: (_size, [x], [dim], { dimensions }) => ({
+    outs: [
+      rev(
+        x!,
+        dimensions.map((d) => (d >= dim! ? d + 1 : d)),
+      ),
+    ],
+    dims: [dim!],
+  }),
+};
+
 const padParams = t.readonly(t.strict({ low: ints, high: ints, interior: ints }));
 
 /** Length of one padded axis; `interior` goes between neighbours, negative `low` and `high` cut. */
@@ -374,6 +401,9 @@ export const slice = (
   const whole = sameShape(limit, x.shape) && start.every((s) => s === 0) && steps.every((s) => s === 1);
   return whole && start.length === x.ndim ? x : bind1(sliceP, [x], { start, limit, strides: steps });
 };
+/** `x` with its elements in the opposite order along `dimensions`. */
+export const rev = (x: Value, dimensions: readonly number[]): Value =>
+  dimensions.length === 0 ? x : bind1(revP, [x], { dimensions });
 /** `x` padded with the scalar `value`. */
 export const pad = (
   x: Value,

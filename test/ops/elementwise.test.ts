@@ -7,6 +7,11 @@ import { arrays, atBroadcast, broadcastableArrays, build, dense, meetShapes, sha
 
 const f32 = Math.fround;
 
+const ints = np.array([7, -7, 0, -2147483648], { dtype: 'int32' });
+const words = np.array([7, 4294967295, 0, 2147483648], { dtype: 'uint32' });
+const bools = np.array([true, true, false, false]);
+const others = np.array([true, false, true, false]);
+
 const binary: Readonly<
   Record<string, readonly [(x: Tensor, y: Tensor) => Tensor<'float32' | 'bool'>, (x: number, y: number) => number]>
 > = {
@@ -25,6 +30,11 @@ const binary: Readonly<
   logicalAnd: [np.logicalAnd, (x, y) => Number(x !== 0 && y !== 0)],
   logicalOr: [np.logicalOr, (x, y) => Number(x !== 0 || y !== 0)],
   logicalXor: [np.logicalXor, (x, y) => Number((x !== 0) !== (y !== 0))],
+  mod: [(x, y) => np.add(np.mod(x, y), 0), (x, y) => x - y * Math.floor(x / y) + 0],
+  remainder: [(x, y) => np.add(np.remainder(x, y), 0), (x, y) => x - y * Math.floor(x / y) + 0],
+  fmod: [(x, y) => np.add(np.fmod(x, y), 0), (x, y) => x - y * Math.trunc(x / y) + 0],
+  arctan2: [np.arctan2, (y, x) => f32(Math.atan2(y, x))],
+  isclose: [np.isclose, (x, y) => Number(Math.abs(x - y) <= 1e-8 + 1e-5 * Math.abs(y))],
 };
 
 describe('two operands broadcast as nested loops do', () => {
@@ -67,6 +77,29 @@ describe('one operand', () => {
     square: [np.square, (x) => x * x],
     reciprocal: [np.reciprocal, (x) => f32(1 / x)],
     sqrt: [np.sqrt, (x) => f32(Math.sqrt(x))],
+    cbrt: [np.cbrt, (x) => f32(Math.cbrt(x))],
+    exp2: [np.exp2, (x) => f32(2 ** x)],
+    expm1: [np.expm1, (x) => f32(Math.expm1(x))],
+    log2: [np.log2, (x) => f32(Math.log2(x))],
+    log10: [np.log10, (x) => f32(f32(Math.log(x)) / f32(Math.LN10))],
+    log1p: [np.log1p, (x) => f32(Math.log1p(x))],
+    tan: [np.tan, (x) => f32(Math.tan(x))],
+    arcsin: [np.arcsin, (x) => f32(Math.asin(x))],
+    arccos: [np.arccos, (x) => f32(Math.acos(x))],
+    arctan: [np.arctan, (x) => f32(Math.atan(x))],
+    sinh: [np.sinh, (x) => f32(Math.sinh(x))],
+    cosh: [np.cosh, (x) => f32(Math.cosh(x))],
+    arcsinh: [np.arcsinh, (x) => f32(Math.asinh(x))],
+    arccosh: [np.arccosh, (x) => f32(Math.acosh(x))],
+    arctanh: [np.arctanh, (x) => f32(Math.atanh(x))],
+    abs: [np.abs, (x) => (x < 0 ? -x : x)],
+    sign: [np.sign, (x) => Number(x > 0) - Number(x < 0)],
+    floor: [np.floor, Math.floor],
+    ceil: [np.ceil, Math.ceil],
+    trunc: [np.trunc, Math.trunc],
+    isfinite: [np.isfinite, () => 1],
+    isnan: [np.isnan, () => 0],
+    isinf: [np.isinf, () => 0],
     exp: [np.exp, (x) => f32(Math.exp(x))],
     log: [np.log, (x) => f32(Math.log(x))],
     tanh: [np.tanh, (x) => f32(Math.tanh(x))],
@@ -95,11 +128,6 @@ describe('one operand', () => {
 });
 
 describe('integers and bool', () => {
-  const ints = np.array([7, -7, 0, -2147483648], { dtype: 'int32' });
-  const words = np.array([7, 4294967295, 0, 2147483648], { dtype: 'uint32' });
-  const bools = np.array([true, true, false, false]);
-  const others = np.array([true, false, true, false]);
-
   it('arithmetic of integers wraps, and true division leaves them', () => {
     expect(np.add(words, 1).toArray()).toEqual([8, 0, 1, 2147483649]);
     expect(np.sub(ints, 1).toArray()).toEqual([6, -8, -1, 2147483647]);
@@ -153,8 +181,108 @@ describe('special values', () => {
     expect(np.minimum(x, y).toArray()).toEqual([Number.NaN, Number.NaN, -0, -0]);
   });
 
-  it('a power must be a JS integer', () => {
-    expect(() => np.power(np.ones([2]), 0.5)).toThrow('np.power: the exponent must be a JS integer, got 0.5');
+  it('powers: numbers, tensors, bools; of integers only what they can hold', () => {
+    expect(np.power(np.array([4, 9]), 0.5).toArray()).toEqual([2, 3]);
+    expect(np.power(2, np.array([-1, 10])).toArray()).toEqual([0.5, 1024]);
+    expect(np.power(2, 0.5).item()).toBe(f32(Math.SQRT2));
+    expect(np.power(np.array([-2, -2, 0]), np.array([3, 2, 0])).toArray()).toEqual([-8, 4, 1]);
+    expect(np.power(ints, np.array([2, 3, 0, 1], { dtype: 'int32' })).toArray()).toEqual([49, -343, 1, -2147483648]);
+    expect(np.power(np.array([1, -1, 5, 0], { dtype: 'int32' }), np.array(-1, { dtype: 'int32' })).toArray()).toEqual([
+      1, -1, 0, -1,
+    ]);
+    expect(np.power(bools, others).toArray()).toEqual([1, 1, 0, 1]);
+    expect(np.power(bools, others).dtype satisfies 'int32').toBe('int32');
+    expect(np.power(np.arange(3), np.array([0.5, 1, 2])).dtype).toBe('float32');
+    expect(() => np.power(np.arange(3), 0.5)).toThrow(
+      'np.power: the number 0.5 is not an integer, but beside int32[3]',
+    );
     expect(() => np.power(np.arange(3), -1)).toThrow('np.power: int32 cannot hold the negative power -1');
+  });
+
+  it('mod has the sign of the divisor, fmod that of the dividend', () => {
+    const x = np.array([7, -7, 7, -7, 5]);
+    const y = np.array([3, 3, -3, -3, Number.POSITIVE_INFINITY]);
+    expect(np.mod(x, y).toArray()).toEqual([1, 2, -2, -1, 5]);
+    expect(np.fmod(x, y).toArray()).toEqual([1, -1, 1, -1, 5]);
+    expect(np.mod(-5, Number.POSITIVE_INFINITY).item()).toBe(Number.POSITIVE_INFINITY);
+    expect(
+      np.mod(np.array([-7, 7, 7], { dtype: 'int32' }), np.array([3, -3, 0], { dtype: 'int32' })).toArray(),
+    ).toEqual([2, -2, 7]);
+    expect(np.mod(np.array([1]), 0).item()).toBeNaN();
+  });
+
+  it('round to decimals, halves to even, whole numbers exactly', () => {
+    expect(np.round(np.array([0.5, 1.5, 2.5, -0.5, -1.5])).toArray()).toEqual([0, 2, 2, -0, -2]);
+    expect(np.round(np.array([1.25, 1.75, 3e38, Number.NaN, -Infinity]), 1).toArray()).toEqual([
+      f32(1.2),
+      f32(1.8),
+      f32(3e38),
+      Number.NaN,
+      -Infinity,
+    ]);
+    expect(np.round(np.array([1250, 1350, -1250]), -2).toArray()).toEqual([1200, 1400, -1200]);
+    const whole = fc.integer({ min: -(2 ** 31) + 1000, max: 2 ** 31 - 1001 });
+    fc.assert(
+      fc.property(whole, fc.constantFrom(1, 2, 3), (n, digits) => {
+        const unit = 10 ** digits;
+        const quotient = n / unit;
+        const [below, above] = [Math.floor(quotient) * unit, Math.ceil(quotient) * unit];
+        const even = (below / unit) % 2 === 0 ? below : above;
+        const expected = n - below === above - n ? even : n - below < above - n ? below : above;
+        expect(np.round(np.array([n], { dtype: 'int32' }), -digits).item() + 0).toBe(expected + 0);
+      }),
+    );
+    expect(np.round(np.array([4294967295], { dtype: 'uint32' }), -11).item()).toBe(0);
+    expect(np.round(ints, 3).toArray()).toEqual(ints.toArray());
+    expect(np.round(np.array([true])).dtype satisfies 'float32').toBe('float32');
+    expect(() => np.round(1, 0.5)).toThrow(
+      'np.round: the number of decimals must be an integer from -37 to 37, got 0.5',
+    );
+  });
+
+  it('integers are whole and finite', () => {
+    for (const f of [np.floor, np.ceil, np.trunc]) {
+      expect(f(ints).toArray()).toEqual(ints.toArray());
+      expect(f(ints).dtype satisfies 'int32').toBe('int32');
+      expect(f(bools).dtype satisfies 'float32').toBe('float32');
+    }
+    expect([np.isfinite(ints), np.isnan(ints), np.isinf(words)].map((x) => np.any(x).item())).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    const odd = np.array([Number.NaN, Infinity, -Infinity, 1]);
+    expect(np.isfinite(odd).toArray()).toEqual([false, false, false, true]);
+    expect(np.isnan(odd).toArray()).toEqual([true, false, false, false]);
+    expect(np.isinf(odd).toArray()).toEqual([false, true, true, false]);
+    expect(np.trunc(np.array([-1.7, -0.5, 1.7])).toArray()).toEqual([-1, -0, 1]);
+    expect([np.abs(ints).toArray(), np.sign(words).toArray()]).toEqual([
+      [7, 7, 0, -2147483648],
+      [1, 1, 0, 1],
+    ]);
+    expect(() => np.abs(bools)).toThrow('np.abs: needs a numeric dtype, got bool[4]');
+  });
+
+  it('clip with one bound, two, crossed, and NaN', () => {
+    const x = np.array([-2, 0.5, 3, Number.NaN]);
+    expect(np.clip(x, -1, 1).toArray()).toEqual([-1, 0.5, 1, Number.NaN]);
+    expect(np.clip(x, null, 1).toArray()).toEqual([-2, 0.5, 1, Number.NaN]);
+    expect(np.clip(x, 0).toArray()).toEqual([0, 0.5, 3, Number.NaN]);
+    expect(np.clip(np.array([0, 9]), 5, 1).toArray()).toEqual([1, 1]);
+    expect(np.clip(ints, -1, 5).toArray()).toEqual([5, -1, 0, -1]);
+    expect(np.clip(ints, 0, np.array(2.5)).dtype satisfies 'float32').toBe('float32');
+    expect(() => np.clip(ints, 0.5, 1)).toThrow('np.clip: the number 0.5 is not an integer');
+  });
+
+  it('isclose and allclose: relative to the second, infinities to themselves, NaN if asked', () => {
+    const inf = Number.POSITIVE_INFINITY;
+    const x = np.array([1, 1, inf, inf, inf, Number.NaN, 0]);
+    const y = np.array([1.000009, 1.1, inf, -inf, 1, Number.NaN, 1e-9]);
+    expect(np.isclose(x, y).toArray()).toEqual([true, false, true, false, false, false, true]);
+    expect(np.isclose(x, y, { equalNan: true }).toArray()).toEqual([true, false, true, false, false, true, true]);
+    expect(np.isclose(np.array([100, 1]), 110, { rtol: 0.1, atol: 0 }).toArray()).toEqual([true, false]);
+    expect(np.allclose(x, x).item()).toBe(false);
+    expect(np.allclose(x, x, { equalNan: true }).item()).toBe(true);
+    expect(np.allclose(np.array([1, 2], { dtype: 'int32' }), np.array([[1], [1]])).item()).toBe(false);
   });
 });

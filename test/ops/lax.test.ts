@@ -41,6 +41,7 @@ const calls: Readonly<Record<FirstOrderName, () => unknown>> = {
       [0, 2, 1],
     ]),
   concatenate: () => lax.concatenate([f, f], 1),
+  rev: () => lax.rev(f, [1]),
   iota: () => lax.iota('int32', [2, 3], 1),
   add: () => lax.add(f, f),
   sub: () => lax.sub(f, f),
@@ -66,14 +67,48 @@ const calls: Readonly<Record<FirstOrderName, () => unknown>> = {
   cos: () => lax.cos(f),
   sqrt: () => lax.sqrt(f),
   erf_inv: () => lax.erfInv(f),
+  exp2: () => lax.exp2(f),
+  expm1: () => lax.expm1(f),
+  log2: () => lax.log2(f),
+  log1p: () => lax.log1p(f),
+  tan: () => lax.tan(f),
+  asin: () => lax.asin(f),
+  acos: () => lax.acos(f),
+  atan: () => lax.atan(f),
+  sinh: () => lax.sinh(f),
+  cosh: () => lax.cosh(f),
+  asinh: () => lax.asinh(f),
+  acosh: () => lax.acosh(f),
+  atanh: () => lax.atanh(f),
+  rsqrt: () => lax.rsqrt(f),
+  cbrt: () => lax.cbrt(f),
+  erf: () => lax.erf(f),
+  erfc: () => lax.erfc(f),
+  abs: () => lax.abs(f),
+  sign: () => lax.sign(f),
+  floor: () => lax.floor(f),
+  ceil: () => lax.ceil(f),
+  round: () => lax.round(f),
+  is_finite: () => lax.isFinite(f),
+  rem: () => lax.rem(f, f),
+  clamp: () => lax.clamp(f, f, f),
+  pow: () => lax.pow(f, f),
+  atan2: () => lax.atan2(f, f),
   reduce_sum: () => lax.reduceSum(f, [1]),
   reduce_max: () => lax.reduceMax(f, [0]),
+  reduce_min: () => lax.reduceMin(f, [0]),
+  reduce_prod: () => lax.reduceProd(f, [0, 1]),
+  reduce_and: () => lax.reduceAnd(b, [0]),
+  reduce_or: () => lax.reduceOr(i, [1]),
   argmax: () => lax.argmax(f, 0),
+  argmin: () => lax.argmin(f, 1),
   dot_general: () => lax.dotGeneral(f, f, { lhsContracting: [1], rhsContracting: [1], lhsBatch: [0], rhsBatch: [0] }),
   and: () => lax.bitwiseAnd(i, i),
   or: () => lax.bitwiseOr(i, i),
   xor: () => lax.bitwiseXor(b, b),
   not: () => lax.bitwiseNot(i),
+  population_count: () => lax.populationCount(i),
+  clz: () => lax.clz(u),
   shift_left: () => lax.shiftLeft(i, i),
   shift_right_logical: () => lax.shiftRightLogical(i, i),
   shift_right_arithmetic: () => lax.shiftRightArithmetic(i, i),
@@ -89,6 +124,17 @@ describe('each function stages its primitive alone', () => {
     expect(jaxpr.eqns.map((eqn) => eqn.primitive.name)).toEqual([name]);
     expect(tree.leaves(calls[name]()).map((x) => x.dtype)).toEqual(jaxpr.outs.map((out) => out.aval.dtype));
   });
+});
+
+it('squeeze and expandDims are reshapes', () => {
+  const { jaxpr } = makeJaxpr(() => lax.squeeze(lax.expandDims(f, [0, 3]), [3]))();
+  expect(jaxpr.eqns.map((eqn) => eqn.primitive.name)).toEqual(['reshape', 'reshape']);
+  expect(lax.expandDims(f, [3, 0]).shape).toEqual([1, 2, 3, 1]);
+  expect(lax.squeeze(np.zeros([1, 2, 1]), [2, 0]).shape).toEqual([2]);
+  expect(() => lax.squeeze(f, [0])).toThrow('lax.squeeze: float32[2,3] has no axis 0 of length 1');
+  expect(() => lax.squeeze(np.zeros([1]), [-1])).toThrow('lax.squeeze: float32[1] has no axis -1 of length 1');
+  expect(() => lax.expandDims(f, [4])).toThrow('lax.expandDims: (4) are not new axes of float32[2,3]');
+  expect(() => lax.expandDims(f, [1, 1])).toThrow('lax.expandDims: (1,1) are not new axes of float32[2,3]');
 });
 
 it('lax does not broadcast, promote or take numbers', () => {
@@ -111,6 +157,11 @@ describe('every equation that np stages knows its line', () => {
     ['add', () => [np.add(x, row), np.add(x, 1), np.add(n, row), np.add(true, n)]],
     ['div', () => [np.div(n, 2), np.div(np.greater(x, 0), n)]],
     ['unary', () => [np.reciprocal(n), np.square(x), np.power(n, 3), np.exp(n), np.neg(x)]],
+    ['powers', () => [np.power(x, row), np.power(n, 0.5 + 1.5), np.log10(n), np.arctan2(x, n), np.prod(b)]],
+    ['round', () => [np.round(x, 2), np.round(n, -1), np.trunc(x), np.floor(n), np.mod(x, row), np.clip(n, 0, row)]],
+    ['statistics', () => [np.var(n, 0), np.std(x), np.all(x), np.any(n, 0), np.argmin(x, 1)]],
+    ['near', () => [np.isclose(x, n), np.allclose(x, row), np.isinf(x), np.isnan(n), np.isfinite(x)]],
+    ['order', () => [np.flip(x), np.roll(x, 1), np.roll(x, 1, 1), np.tril(x), np.triu(x, 1), np.tri(2, 3, { k: 1 })]],
     ['maximum', () => [np.maximum(x, n), np.minimum(row, x)]],
     ['compare', () => [np.greater(n, row), np.equal(row, x), np.logicalAnd(x, row), np.logicalNot(x)]],
     ['where', () => [np.where(x, row, 1), np.where(true, n, row)]],
@@ -155,7 +206,18 @@ describe('the vector space of trees of tensors', () => {
 it('numbers are put on the device of the tensor they meet', () => {
   const other = referenceDevice({ precision: 'float64' });
   const x = withDefaultDevice(other, () => np.array([1, 0]));
-  for (const y of [np.add(x, 1), np.div(2, x), np.mean(x), np.logicalNot(x), np.where(x, x, 3), np.reciprocal(x)]) {
+  const rounded = [np.round(x, 2), np.trunc(x), np.mod(x, 2), np.clip(x, 0, 1), np.log10(x), np.power(x, 0.5)];
+  const reduced = [np.var(x), np.std(x), np.isclose(x, 1), np.isinf(x), np.tril(np.reshape(x, [1, 2]))];
+  for (const y of [
+    ...rounded,
+    ...reduced,
+    np.add(x, 1),
+    np.div(2, x),
+    np.mean(x),
+    np.logicalNot(x),
+    np.where(x, x, 3),
+    np.reciprocal(x),
+  ]) {
     expect((y as unknown as { readonly device: Device }).device).toBe(other);
   }
 });

@@ -51,6 +51,9 @@ const reductions: Readonly<
   mean: [np.mean, (xs) => Math.fround(xs.reduce((a, b) => a + b, 0) / xs.length), true],
   max: [np.max, (xs) => Math.max(...xs), false],
   min: [np.min, (xs) => Math.min(...xs), false],
+  prod: [np.prod, (xs) => Math.fround(xs.reduce((a, b) => a * b, 1)), true],
+  all: [np.all as never, (xs) => Number(xs.every((x) => x !== 0)), true],
+  any: [np.any as never, (xs) => Number(xs.some((x) => x !== 0)), true],
 };
 
 describe('over any axes', () => {
@@ -63,18 +66,54 @@ describe('over any axes', () => {
     );
   });
 
-  it('argmax', () => {
+  it.each([
+    ['argmax', np.argmax, Math.max],
+    ['argmin', np.argmin, Math.min],
+  ] as const)('%s', (_, search, extremum) => {
     fc.assert(
       fc.property(cases(false), ([x, someAxes, negative, keepdims]) => {
         const axis = someAxes[0];
-        const first = (xs: readonly number[]): number => xs.indexOf(Math.max(...xs));
+        const first = (xs: readonly number[]): number => xs.indexOf(extremum(...xs));
         const all = reduceBy(x, [...x.shape.keys()], keepdims, first);
-        expect(dense(np.argmax(tensor(x), null, { keepdims }))).toEqual(all);
+        expect(dense(search(tensor(x), null, { keepdims }))).toEqual(all);
         if (axis === undefined) return;
         const one = negative[0] ? axis - x.shape.length : axis;
-        expect(dense(np.argmax(tensor(x), one, { keepdims }))).toEqual(reduceBy(x, [axis], keepdims, first));
+        expect(dense(search(tensor(x), one, { keepdims }))).toEqual(reduceBy(x, [axis], keepdims, first));
       }),
     );
+  });
+});
+
+describe('var and std', () => {
+  const variance = (xs: readonly number[], ddof: number): number => {
+    const mean = xs.reduce((a, b) => a + b, 0) / xs.length;
+    return xs.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (xs.length - ddof);
+  };
+
+  it('are the mean square distance from the mean, and its root', () => {
+    fc.assert(
+      fc.property(cases(false), fc.nat(1), ([x, someAxes, negative, keepdims, how], ddof) => {
+        const { axis, axes } = written(x, someAxes, negative, how);
+        const count = axes.reduce((n, a) => n * x.shape[a]!, 1);
+        if (count <= ddof) return;
+        const wide = np.astype(tensor(x), 'float64');
+        const ours = dense(np.var(wide, axis, { ddof, keepdims }));
+        const theirs = reduceBy(x, axes, keepdims, (xs) => variance(xs, ddof));
+        expect(ours.shape).toEqual(theirs.shape);
+        ours.data.forEach((v, i) => expect(Math.abs(v - theirs.data[i]!)).toBeLessThan(1e-13));
+        expect(dense(np.std(wide, axis, { ddof, keepdims })).data).toEqual(ours.data.map(Math.sqrt));
+      }),
+    );
+  });
+
+  it('do not cancel, and the derivative is 2(x − mean)/n', () => {
+    const x = np.array([1e6, 1e6 + 1, 1e6 + 2]);
+    expect(np.var(x).item()).toBe(Math.fround(2 / 3));
+    expect(np.std(np.arange(4), 0, { ddof: 1 }).item()).toBeCloseTo(Math.sqrt(5 / 3), 6);
+    const slope = grad((v: Tensor) => np.var(v))(np.array([1, 2, 6])).toArray() as number[];
+    slope.forEach((s, i) => expect(s).toBeCloseTo((2 * ([1, 2, 6][i]! - 3)) / 3, 6));
+    expect([np.var(np.array([7])).item(), np.var(np.zeros([0])).item()]).toEqual([0, Number.NaN]);
+    expect(np.var(np.array([1]), 0, { ddof: 1 }).item()).toBeNaN();
   });
 });
 
@@ -112,8 +151,20 @@ describe('extremes', () => {
     expect([np.sum(np.zeros([0])).item(), np.mean(np.zeros([0])).item()]).toEqual([0, Number.NaN]);
   });
 
+  it('argmin finds the first NaN, all and any take NaN for true', () => {
+    expect(np.argmin(np.array([1, Number.NaN, 0])).item()).toBe(1);
+    expect(np.argmin(np.array([3, -0, 0])).item()).toBe(1);
+    expect(() => np.argmin(np.zeros([0]))).toThrow(
+      'np.argmin: axis 0 of float32[0] is empty, and nothing has no argmin',
+    );
+    expect([np.all(np.array([Number.NaN])).item(), np.any(np.array([0, -0])).item()]).toEqual([true, false]);
+    expect([np.all(np.zeros([0])).item(), np.any(np.zeros([0])).item()]).toEqual([true, false]);
+    expect(np.prod(np.array([65536, 65536, 3], { dtype: 'int32' })).item()).toBe(0);
+    expect(np.prod(np.array([true, true])).dtype satisfies 'int32').toBe('int32');
+  });
+
   it('ties share the derivative of a minimum', () => {
-    expect(grad((x: Tensor) => np.min(x))(np.array([2, 1, 1])).toArray()).toEqual([-0, 0.5, 0.5]);
+    expect(grad((x: Tensor) => np.min(x))(np.array([2, 1, 1])).toArray()).toEqual([0, 0.5, 0.5]);
   });
 });
 

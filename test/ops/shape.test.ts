@@ -33,6 +33,63 @@ describe('axes', () => {
     );
   });
 
+  it('flip turns around, roll goes round', () => {
+    fc.assert(
+      fc.property(withPermutation, fc.integer({ min: -9, max: 9 }), ([x, order, negative], shift) => {
+        const axes = order.slice(0, 2);
+        const named = axes.map((axis) => signed(axis, x.shape.length, negative));
+        const flipped = build(x.shape, (index) =>
+          at(
+            x,
+            index.map((i, axis) => (axes.includes(axis) ? x.shape[axis]! - 1 - i : i)),
+          ),
+        );
+        expect(dense(np.flip(tensor(x), named))).toEqual(flipped);
+        const shifts = axes.map((_, k) => shift + k);
+        const rolled = build(x.shape, (index) =>
+          at(
+            x,
+            index.map((i, axis) => {
+              const n = x.shape[axis]!;
+              const by = axes.includes(axis) ? shifts[axes.indexOf(axis)]! : 0;
+              return (((i - by) % n) + n) % n;
+            }),
+          ),
+        );
+        expect(dense(np.roll(tensor(x), shifts, named))).toEqual(rolled);
+        const n = x.data.length;
+        expect(dense(np.roll(tensor(x), shift))).toEqual({
+          shape: x.shape,
+          data: x.data.map((_, i) => x.data[(((i - shift) % n) + n) % n]!),
+        });
+        expect(dense(np.flip(tensor(x)))).toEqual({ shape: x.shape, data: x.data.toReversed() });
+      }),
+    );
+    expect(() => np.roll(np.zeros([2, 3]), [1, 2, 3], [0, 1])).toThrow(
+      'np.roll: (1, 2, 3) are not the shifts of 2 axes of float32[2,3]',
+    );
+    expect(() => np.roll(np.zeros([2]), 0.5)).toThrow('np.roll: (0.5) are not the shifts of 1 axes');
+  });
+
+  it('tri, tril and triu', () => {
+    fc.assert(
+      fc.property(arrays(shapes()), fc.integer({ min: -4, max: 4 }), (x, k) => {
+        if (x.shape.length < 2) {
+          expect(() => np.tril(tensor(x), k)).toThrow('is no matrix');
+          return;
+        }
+        const below = (index: readonly number[]): boolean => index.at(-1)! - index.at(-2)! <= k;
+        expect(dense(np.tril(tensor(x), k))).toEqual(build(x.shape, (i) => (below(i) ? at(x, i) : 0)));
+        const above = (index: readonly number[]): boolean => index.at(-1)! - index.at(-2)! >= k;
+        expect(dense(np.triu(tensor(x), k))).toEqual(build(x.shape, (i) => (above(i) ? at(x, i) : 0)));
+        const [rows, columns] = x.shape.slice(-2) as [number, number];
+        expect(dense(np.tri(rows, columns, { k, dtype: 'int32' }))).toEqual(
+          build([rows, columns], (i) => (below(i) ? 1 : 0)),
+        );
+      }),
+    );
+  });
+
   it('swapaxes exchanges two, moveaxis takes some out and inserts them', () => {
     fc.assert(
       fc.property(withPermutation, withPermutation, fc.nat(4), ([x, order, negative], [, other], count) => {

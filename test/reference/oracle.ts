@@ -155,3 +155,45 @@ export const anyShape: fc.Arbitrary<number[]> = fc.oneof(
   { weight: 6, arbitrary: fc.array(fc.nat(4), { maxLength: 5 }) },
   { weight: 1, arbitrary: fc.shuffledSubarray([1, 3, 37, 150], { minLength: 2, maxLength: 3 }) },
 );
+
+/** Runs a primitive on rows of operands, all of one dtype. */
+export const apply = (lower: Lower<unknown>, dtype: DType, rows: readonly (readonly number[])[], to: DType = dtype) => {
+  const operands = rows[0]!.map((_, i) =>
+    host(
+      dtype,
+      [rows.length],
+      rows.map((row) => row[i]!),
+    ),
+  );
+  return { operands, out: run1(lower, operands, [rows.length], to, {}) };
+};
+
+export const rowsOf = (dtype: DType, operands: number) =>
+  fc.array(fc.tuple(...Array.from({ length: operands }, () => element(dtype))), { minLength: 1, maxLength: 12 });
+
+/** A primitive agrees with a function of one row of stored operands, for each of the dtypes. */
+export const agrees = (
+  lower: Lower<unknown>,
+  operands: number,
+  cases: readonly (readonly [DType, (...row: number[]) => number])[],
+  to?: DType,
+) => {
+  for (const [dtype, oracle] of cases) {
+    fc.assert(
+      fc.property(rowsOf(dtype, operands), (rows) => {
+        const { operands, out } = apply(lower, dtype, rows, to ?? dtype);
+        expectElements(out, [rows.length], ([i]) => oracle(...operands.map(({ data }) => data[i!]!)));
+      }),
+    );
+  }
+};
+
+/** Integer arithmetic, done in integers and wrapped afterwards. */
+const wrapped = (dtype: 'int32' | 'uint32', f: (...row: bigint[]) => bigint) => {
+  const wrap = dtype === 'int32' ? BigInt.asIntN : BigInt.asUintN;
+  return [dtype, (...row: number[]) => Number(wrap(32, f(...row.map(BigInt))))] as const;
+};
+/** {@link wrapped} for both integer dtypes. */
+export const integers = (f: (...row: bigint[]) => bigint) => [wrapped('int32', f), wrapped('uint32', f)];
+/** One function of doubles for both float dtypes. */
+export const floats = (f: (...row: number[]) => number) => [['float32', f] as const, ['float64', f] as const];

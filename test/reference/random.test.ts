@@ -120,6 +120,20 @@ describe('bits', () => {
   });
 });
 
+describe('counting bits', () => {
+  it.each(['int32', 'uint32'] as const)('of %s: the ones, and the zeros before the first', (dtype) => {
+    fc.assert(
+      fc.property(element(dtype), (value) => {
+        const digits = BigInt.asUintN(32, BigInt(value)).toString(2);
+        const x = host(dtype, [], [value]);
+        const ones = [...digits].filter((digit) => digit === '1').length;
+        expect(run1(lowerings.population_count, [x], [], dtype, {})[0]).toBe(ones);
+        expect(run1(lowerings.clz, [x], [], dtype, {})[0]).toBe(value === 0 ? 32 : 32 - digits.length);
+      }),
+    );
+  });
+});
+
 describe('bitcast_convert_type', () => {
   const view = new DataView(new ArrayBuffer(4));
   const write = { float32: 'setFloat32', int32: 'setInt32', uint32: 'setUint32' } as const;

@@ -124,8 +124,96 @@ describe('reduce_max', () => {
   });
 });
 
-describe('argmax', () => {
-  it('is the first greatest, or the first NaN', () => {
+describe('reduce_min', () => {
+  const greatest = { bool: 1, int32: 2147483647, uint32: 4294967295, float32: Infinity, float64: Infinity } as const;
+
+  it('is the least element, NaN before all, -0 below +0', () => {
+    fc.assert(
+      fc.property(reductions(anyDType), ([x, axes]) => {
+        const shape = without(x.shape, axes);
+        expectElements(run1(lowerings.reduce_min, [x], shape, x.dtype, { axes }), shape, (index) => {
+          const values = group(x, axes, index);
+          if (values.some(Number.isNaN)) return NaN;
+          const sorted = values.toSorted((a, b) => a - b || Number(Object.is(b, -0)) - Number(Object.is(a, -0)));
+          return sorted[0] ?? greatest[x.dtype];
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('reduce_prod', () => {
+  it('of integers wraps', () => {
+    fc.assert(
+      fc.property(reductions(fc.constantFrom('int32', 'uint32')), ([x, axes]) => {
+        const wrap = x.dtype === 'int32' ? BigInt.asIntN : BigInt.asUintN;
+        const shape = without(x.shape, axes);
+        expectElements(run1(lowerings.reduce_prod, [x], shape, x.dtype, { axes }), shape, (index) =>
+          Number(
+            wrap(
+              32,
+              group(x, axes, index).reduce((product, value) => product * BigInt(value), 1n),
+            ),
+          ),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('of floats is exact where the product is a double, and rounded once', () => {
+    // Powers of 2 with a few factors of 3: every partial product is a double, but its exponent may be beyond float32.
+    const factor = fc.constantFrom(0.5, 2, 2 ** 100, 2 ** -100, 3, -1, 1);
+    const cases = fc
+      .array(fc.nat(4), { maxLength: 4 })
+      .filter((shape) => shape.reduce((a, b) => a * b, 1) <= 30)
+      .chain((shape) => fc.tuple(fc.constant(shape), fc.subarray(range(shape.length)), fc.infiniteStream(factor)));
+    fc.assert(
+      fc.property(cases, ([shape, axes, stream]) => {
+        const size = shape.reduce((product, n) => product * n, 1);
+        const values = Array.from({ length: size }, (_, i) => (i > 8 ? 1 : stream.next().value));
+        for (const precision of ['rounded', 'float64'] as const) {
+          const x = host('float32', shape, values, precision);
+          const kept = without(shape, axes);
+          expectElements(run1(lowerings.reduce_prod, [x], kept, 'float32', { axes }, precision), kept, (index) =>
+            group(x, axes, index).reduce((product, value) => product * value, 1),
+          );
+        }
+      }),
+      { numRuns: 300 },
+    );
+    const wide = host('float32', [3], [1e30, 1e30, 1e-30]);
+    const [a, b, c] = wide.data;
+    expect(run1(lowerings.reduce_prod, [wide], [], 'float32', { axes: [0] })[0]).toBe(Math.fround(a! * b! * c!));
+  });
+});
+
+describe('reduce_and, reduce_or', () => {
+  it('combine bits', () => {
+    fc.assert(
+      fc.property(reductions(fc.constantFrom('bool', 'int32', 'uint32')), ([x, axes]) => {
+        const shape = without(x.shape, axes);
+        const all = x.dtype === 'bool' ? 1n : 0xffffffffn;
+        const back = (bits: bigint) => Number(x.dtype === 'int32' ? BigInt.asIntN(32, bits) : bits);
+        const word = (value: number) => BigInt.asUintN(32, BigInt(value));
+        expectElements(run1(lowerings.reduce_and, [x], shape, x.dtype, { axes }), shape, (index) =>
+          back(group(x, axes, index).reduce((bits, value) => bits & word(value), all)),
+        );
+        expectElements(run1(lowerings.reduce_or, [x], shape, x.dtype, { axes }), shape, (index) =>
+          back(group(x, axes, index).reduce((bits, value) => bits | word(value), 0n)),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe.each([
+  ['argmax', (other: number, value: number) => other <= value],
+  ['argmin', (other: number, value: number) => other >= value],
+] as const)('%s', (name, loses) => {
+  it('is the first extremum, or the first NaN', () => {
     const cases = fc
       .tuple(
         anyDType,
@@ -138,10 +226,10 @@ describe('argmax', () => {
     fc.assert(
       fc.property(cases, ([x, axis]) => {
         const shape = without(x.shape, [axis]);
-        expectElements(run1(lowerings.argmax, [x], shape, 'int32', { axis }), shape, (index) => {
+        expectElements(run1(lowerings[name], [x], shape, 'int32', { axis }), shape, (index) => {
           const values = group(x, [axis], index);
           const nan = values.findIndex(Number.isNaN);
-          return nan >= 0 ? nan : values.findIndex((value) => values.every((other) => other <= value));
+          return nan >= 0 ? nan : values.findIndex((value) => values.every((other) => loses(other, value)));
         });
       }),
       { numRuns: 500 },

@@ -39,6 +39,22 @@ describe('moving elements', () => {
     );
   });
 
+  it('rev turns axes around', () => {
+    const cases = moved(anyShape).chain((m) => fc.tuple(fc.constant(m), fc.subarray(range(m.x.shape.length))));
+    fc.assert(
+      fc.property(cases, ([{ x, precision }, dimensions]) => {
+        const out = run1(lowerings.rev, [x], x.shape, x.dtype, { dimensions }, precision);
+        expectElements(out, x.shape, (index) =>
+          at(
+            x,
+            index.map((i, axis) => (dimensions.includes(axis) ? x.shape[axis]! - 1 - i : i)),
+          ),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('transpose permutes', () => {
     const cases = moved(anyShape).chain((m) => fc.tuple(fc.constant(m), permutationOf(m.x.shape)));
     fc.assert(
