@@ -47,6 +47,13 @@ const primitive: fc.Arbitrary<Named> = fc.oneof(
   fc
     .tuple(unit, fc.boolean())
     .map(([decay, nesterov]) => named(`trace(${decay}, ${nesterov})`, optim.trace({ decay, nesterov }))),
+  fc.tuple(unit, unit).map(([b1, b2]) => named(`amsgrad(${b1}, ${b2})`, optim.scaleByAmsgrad({ b1, b2 }))),
+  unit.map((decay) => named(`rms(${decay})`, optim.scaleByRms({ decay }))),
+  unit.map((decay) => named(`stddev(${decay})`, optim.scaleByStddev({ decay, eps: 0.125 }))),
+  fc.constant(named('rss', optim.scaleByRss())),
+  unit.map((rate) => named(`decayedWeights(${rate})`, optim.addDecayedWeights(rate))),
+  unit.map((most) => named(`clip(${most})`, optim.clip(most))),
+  unit.map((most) => named(`clipByGlobalNorm(${most})`, optim.clipByGlobalNorm(most))),
   fc.tuple(unit, unit).map(([b1, b2]) => named(`adam(${b1}, ${b2})`, optim.scaleByAdam({ b1, b2 }))),
   factor.map((a) =>
     named(

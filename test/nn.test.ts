@@ -1,4 +1,4 @@
-/** `nn`: each function against its formula in plain float64, its derivative, its edges. */
+/** Layers and losses: each against its formula in plain float64, its derivative, its edges. */
 
 import { pipe } from 'fp-ts/lib/function.js';
 import {
@@ -16,92 +16,12 @@ import {
 } from 'pullback';
 import { describe, expect, test } from 'vitest';
 
-const xs = [-30, -5, -1.5, -0.5, -1e-3, 0, 1e-3, 0.5, 1.5, 5, 30];
 const wide = (x: unknown[] | number[]) => np.array(x as number[], { dtype: 'float64' });
-const numbers = (x: Tensor<'float32'> | Tensor<'float64'>): number[] => Array.from(x.dataSync());
+const numbers = (x: Tensor<'float32' | 'float64'>): number[] => Array.from(x.dataSync());
 const expectClose = (got: readonly number[], want: readonly number[], digits = 12): void => {
   expect(got.length).toBe(want.length);
   for (const [i, w] of want.entries()) expect(got[i], `element ${i}`).toBeCloseTo(w, digits);
 };
-
-describe('elementwise', () => {
-  const sigma = (x: number): number => 1 / (1 + Math.exp(-x));
-  const gelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
-  const rows = [
-    ['relu', nn.relu, (x: number) => Math.max(x, 0), (x: number) => (x > 0 ? 1 : 0)],
-    ['sigmoid', nn.sigmoid, sigma, (x: number) => sigma(x) * sigma(-x)],
-    ['tanh', nn.tanh, Math.tanh, (x: number) => 1 / Math.cosh(x) ** 2],
-    ['gelu', nn.gelu, gelu, (x: number) => (gelu(x + 1e-6) - gelu(x - 1e-6)) / 2e-6],
-  ] as const;
-
-  test.each(rows)('%s and its derivative', (name, f, value, slope) => {
-    const x = wide(xs);
-    expectClose(numbers(f(x)), xs.map(value));
-    const total = (x: Tensor<'float64'>) => np.sum(f(x));
-    expectClose(numbers(grad(total)(x)), xs.map(slope), name === 'gelu' ? 8 : 12);
-  });
-
-  test('gelu is within 5e-4 of x·Φ(x)', () => {
-    // Φ at 0.5, 1, 2, from tables of the normal distribution.
-    for (const [x, phi] of [
-      [0.5, 0.6914624612740131],
-      [1, 0.8413447460685429],
-      [2, 0.9772498680518208],
-    ] as const) {
-      expect(Math.abs(nn.gelu(np.array(x)).item() - x * phi)).toBeLessThan(5e-4);
-    }
-  });
-
-  test('NaN stays NaN, and relu of −0 is 0', () => {
-    for (const [, f] of rows) expect(f(np.array(Number.NaN)).item()).toBeNaN();
-    expect(Object.is(nn.relu(np.array(-0)).item(), 0)).toBe(true);
-  });
-});
-
-describe('softmax', () => {
-  const logits = [
-    [0.5, -1, 2, 0],
-    [-3, 100, 99, 0],
-  ];
-  const softmax = (row: readonly number[]): number[] => {
-    const top = Math.max(...row);
-    const powers = row.map((x) => Math.exp(x - top));
-    return powers.map((p) => p / powers.reduce((a, b) => a + b));
-  };
-
-  test('along the last axis, the first, and logarithmically', () => {
-    const x = wide(logits);
-    expectClose(numbers(nn.softmax(x)), logits.flatMap(softmax));
-    expectClose(numbers(np.transpose(nn.softmax(np.transpose(x), 0))), logits.flatMap(softmax));
-    expectClose(numbers(nn.logSoftmax(x)), logits.flatMap(softmax).map(Math.log), 10);
-    expectClose(numbers(nn.logSoftmax(x, 1)), numbers(nn.logSoftmax(x)));
-  });
-
-  test('finite for huge logits in float32; the sum is 1', () => {
-    const x = np.array([1e30, -1e30, 88, 1e30]);
-    expect(nn.softmax(x).toArray()).toEqual([0.5, 0, 0, 0.5]);
-    expect(numbers(nn.logSoftmax(np.array([0, 200, -200])))).toEqual([-200, 0, -400]);
-    expect(np.sum(nn.softmax(random.normal(random.key(0), [1000]))).item()).toBeCloseTo(1, 6);
-  });
-
-  test('∂softmaxᵢ/∂xⱼ = sᵢ(δᵢⱼ − sⱼ), though the maximum is a constant to it', () => {
-    const row = logits[0]!;
-    const s = softmax(row);
-    for (const i of [0, 1, 2, 3]) {
-      const pick = wide([0, 1, 2, 3].map((k) => (k === i ? 1 : 0)));
-      const g = grad((x: Tensor<'float64'>) => np.sum(np.mul(nn.softmax(x), pick)))(wide(row));
-      expectClose(
-        numbers(g),
-        s.map((sj, j) => s[i]! * ((i === j ? 1 : 0) - sj)),
-      );
-    }
-  });
-
-  test('an axis out of range says so', () => {
-    expect(() => nn.softmax(np.ones([2, 3]), 2)).toThrow(ShapeError);
-  });
-});
-
 describe('losses', () => {
   const logits = [
     [0.5, -1, 2],
@@ -185,6 +105,84 @@ describe('losses', () => {
     expect(g.toArray()).toEqual([[-0.5, 0, 0.5]]);
     expect(nn.crossEntropy(wide(logits), np.array([0, 3], { dtype: 'int32' })).item()).toBeNaN();
     expect(nn.crossEntropy(wide(logits), np.array([0, -1], { dtype: 'int32' })).item()).toBeNaN();
+  });
+
+  test('a reduction is the mean, the sum or none, of every loss', () => {
+    const sigma = (x: number): number => 1 / (1 + Math.exp(-x));
+    const [p, t] = [
+      [0.5, -3, 2, 1.25],
+      [0.25, 1, 2, -2],
+    ];
+    const errors = p.map((x, i) => Math.abs(x - t[i]!));
+    const yes = [1, 0, 0.25, 1];
+    const q = [0.7, 0.1, 0.2];
+    const targets = [
+      [0.5, 0.5, 0],
+      [0.2, 0.3, 0.5],
+    ];
+    const ofRows = targets.map((row) =>
+      row.reduce((sum, v, i) => sum + (v === 0 ? 0 : v * (Math.log(v) - Math.log(q[i]!))), 0),
+    );
+    const ofLabels = logits.map((row, i) => {
+      const logs = row.map((x) => x - Math.log(row.reduce((sum, y) => sum + Math.exp(y), 0)));
+      return -logs[[2, 1][i]!]!;
+    });
+    const losses: readonly (readonly [(o: nn.LossOptions) => Tensor<'float64'>, readonly number[]])[] = [
+      [(o) => nn.mse(wide(p), wide(t), o), errors.map((e) => e * e)],
+      [(o) => nn.mae(wide(p), wide(t), o), errors],
+      [(o) => nn.huber(wide(p), wide(t), o), errors.map((e) => (e <= 1 ? e * e * 0.5 : e - 0.5))],
+      [
+        (o) => nn.huber(wide(p), wide(t), { ...o, delta: 3.5 }),
+        errors.map((e) => (e <= 3.5 ? e * e * 0.5 : 3.5 * (e - 1.75))),
+      ],
+      [
+        (o) => nn.sigmoidBinaryCrossEntropy(wide(p), wide(yes), o),
+        p.map((x, i) => -yes[i]! * Math.log(sigma(x)) - (1 - yes[i]!) * Math.log(1 - sigma(x))),
+      ],
+      [(o) => nn.klDivergence(np.log(wide([q, q])), wide(targets), o), ofRows],
+      [(o) => nn.crossEntropy(wide(logits), labels, o), ofLabels],
+    ];
+    for (const [loss, each] of losses) {
+      const total = each.reduce((a, b) => a + b);
+      expectClose(numbers(loss({ reduction: 'none' })), each);
+      expectClose(numbers(loss({ reduction: 'sum' })), [total]);
+      expectClose(numbers(loss({ reduction: 'mean' })), [total / each.length]);
+      expectClose(numbers(loss({})), [total / each.length]);
+    }
+    expect(
+      nn.crossEntropy(np.zeros([2, 3, 4]), np.zeros([2, 3], { dtype: 'int32' }), { reduction: 'none' }).shape,
+    ).toEqual([2, 3]);
+  });
+
+  test('a reduction or an option that there is not says so', () => {
+    const js = nn as unknown as Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
+    const x = np.ones([3]);
+    expect(() => js['mse']!(x, x, { reduction: 'avg' })).toThrow('nn.mse: there is no reduction "avg"');
+    expect(() => js['mae']!(x, x, 'sum')).toThrow('nn.mae: "sum" stands where options are expected');
+    expect(() => js['huber']!(x, x, { beta: 1 })).toThrow("nn.huber: there is no option 'beta'");
+    expect(() => js['gelu']!(x, { approx: true })).toThrow("nn.gelu: there is no option 'approx'");
+    expect(() => js['standardize']!(x, 0, 1e-5)).toThrow('nn.standardize: 0.00001 stands where options are expected');
+    expect(nn.mae(np.array([1, 2], { dtype: 'int32' }), np.array([0, 0])).item()).toBe(1.5);
+    expect(nn.softplus(0).item()).toBe(Math.fround(Math.LN2));
+  });
+
+  test('derivatives of the losses, at ties and far out', () => {
+    const slope = (loss: (x: Tensor) => Tensor, xs: readonly number[]): number[] =>
+      numbers(grad((x: Tensor) => loss(x))(np.array(xs as number[])));
+    const zero = np.zeros([3]);
+    const sum = { reduction: 'sum' } as const;
+    expect(slope((x) => nn.mae(x, zero, sum), [-2, 0, 5])).toEqual([-1, 0, 1]);
+    expect(slope((x) => nn.huber(x, zero, sum), [-2, 0.5, 1])).toEqual([-1, 0.5, 1]);
+    expect(slope((x) => nn.sigmoidBinaryCrossEntropy(x, np.array([1, 0, 1]), sum), [1000, 1000, -1000])).toEqual([
+      0, 1, -1,
+    ]);
+    expect(nn.sigmoidBinaryCrossEntropy(np.array([1000, -1000]), np.array([true, false])).item()).toBe(0);
+    const onePossible = np.array([[0, Number.NEGATIVE_INFINITY]]);
+    expect(nn.klDivergence(onePossible, np.array([[1, 0]])).item()).toBe(0);
+    expect(nn.klDivergence(onePossible, np.array([[0.5, 0.5]])).item()).toBe(Number.POSITIVE_INFINITY);
+    expect(() => nn.huber(np.ones([3]), np.ones([3, 1]))).toThrow(
+      'nn.huber: prediction float32[3] and target float32[3,1]',
+    );
   });
 
   test('mse, and shapes that do not fit', () => {

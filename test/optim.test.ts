@@ -88,6 +88,119 @@ describe('against the formulas', () => {
     expectSamePath(path(optim.adam(0.1, options), 100), reference(rule, 100));
   });
 
+  test.each([{}, { b1: 0.5, weightDecay: 0.3, eps: 1e-3 }])('adamw with %o', (options) => {
+    const { b1 = 0.9, b2 = 0.999, eps = 1e-8, weightDecay = 1e-4 }: optim.AdamwOptions = options;
+    const [m, v, x] = [[0, 0, 0], [0, 0, 0], [...start]];
+    const rule = (g: number, i: number, t: number): number => {
+      m[i] = b1 * m[i]! + (1 - b1) * g;
+      v[i] = b2 * v[i]! + (1 - b2) * g * g;
+      const adam = m[i]! / (1 - b1 ** t) / (Math.sqrt(v[i]! / (1 - b2 ** t)) + eps);
+      const step = -0.1 * (adam + weightDecay * x[i]!);
+      x[i]! += step;
+      return step;
+    };
+    expectSamePath(path(optim.adamw(0.1, options), 100), reference(rule, 100));
+  });
+
+  test.each([{}, { b1: 0.5, b2: 0.9, epsRoot: 1e-4 }])('amsgrad with %o', (options) => {
+    const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0 }: optim.AdamOptions = options;
+    const [m, v, most] = [
+      [0, 0, 0],
+      [0, 0, 0],
+      [0, 0, 0],
+    ];
+    const rule = (g: number, i: number, t: number): number => {
+      m[i] = b1 * m[i]! + (1 - b1) * g;
+      v[i] = b2 * v[i]! + (1 - b2) * g * g;
+      most[i] = Math.max(most[i]!, v[i]! / (1 - b2 ** t));
+      return (-0.1 * (m[i]! / (1 - b1 ** t))) / (Math.sqrt(most[i]! + epsRoot) + eps);
+    };
+    expectSamePath(path(optim.amsgrad(0.1, options), 100), reference(rule, 100));
+    // The maximum matters on this path: adam takes another one.
+    expect(path(optim.amsgrad(0.1, options), 100).at(-1)).not.toEqual(path(optim.adam(0.1, options), 100).at(-1));
+  });
+
+  test.each<optim.RmspropOptions>([
+    {},
+    { decay: 0.5, eps: 1e-3, initialScale: 0.25 },
+    { centered: true, eps: 1e-2 },
+    { momentum: 0.8 },
+    { momentum: 0.8, nesterov: true, centered: true, eps: 1e-2 },
+  ])('rmsprop with %o', (options) => {
+    const { decay = 0.9, eps = 1e-8, initialScale = 0, centered = false, momentum, nesterov } = options;
+    const [mean, square, velocity] = [
+      [0, 0, 0],
+      [initialScale, initialScale, initialScale],
+      [0, 0, 0],
+    ];
+    const rule = (g: number, i: number): number => {
+      mean[i] = decay * mean[i]! + (1 - decay) * g;
+      square[i] = decay * square[i]! + (1 - decay) * g * g;
+      const spread = centered ? square[i]! - mean[i]! ** 2 : square[i]!;
+      const step = (-0.01 * g) / Math.sqrt(spread + eps);
+      if (momentum === undefined) return step;
+      velocity[i] = step + momentum * velocity[i]!;
+      return nesterov ? step + momentum * velocity[i]! : velocity[i]!;
+    };
+    expectSamePath(path(optim.rmsprop(0.01, options), 60), reference(rule, 60));
+  });
+
+  test.each<optim.AdagradOptions>([{}, { initialAccumulatorValue: 0, eps: 1e-3 }])('adagrad with %o', (options) => {
+    const { initialAccumulatorValue = 0.1, eps = 1e-7 } = options;
+    const sums = [initialAccumulatorValue, initialAccumulatorValue, initialAccumulatorValue];
+    const rule = (g: number, i: number): number => {
+      sums[i]! += g * g;
+      return (-0.3 * g) / Math.sqrt(sums[i]! + eps);
+    };
+    expectSamePath(path(optim.adagrad(0.3, options), 80), reference(rule, 80));
+  });
+
+  test('adagrad does not move where no gradient ever was', () => {
+    const optimizer = optim.adagrad(1, { initialAccumulatorValue: 0, eps: 0 });
+    const x = np.array([1, 2]);
+    const [updates] = optimizer.update(np.array([0, 3]), optimizer.init(x), x);
+    expect(Array.from(updates.dataSync(), (u) => u + 0)).toEqual([0, -1]);
+  });
+
+  test('clip bounds every element, clipByGlobalNorm the length of all together', () => {
+    const rule = (g: number): number => -0.05 * Math.min(Math.max(g, -2), 2);
+    expectSamePath(path(optim.chain(optim.clip(2), optim.sgd(0.05)), 50), reference(rule, 50));
+
+    let x = start;
+    const clipped = Array.from({ length: 50 }, () => {
+      const g = gradientAt(x);
+      const norm = Math.hypot(...g);
+      x = x.map((xi, i) => xi - 0.05 * g[i]! * (norm > 2 ? 2 / norm : 1));
+      return x;
+    });
+    expectSamePath(path(optim.chain(optim.clipByGlobalNorm(2), optim.sgd(0.05)), 50), clipped);
+
+    const updates = { w: np.array([[3, 0]]), b: [np.array(4), np.array([12], { dtype: 'float64' })] };
+    expect(optim.globalNorm(updates).item()).toBe(13);
+    const [shorter] = optim.clipByGlobalNorm(6.5).update(updates, {}, updates);
+    expect(tree.leaves(shorter).map((v) => [v.dtype, ...v.dataSync()])).toEqual([
+      ['float32', 2],
+      ['float64', 6],
+      ['float32', 1.5, 0],
+    ]);
+    const [same] = optim.clipByGlobalNorm(13).update(updates, {}, updates);
+    expect(tree.leaves(same).map((v) => [...v.dataSync()])).toEqual([[4], [12], [3, 0]]);
+    const zeros = { w: np.zeros([2]) };
+    expect(optim.clipByGlobalNorm(1).update(zeros, {}, zeros)[0].w.toArray()).toEqual([0, 0]);
+  });
+
+  test('a state of another optimizer is refused by name', () => {
+    const x = np.array([1]);
+    const adam = optim.adam(0.1).init(x);
+    expect(() => optim.amsgrad(0.1).update(x, adam, x)).toThrow('optim.scaleByAmsgrad: the state is');
+    expect(() => optim.rmsprop(0.1).update(x, adam, x)).toThrow('optim.rmsprop: the state is an array of 2');
+    expect(() => optim.clipByGlobalNorm(1).update(x, adam, x)).toThrow('optim.clipByGlobalNorm: the state is');
+    expect(() => optim.adamw(0.1).update(np.ones([2]), optim.adamw(0.1).init(x), np.ones([2]))).toThrow(
+      'optim.scaleByAdam: updates is float32[2], state.mu is float32[1]',
+    );
+    expect(() => optim.clip('1' as unknown as number)).toThrow('optim.clip: the bound is "1", not a JS number');
+  });
+
   test('the first step of adam in float32 is the rate, to 7 digits', () => {
     const optimizer = optim.adam(1e-3);
     const x = np.array([1, 2, 3]);
@@ -122,6 +235,12 @@ describe('laws', () => {
     scheduled: optim.scaleBySchedule((step) => np.div(1, np.add(step, 1))),
     sgd: optim.sgd(0.1, { momentum: 0.5 }),
     adam: optim.adam(0.1),
+    adamw: optim.adamw(optim.warmupCosineDecaySchedule(0, 0.1, 2, 10)),
+    amsgrad: optim.amsgrad(0.1),
+    rmsprop: optim.rmsprop(0.1, { momentum: 0.5, centered: true }),
+    adagrad: optim.adagrad(optim.piecewiseConstantSchedule(0.1, { 1: 0.5 })),
+    clip: optim.clip(0.25),
+    clipByGlobalNorm: optim.clipByGlobalNorm(0.5),
   };
   const plain = (x: unknown): unknown => JSON.parse(JSON.stringify(x));
 
@@ -213,6 +332,74 @@ describe('laws', () => {
         ).item();
       expect(slope[i]).toBeCloseTo((at(epsilon) - at(-epsilon)) / (2 * epsilon), 6);
     }
+  });
+});
+
+describe('schedules', () => {
+  const cosine = (share: number): number => 0.5 * (1 + Math.cos(Math.PI * Math.min(share, 1)));
+  const line = (from: number, to: number, share: number): number =>
+    from + (to - from) * Math.min(Math.max(share, 0), 1);
+  const rows: readonly (readonly [string, optim.Schedule, (step: number) => number])[] = [
+    ['constant', optim.constantSchedule(0.3), () => 0.3],
+    ['linear', optim.linearSchedule(0.5, 0.1, 10), (s) => line(0.5, 0.1, s / 10)],
+    ['linear, later', optim.linearSchedule(0.1, 0.5, 10, 5), (s) => line(0.1, 0.5, (s - 5) / 10)],
+    ['linear in no steps', optim.linearSchedule(0.1, 0.5, 0), () => 0.1],
+    ['exponential', optim.exponentialDecay(0.5, 4, 0.3), (s) => 0.5 * 0.3 ** (s / 4)],
+    [
+      'exponential in stairs, from step 3 on, down to 0.01',
+      optim.exponentialDecay(0.5, 4, 0.3, { staircase: true, transitionBegin: 3, endValue: 0.01 }),
+      (s) => Math.max(0.5 * 0.3 ** Math.floor(Math.max(s - 3, 0) / 4), 0.01),
+    ],
+    [
+      'exponential growth, up to 3',
+      optim.exponentialDecay(0.5, 4, 2, { endValue: 3 }),
+      (s) => Math.min(0.5 * 2 ** (s / 4), 3),
+    ],
+    ['cosine', optim.cosineDecaySchedule(0.5, 20), (s) => 0.5 * cosine(s / 20)],
+    [
+      'cosine to a tenth, squared',
+      optim.cosineDecaySchedule(0.5, 20, { alpha: 0.1, exponent: 2 }),
+      (s) => 0.5 * (0.9 * cosine(s / 20) ** 2 + 0.1),
+    ],
+    [
+      'piecewise',
+      optim.piecewiseConstantSchedule(0.5, { 20: 0.5, 7: 0.1 }),
+      (s) => (s < 7 ? 0.5 : s < 20 ? 0.05 : 0.025),
+    ],
+    ['no pieces', optim.piecewiseConstantSchedule(0.5), () => 0.5],
+    ['warm-up', optim.warmupConstantSchedule(0.1, 0.7, 8), (s) => line(0.1, 0.7, s / 8)],
+    [
+      'warm-up and cosine',
+      optim.warmupCosineDecaySchedule(0.1, 0.7, 8, 28, { endValue: 0.07 }),
+      (s) => (s < 8 ? line(0.1, 0.7, s / 8) : 0.63 * cosine((s - 8) / 20) + 0.07),
+    ],
+    [
+      'joined',
+      optim.joinSchedules(
+        [optim.constantSchedule(1), optim.linearSchedule(2, 3, 10), optim.constantSchedule(9)],
+        [5, 12],
+      ),
+      (s) => (s < 5 ? 1 : s < 12 ? line(2, 3, (s - 5) / 10) : 9),
+    ],
+  ];
+
+  test.each(rows)('%s', (_, schedule, expected) => {
+    const compiled = jit((step: Tensor<'int32'>) => np.add(schedule(step), 0));
+    for (let step = 0; step < 40; step++) {
+      const count = np.array(step, { dtype: 'int32' });
+      const want = expected(step);
+      expect(Math.abs(Number(schedule(count)) - want), `at step ${step}`).toBeLessThanOrEqual(2e-7 + 1e-6 * want);
+      expect(compiled(count).item()).toBe(np.add(schedule(count), 0).item());
+    }
+    expect(compiled.traces).toBe(1);
+  });
+
+  test('an optimizer counts the steps of its schedule', () => {
+    const rate = optim.exponentialDecay(2 ** -4, 4, 0.5, { staircase: true });
+    expectSamePath(
+      path(optim.sgd(rate), 12),
+      reference((g, _i, t) => -(2 ** -4) * 0.5 ** Math.floor((t - 1) / 4) * g, 12),
+    );
   });
 });
 

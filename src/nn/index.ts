@@ -1,6 +1,40 @@
 /** Neural networks: layers, activations, losses. */
 
-export { gelu, logSoftmax, relu, sigmoid, softmax, tanh } from './activations.ts';
+export {
+  celu,
+  elu,
+  type GeluOptions,
+  gelu,
+  glu,
+  hardSigmoid,
+  hardSilu,
+  hardSwish,
+  hardTanh,
+  leakyRelu,
+  logSigmoid,
+  mish,
+  relu,
+  relu6,
+  selu,
+  sigmoid,
+  silu,
+  softplus,
+  softSign,
+  swish,
+  tanh,
+} from './activations.ts';
 export { type DenseParams, dense } from './dense.ts';
 export { lecunNormal } from './initializers.ts';
-export { crossEntropy, mse, oneHot } from './losses.ts';
+export {
+  crossEntropy,
+  type HuberOptions,
+  huber,
+  klDivergence,
+  type LossOptions,
+  mae,
+  mse,
+  oneHot,
+  type Reduction,
+  sigmoidBinaryCrossEntropy,
+} from './losses.ts';
+export { logSoftmax, logsumexp, type StandardizeOptions, softmax, standardize } from './softmax.ts';

@@ -1,15 +1,13 @@
-/** Optimizers: momentum, Adam, and the chains that have their names. */
+/** Optimizers: momentum, Adam and its relatives, and the chains that have their names. */
 
-import { isFloat } from '../core/dtype.ts';
 import type { Value } from '../core/value.ts';
 import * as np from '../ops/np.ts';
-import { add, convertElementType, div, mul, neg, sub } from '../prim/arithmetic.ts';
-import { fullLike, zeros } from '../prim/compose.ts';
-import { tanh } from '../prim/math.ts';
-import { map } from '../tree/tree.ts';
+import { map2 } from '../tree/tree.ts';
+import { filledLike, mixed, mixedSquares, unbiased } from './moments.ts';
 import { countOf, mapPairs, partsOf } from './state.ts';
 import {
   chainOf,
+  expectNumber,
   type GradientTransformation,
   identity,
   noSteps,
@@ -18,8 +16,6 @@ import {
   type Schedule,
   scaleByLearningRate,
 } from './transformation.ts';
-
-const zerosLike = <P>(params: P): P => map((p: Value) => zeros(p.aval), params);
 
 /** Options of {@link trace}. */
 export interface TraceOptions {
@@ -35,7 +31,7 @@ export interface TraceOptions {
  * The state is `{ trace }`, of the structure of the parameters.
  */
 export const trace = ({ decay, nesterov = false }: TraceOptions): GradientTransformation => ({
-  init: (params) => ({ trace: zerosLike(params) as OptState }),
+  init: (params) => ({ trace: filledLike(params, 0) as OptState }),
   update: <P>(updates: P, state: OptState) => {
     const accumulate = (trace: unknown): P =>
       mapPairs('optim.trace', ['updates', 'state.trace'], (g, m) => np.add(g, np.mul(m, decay)), updates, trace);
@@ -68,37 +64,71 @@ export const scaleByAdam = ({
   eps = 1e-8,
   epsRoot = 0,
 }: AdamOptions = {}): GradientTransformation => ({
-  init: (params) => ({ count: noSteps(), mu: zerosLike(params) as OptState, nu: zerosLike(params) as OptState }),
+  init: (params) => ({
+    count: noSteps(),
+    mu: filledLike(params, 0) as OptState,
+    nu: filledLike(params, 0) as OptState,
+  }),
   update: <P>(updates: P, state: OptState) => {
     const op = 'optim.scaleByAdam';
     const before = partsOf(op, state, 'count', 'mu', 'nu');
     const count = oneMore(countOf(op, before.count));
-    const mix = (decay: number) => (mean: Value, x: Value) => np.add(np.mul(mean, decay), np.mul(x, 1 - decay));
-    const mu = mapPairs(op, ['updates', 'state.mu'], (g, mean) => mix(b1)(mean, g), updates, before.mu);
-    const nu = mapPairs(op, ['updates', 'state.nu'], (g, mean) => mix(b2)(mean, mul(g, g)), updates, before.nu);
-    const direction = (m: Value, v: Value): Value => {
-      const unbiased = np.div(m, oneMinusPower(b1, count, m));
-      const square = np.div(v, oneMinusPower(b2, count, v));
-      return np.div(unbiased, np.add(np.sqrt(np.add(square, epsRoot)), eps));
-    };
-    return [
-      mapPairs(op, ['state.mu', 'state.nu'], direction, mu, nu),
-      { count, mu: mu as OptState, nu: nu as OptState },
-    ];
+    const mu = mixed(op, 'mu', b1, updates, before.mu);
+    const nu = mixedSquares(op, 'nu', b2, updates, before.nu);
+    const step = map2(rootRatio(eps, epsRoot), unbiased(b1, count, mu), unbiased(b2, count, nu));
+    return [step, { count, mu: mu as OptState, nu: nu as OptState }];
   },
 });
 
+/** m/(√(v + epsRoot) + eps). */
+const rootRatio =
+  (eps: number, epsRoot: number) =>
+  (m: Value, v: Value): Value =>
+    np.div(m, np.add(np.sqrt(np.add(v, epsRoot)), eps));
+
 /**
- * 1 − bᵗ as a scalar of the dtype of `like`, for t ≥ 1.
+ * AMSGrad's direction: {@link scaleByAdam} with the largest v̂ so far in the place of v̂, so that steps never grow again.
  *
- * It is −expm1(t·log b), and expm1(2a) = 2·tanh(a)/(1 − tanh(a)): with b near 1 the difference itself would lose most of its
- * digits in float32.
+ * The state is `{ count, mu, nu, nuMax }`. S. Reddi, S. Kale, S. Kumar, "On the convergence of Adam and beyond" (2018); v̂ is
+ * corrected for the bias of its start before the maximum is taken, as in optax.
  */
-function oneMinusPower(b: number, count: Value<'int32'>, like: Value): Value {
-  const t = convertElementType(count, isFloat(like.dtype) ? like.dtype : 'float32');
-  const half = tanh(mul(t, fullLike(t, Math.log(b) / 2)));
-  return neg(div(add(half, half), sub(fullLike(t, 1), half)));
-}
+export const scaleByAmsgrad = ({
+  b1 = 0.9,
+  b2 = 0.999,
+  eps = 1e-8,
+  epsRoot = 0,
+}: AdamOptions = {}): GradientTransformation => ({
+  init: (params) => ({
+    count: noSteps(),
+    mu: filledLike(params, 0) as OptState,
+    nu: filledLike(params, 0) as OptState,
+    nuMax: filledLike(params, 0) as OptState,
+  }),
+  update: <P>(updates: P, state: OptState) => {
+    const op = 'optim.scaleByAmsgrad';
+    const before = partsOf(op, state, 'count', 'mu', 'nu', 'nuMax');
+    const count = oneMore(countOf(op, before.count));
+    const mu = mixed(op, 'mu', b1, updates, before.mu);
+    const nu = mixedSquares(op, 'nu', b2, updates, before.nu);
+    const most = (v: Value, before: Value): Value => np.maximum(before, v);
+    const nuMax = mapPairs(op, ['updates', 'state.nuMax'], most, unbiased(b2, count, nu), before.nuMax);
+    const step = map2(rootRatio(eps, epsRoot), unbiased(b1, count, mu), nuMax);
+    return [step, { count, mu: mu as OptState, nu: nu as OptState, nuMax: nuMax as OptState }];
+  },
+});
+
+/** Add `rate`·params to the updates: before the learning rate this is the decay of weights. Without memory. */
+export const addDecayedWeights = (rate: number): GradientTransformation => {
+  const op = 'optim.addDecayedWeights';
+  expectNumber(op, 'the rate', rate);
+  return {
+    init: () => ({}),
+    update: (updates, state, params) => {
+      partsOf(op, state);
+      return [mapPairs(op, ['updates', 'params'], (g, p) => np.add(g, np.mul(p, rate)), updates, params), state];
+    },
+  };
+};
 
 /** Options of {@link sgd}. */
 export interface SgdOptions {
@@ -149,3 +179,30 @@ export const sgd = (rate: number | Schedule, { momentum, nesterov = false }: Sgd
  */
 export const adam = (rate: number | Schedule, options: AdamOptions = {}): GradientTransformation =>
   chainOf('optim.adam', [scaleByAdam(options), scaleByLearningRate(rate)]);
+
+/** Options of {@link adamw}. */
+export interface AdamwOptions extends AdamOptions {
+  /** The share of each weight that is taken away, times the learning rate; default 1e-4. */
+  readonly weightDecay?: number;
+}
+
+/**
+ * Adam with decoupled weight decay: {@link scaleByAdam}, {@link addDecayedWeights}, then {@link scaleByLearningRate}.
+ *
+ * I. Loshchilov, F. Hutter, "Decoupled weight decay regularization" (2019).
+ *
+ * @param rate - the learning rate, or a schedule of it
+ */
+export const adamw = (
+  rate: number | Schedule,
+  { weightDecay = 1e-4, ...options }: AdamwOptions = {},
+): GradientTransformation =>
+  chainOf('optim.adamw', [scaleByAdam(options), addDecayedWeights(weightDecay), scaleByLearningRate(rate)]);
+
+/**
+ * AMSGrad: {@link scaleByAmsgrad}, then {@link scaleByLearningRate}.
+ *
+ * @param rate - the learning rate, or a schedule of it
+ */
+export const amsgrad = (rate: number | Schedule, options: AdamOptions = {}): GradientTransformation =>
+  chainOf('optim.amsgrad', [scaleByAmsgrad(options), scaleByLearningRate(rate)]);

@@ -36,7 +36,7 @@ export interface GradientTransformation {
 const nothing: OptState = {};
 
 /** A transformation without memory: `f` of every leaf. */
-const stateless = (op: string, f: (update: Value) => Value): GradientTransformation => ({
+export const stateless = (op: string, f: (update: Value) => Value): GradientTransformation => ({
   init: () => nothing,
   update: (updates, state) => {
     partsOf(op, state);
@@ -54,7 +54,7 @@ export const scale = (factor: number): GradientTransformation => {
 };
 
 /** @throws DTypeError unless `x`, which may be read from a configuration, is a number */
-function expectNumber(op: string, what: string, x: unknown): void {
+export function expectNumber(op: string, what: string, x: unknown): void {
   if (typeof x === 'number') return;
   throw new DTypeError({ op, problem: `${what} is ${describe(x)}, not a JS number`, remedy: 'convert it first' });
 }

@@ -1,0 +1,51 @@
+/** Bounds on updates: element by element, or on their length as one vector. */
+
+import type { Value } from '../core/value.ts';
+import * as np from '../ops/np.ts';
+import { vectorSpace } from '../ops/space.ts';
+import { map } from '../tree/tree.ts';
+import { partsOf } from './state.ts';
+import { expectNumber, type GradientTransformation, stateless } from './transformation.ts';
+
+/** Every element between −`maxDelta` and `maxDelta`. */
+export const clip = (maxDelta: number): GradientTransformation => {
+  expectNumber('optim.clip', 'the bound', maxDelta);
+  return stateless('optim.clip', (update) => np.clip(update, -maxDelta, maxDelta));
+};
+
+/**
+ * The Euclidean length of all elements of a tree as one vector.
+ *
+ * @example
+ * ```ts
+ * import { np, optim } from 'pullback';
+ * console.log(optim.globalNorm({ w: np.array([2, 3]), b: np.array(6) }).item()); // => 7
+ * ```
+ */
+export const globalNorm = <P>(updates: P): Value => np.sqrt(vectorSpace<P>().inner(updates, updates));
+
+/**
+ * All updates multiplied by one factor, so that their {@link globalNorm} is at most `maxNorm`; shorter ones stay as they are.
+ *
+ * R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks" (2013).
+ *
+ * @example
+ * ```ts
+ * import { np, optim } from 'pullback';
+ * const optimizer = optim.chain(optim.clipByGlobalNorm(1), optim.sgd(0.1));
+ * const params = np.array([0, 0]);
+ * console.log(optimizer.update(np.array([30, 40]), optimizer.init(params), params)[0].toArray()); // => [ -0.05999…, -0.07999… ]
+ * ```
+ */
+export const clipByGlobalNorm = (maxNorm: number): GradientTransformation => {
+  const op = 'optim.clipByGlobalNorm';
+  expectNumber(op, 'the greatest norm', maxNorm);
+  return {
+    init: () => ({}),
+    update: (updates, state) => {
+      partsOf(op, state);
+      const factor = np.div(maxNorm, np.maximum(globalNorm(updates), maxNorm));
+      return [map((update: Value) => np.mul(update, np.astype(factor, update.dtype)), updates), state];
+    },
+  };
+};
