@@ -24,8 +24,9 @@ const paramsOf: Readonly<Record<string, readonly object[]>> = {
 };
 
 /** Number of operands. */
-const arity = (name: string): number =>
-  name === 'select' ? 3 : /^(neg|not|sqrt|integer_pow|convert_|bitcast_)/.test(name) ? 1 : 2;
+const arity = (name: string): number => (/^(select|clamp)$/.test(name) ? 3 : unary.test(name) ? 1 : 2);
+
+const unary = /^(neg|not|abs|sign|floor|ceil|is_finite|sqrt|integer_pow|convert_element_type|bitcast_convert_type)$/;
 
 /** All tuples of `count` special values. */
 const tuples = (dtype: DType, count: number): readonly (readonly number[])[] =>
@@ -135,7 +136,7 @@ describe('fold', () => {
 
   test('the set', () => {
     expect(foldedNames.join(' ')).toMatchInlineSnapshot(
-      `"add sub mul div max min neg sqrt integer_pow eq ne lt le gt ge select convert_element_type bitcast_convert_type and or xor not shift_left shift_right_logical shift_right_arithmetic"`,
+      `"add sub mul div max min neg abs sign rem clamp floor ceil is_finite sqrt integer_pow eq ne lt le gt ge select convert_element_type bitcast_convert_type and or xor not shift_left shift_right_logical shift_right_arithmetic"`,
     );
   });
 });
