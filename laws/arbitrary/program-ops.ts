@@ -303,6 +303,13 @@ const pairs: readonly Op[] = [
   }),
 ];
 
+/** `x` with 0 in the place of NaN, whose bits no rewrite keeps: x + (−NaN) and x − NaN differ in the sign of it. */
+function withoutNaN(d: Draft, x: number): number {
+  if (!isFloat(d.avals[x]!.dtype)) return x;
+  const isNumber = d.hide(d.emit(p.eq, [x, x], noParams));
+  return d.hide(d.emit(p.select, [isNumber, x, d.constantLike(x, 0)], noParams));
+}
+
 /** Everything whose result is a function of each element alone, moves elements, or computes with whole numbers. */
 export const exact: readonly Op[] = [
   ...[
@@ -329,7 +336,10 @@ export const exact: readonly Op[] = [
   on(any, (d, x) => d.emit(p.convert_element_type, [x], { dtype: dtypes[d.next(4)]!, weak: false })),
   on(
     (a) => byteSize(a.dtype) === 4,
-    (d, x) => d.emit(p.bitcast_convert_type, [x], { dtype: (['float32', 'int32', 'uint32'] as const)[d.next(2)]! }),
+    (d, x) =>
+      d.emit(p.bitcast_convert_type, [withoutNaN(d, x)], {
+        dtype: (['float32', 'int32', 'uint32'] as const)[d.next(2)]!,
+      }),
   ),
   on(any, (d, x) => {
     const { shape } = d.avals[x]!;

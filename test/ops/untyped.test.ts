@@ -56,6 +56,11 @@ const rows: readonly Row[] = [
   ['tensor for options', () => js.ones!([2], x), DTypeError, 'np.ones: the tensor float32[2,3] stands where options'],
   ['arange dtype', () => js.arange!(3, 'int32'), DTypeError, `np.arange: "int32" stands where options are expected`],
   ['arange tensor', () => js.arange!(x, 3), DTypeError, 'np.arange: the tensor float32[2,3] is not a JS number'],
+  ['tri dtype', () => js.tri!(2, 2, { dtype: 'int8' }), DTypeError, 'np.tri: "int8" is not a dtype here'],
+  ['var option', () => js.var!(x, 0, { correction: 1 }), DTypeError, `np.var: there is no option 'correction'`],
+  ['std flag', () => js.std!(x, 0, 1), DTypeError, 'np.std: 1 stands where options are expected'],
+  ['prod option', () => js.prod!(x, 0, { keepDims: true }), DTypeError, `np.prod: there is no option 'keepDims'`],
+  ['isclose option', () => js.isclose!(x, x, { tol: 1 }), DTypeError, `np.isclose: there is no option 'tol'`],
   [
     'keepDims',
     () => js.sum!(x, 0, { keepDims: true }),
