@@ -6,6 +6,7 @@
 import type { PrimitiveName, PrimitiveParams } from '../transforms/registry.ts';
 import { callRows } from './generators/call.ts';
 import { elementwiseRows } from './generators/elementwise.ts';
+import { indexingRows } from './generators/indexing.ts';
 import { reduceRows } from './generators/reduce.ts';
 import type { Row } from './generators/row.ts';
 import { structuralRows } from './generators/structural.ts';
@@ -17,5 +18,6 @@ export const generators = {
   ...structuralRows,
   ...elementwiseRows,
   ...reduceRows,
+  ...indexingRows,
   ...callRows,
 } as const satisfies { readonly [Name in PrimitiveName]: Row<PrimitiveParams<Name>> };

@@ -36,8 +36,11 @@ export const cases = <P>(
 export const directions = (avals: readonly Aval[], domain = within(-2, 2)): fc.Arbitrary<readonly HostTensor[]> =>
   fc.tuple(...avals.map((aval) => tensorOf(aval, domain)));
 
-/** Edge values, or such that can be summed in any order. */
-export const anyDomain = <P>(row: Row<P>): Domain => (row.terms ? summable : edgy);
+/** Edge values, or such that can be summed in any order, or what the row says of an operand. */
+export const anyDomain =
+  <P>(row: Row<P>) =>
+  (call: Call<P>, operand: number): Domain =>
+    row.values?.(call, operand) ?? (row.terms ? summable : edgy);
 
 /** The calls on floats of which differences can be taken. */
 export const differentiableCalls = <P>(row: Row<P>): fc.Arbitrary<Call<P>> =>

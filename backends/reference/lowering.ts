@@ -1,16 +1,19 @@
 /**
  * The meaning of every first-order primitive on the reference device, as one table from its name to its lowering.
  *
- * Each entry is in its family's file: `elementwise`, `elementary`, `compare`, `structural`, `reduce`, `search`, `dot`, `random`, `special`.
+ * Each entry is in its family's file: `elementwise`, `elementary`, `compare`, `structural`, `reduce`, `search`, `dot`, `indexing`,
+ * `sort`, `random`, `special`.
  */
 
 import * as compare from './compare.ts';
 import * as dot from './dot.ts';
 import * as elementary from './elementary.ts';
 import * as elementwise from './elementwise.ts';
+import * as indexing from './indexing.ts';
 import * as random from './random.ts';
 import * as reduce from './reduce.ts';
 import * as search from './search.ts';
+import { sort } from './sort.ts';
 import * as special from './special.ts';
 import * as structural from './structural.ts';
 
@@ -92,6 +95,13 @@ export const lowerings = {
   argmax: search.argmax,
   argmin: search.argmin,
   dot_general: dot.dotGeneral,
+
+  gather: indexing.gather,
+  scatter: indexing.scatter,
+  scatter_add: indexing.scatterAdd,
+  dynamic_slice: indexing.dynamicSlice,
+  dynamic_update_slice: indexing.dynamicUpdateSlice,
+  sort,
 
   threefry2x32: random.threefry2x32,
   and: random.and,

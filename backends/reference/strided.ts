@@ -54,24 +54,25 @@ export function mergedAxes(shape: Shape, source: View, target: View): Axis[] {
 /** A planned sweep. */
 export type Sweep = (source: TypedArray, target: TypedArray) => void;
 
+/** A planned sweep that begins at positions `s` of the source and `t` of the target. */
+export type Mover = (source: TypedArray, s: number, target: TypedArray, t: number) => void;
+
 const unit: Axis = { n: 1, s: 0, t: 0 };
 
 /** Runs `block` over `axes`; the last two are the block's own. */
-export function sweep(block: Block, axes: readonly Axis[], sourceOffset: number, targetOffset: number): Sweep {
+export function mover(block: Block, axes: readonly Axis[]): Mover {
   if (axes.some(({ n }) => n === 0)) return () => {};
   const { n: nB, s: sB, t: tB } = axes.at(-1) ?? unit;
   const { n: nA, s: sA, t: tA } = axes.at(-2) ?? unit;
   const outer = axes.slice(0, -2);
-  if (outer.length === 0) {
-    return (source, target) => block(source, sourceOffset, sA, sB, target, targetOffset, tA, tB, nA, nB);
-  }
+  if (outer.length === 0) return (source, s, target, t) => block(source, s, sA, sB, target, t, tA, tB, nA, nB);
   const lengths = outer.map(({ n }) => n);
   const sourceSteps = outer.map(({ s }) => s);
   const targetSteps = outer.map(({ t }) => t);
   const cells = lengths.reduce((product, n) => product * n, 1);
   // Every digit is back at 0 after a full turn, so one odometer serves every call.
   const digits = lengths.map(() => 0);
-  return (source, target) => {
+  return (source, sourceOffset, target, targetOffset) => {
     let s = sourceOffset;
     let t = targetOffset;
     for (let cell = 0; cell < cells; cell++) {
@@ -88,13 +89,25 @@ export function sweep(block: Block, axes: readonly Axis[], sourceOffset: number,
   };
 }
 
+/** A {@link mover} of which the beginning is known. */
+export function sweep(block: Block, axes: readonly Axis[], sourceOffset: number, targetOffset: number): Sweep {
+  const move = mover(block, axes);
+  return (source, target) => move(source, sourceOffset, target, targetOffset);
+}
+
 /**
  * Copies one view of `shape` onto another, of the same dtype.
  *
  * The source may repeat elements (stride 0); the elements of the target must be distinct.
  */
 export function stridedCopy(dtype: DType, shape: Shape, source: View, target: View): Sweep {
-  const axes = mergedAxes(shape, source, target);
+  const move = stridedMove(dtype, shape, source.strides, target.strides);
+  return (from, to) => move(from, source.offset, to, target.offset);
+}
+
+/** A {@link stridedCopy} between views whose offsets are not known yet. */
+export function stridedMove(dtype: DType, shape: Shape, source: readonly number[], target: readonly number[]): Mover {
+  const axes = mergedAxes(shape, { offset: 0, strides: source }, { offset: 0, strides: target });
   const float = isFloat(dtype);
   const { n, s, t } = axes.at(-1) ?? unit;
   let block: Block = float ? copyFloat : copyWord;
@@ -109,7 +122,7 @@ export function stridedCopy(dtype: DType, shape: Shape, source: View, target: Vi
       if (moved!.n > tile || n > tile) block = float ? tileFloat : tileWord;
     }
   }
-  return sweep(block, axes, source.offset, target.offset);
+  return mover(block, axes);
 }
 
 /** From this length on, the built-in `set` and `fill` beat a loop in spite of their cost per call. */

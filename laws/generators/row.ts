@@ -45,6 +45,8 @@ export interface Row<P> {
   readonly calls: (dtypes: readonly DType[]) => fc.Arbitrary<Call<P>>;
   /** One claim for each operand of a call. */
   readonly operands: (call: Call<P>) => readonly OperandClaim[];
+  /** The values for which laws of values hold, where those are not all values (or, of sums, all that can be summed). */
+  readonly values?: (call: Call<P>, operand: number) => Domain;
   /** The sets of operands in which a call is linear together, the others fixed. */
   readonly linear: (call: Call<P>) => readonly (readonly number[])[];
   /** Calls that are linear, where not all are. */

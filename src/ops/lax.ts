@@ -25,7 +25,23 @@ import type { Tensor } from './types.ts';
 import { expectDType } from './untyped.ts';
 
 export { stopGradient } from '../../transforms/stop.ts';
+export type { IndexMode } from '../prim/addressing.ts';
 export type { DotDimensions } from '../prim/dot.ts';
+export {
+  dynamicSlice,
+  dynamicUpdateSlice,
+  type GatherDimensionNumbers,
+  type GatherOptions,
+  gather,
+  type Indices,
+  type ScatterDimensionNumbers,
+  type ScatterOptions,
+  type ScatterSetOptions,
+  type Start,
+  scatter,
+  scatterAdd,
+  sort,
+} from './lax-indexing.ts';
 
 /** `apply` of tensors; what the primitive refuses is reported with the name that the user called. */
 function staged<R>(name: string, operands: readonly Value[], apply: (...operands: Value[]) => R): R {

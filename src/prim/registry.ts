@@ -34,6 +34,8 @@ import {
 } from './bits.ts';
 import { eqP, geP, gtP, leP, ltP, neP, selectP } from './compare.ts';
 import { dotGeneralP } from './dot.ts';
+import { dynamicSliceP, dynamicUpdateSliceP } from './dynamic.ts';
+import { gatherP } from './gather.ts';
 import { optimizationBarrierP, stopGradientP } from './identity.ts';
 import {
   acoshP,
@@ -66,6 +68,8 @@ import {
 } from './math.ts';
 import { argmaxP, argminP, reduceAndP, reduceMaxP, reduceMinP, reduceOrP, reduceProdP, reduceSumP } from './reduce.ts';
 import { ceilP, floorP, isFiniteP, roundP } from './rounding.ts';
+import { scatterAddP, scatterP } from './scatter.ts';
+import { sortP } from './sort.ts';
 import { broadcastInDimP, concatenateP, iotaP, padP, reshapeP, revP, sliceP, transposeP } from './structural.ts';
 
 export const firstOrder = {
@@ -137,6 +141,12 @@ export const firstOrder = {
   argmax: argmaxP,
   argmin: argminP,
   dot_general: dotGeneralP,
+  gather: gatherP,
+  scatter: scatterP,
+  scatter_add: scatterAddP,
+  dynamic_slice: dynamicSliceP,
+  dynamic_update_slice: dynamicUpdateSliceP,
+  sort: sortP,
   and: andP,
   or: orP,
   xor: xorP,

@@ -28,6 +28,9 @@ const i = np.array(
 );
 const u = np.array([1, 2], { dtype: 'uint32' });
 const b = np.greater(f, 2);
+const patch = np.array([[7, 8]]);
+const at = np.array([[1], [0]], { dtype: 'int32' });
+const rows = { updateWindowDims: [1], insertedWindowDims: [0], scatterDimsToOperandDims: [0] };
 
 /** A call of each, total over the primitives: forgetting one is a type error. */
 const calls: Readonly<Record<FirstOrderName, () => unknown>> = {
@@ -103,6 +106,12 @@ const calls: Readonly<Record<FirstOrderName, () => unknown>> = {
   argmax: () => lax.argmax(f, 0),
   argmin: () => lax.argmin(f, 1),
   dot_general: () => lax.dotGeneral(f, f, { lhsContracting: [1], rhsContracting: [1], lhsBatch: [0], rhsBatch: [0] }),
+  gather: () => lax.gather(f, at, { offsetDims: [1], collapsedSliceDims: [0], startIndexMap: [0] }, [1, 2]),
+  scatter: () => lax.scatter(f, at, f, rows),
+  scatter_add: () => lax.scatterAdd(f, at, f, rows),
+  dynamic_slice: () => lax.dynamicSlice(f, [1, 0], [1, 2]),
+  dynamic_update_slice: () => lax.dynamicUpdateSlice(f, patch, [1, np.array(0, { dtype: 'int32' })]),
+  sort: () => lax.sort([i, f], 0),
   and: () => lax.bitwiseAnd(i, i),
   or: () => lax.bitwiseOr(i, i),
   xor: () => lax.bitwiseXor(b, b),

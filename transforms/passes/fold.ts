@@ -167,6 +167,7 @@ const evaluators: { readonly [Name in FirstOrderName]: Evaluate<FirstOrderParams
   argmin: 'device',
   dot_general: 'device',
   threefry2x32: 'device',
+  scatter_add: 'device',
 
   broadcast_in_dim: 'moves',
   reshape: 'moves',
@@ -176,6 +177,11 @@ const evaluators: { readonly [Name in FirstOrderName]: Evaluate<FirstOrderParams
   concatenate: 'moves',
   iota: 'moves',
   rev: 'moves',
+  gather: 'moves',
+  scatter: 'moves',
+  dynamic_slice: 'moves',
+  dynamic_update_slice: 'moves',
+  sort: 'moves',
   stop_gradient: 'moves',
   optimization_barrier: 'barrier',
 };
