@@ -53,7 +53,20 @@ export {
   zeros,
   zerosLike,
 } from './create.ts';
+export { einsum, tensordot } from './einsum.ts';
+export {
+  type At,
+  at,
+  type Index,
+  index,
+  type ReadOptions,
+  type SetOptions,
+  type Slice,
+  take,
+  type WriteOptions,
+} from './indexing.ts';
 export { concatenate, split, stack } from './join.ts';
+export type { Indices } from './lax-indexing.ts';
 export { dot, inner, matmul, outer } from './linear.ts';
 export {
   arccos,
@@ -79,6 +92,7 @@ export {
   tan,
   tanh,
 } from './math.ts';
+export { argsort, sort } from './order.ts';
 export {
   all,
   any,

@@ -1,4 +1,17 @@
 /** Random numbers: pure functions of a key. */
 
+export {
+  bernoulli,
+  type CategoricalOptions,
+  type ChoiceOptions,
+  categorical,
+  choice,
+  type GumbelOptions,
+  gumbel,
+  type PermutationOptions,
+  permutation,
+  type RandintOptions,
+  randint,
+} from './discrete.ts';
 export { foldIn, type Key, type Keys, key, split } from './key.ts';
 export { bits, type NormalOptions, normal, type UniformOptions, uniform } from './samplers.ts';

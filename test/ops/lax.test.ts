@@ -6,6 +6,7 @@ import {
   lax,
   makeJaxpr,
   np,
+  random,
   referenceDevice,
   type Tensor,
   tree,
@@ -162,6 +163,10 @@ describe('every equation that np stages knows its line', () => {
   const n = np.zeros([2, 3], { dtype: 'int32' });
   const row = np.zeros([3]);
   const stack = np.zeros([5, 3, 2]);
+  const stack3 = np.zeros([3, 3, 2]);
+  const key = random.key(0);
+  const row2 = np.zeros([2]);
+  const at1 = np.array([1, 0], { dtype: 'int32' });
   const calls: readonly (readonly [string, () => unknown])[] = [
     ['add', () => [np.add(x, row), np.add(x, 1), np.add(n, row), np.add(true, n)]],
     ['div', () => [np.div(n, 2), np.div(np.greater(x, 0), n)]],
@@ -179,6 +184,12 @@ describe('every equation that np stages knows its line', () => {
     ['reduce', () => [np.sum(b, 0, { keepdims: true }), np.mean(n, 1), np.max(x), np.min(x, 0), np.min(n, 0)]],
     ['argmax', () => [np.argmax(x), np.argmax(x, 0, { keepdims: true })]],
     ['linear', () => [np.matmul(x, stack), np.matmul(n, stack), np.dot(x, row), np.inner(x, row), np.outer(row, n)]],
+    ['index', () => [np.index(x, 1, [null, null, -1]), np.index(x, at1, at1), np.take(x, at1, 1)]],
+    ['at', () => [np.at(x, at1).set(1), np.at(x, 0, [0, 3, 2]).add(row2), np.at(x, [], at1).get({ mode: 'fill' })]],
+    ['order', () => [np.sort(x), np.argsort(x, null)]],
+    ['einsum', () => [np.einsum('iij,jk,l...->ik...', stack3, np.zeros([2, 3]), x), np.tensordot(x, row, 1)]],
+    ['random', () => [random.randint(key, [2], 0, 9), random.permutation(key, x), random.bernoulli(key, 0.5, [3])]],
+    ['choice', () => [random.choice(key, 5, [2], { p: np.ones([5]) }), random.categorical(key, x)]],
     ['join', () => [np.concatenate([x, n]), np.stack([x, n], 1), np.split(x, 3, 1)]],
     ['shape', () => [np.reshape(x, [6]), np.ravel(x), np.transpose(x), np.swapaxes(x, 0, 1), np.moveaxis(x, 0, 1)]],
     ['axes', () => [np.expandDims(x, 0), np.squeeze(np.zeros([1, 2])), np.broadcastTo(row, [2, 3])]],

@@ -1,0 +1,273 @@
+/**
+ * Indexing: `np.index(x, …)` reads what NumPy's `x[…]` reads, and `np.at(x, …)` makes the tensor that an assignment to `x[…]`
+ * would leave behind. What is static becomes slices and reversals, tensors of indices become a gather or a scatter.
+ */
+
+import { showAval } from '../core/aval.ts';
+import type { DType } from '../core/dtype.ts';
+import { DTypeError } from '../core/errors.ts';
+import { range, sizeOf, without } from '../core/shape.ts';
+import type { Value } from '../core/value.ts';
+import { defaultFill, fillValueOf, type IndexMode } from '../prim/addressing.ts';
+import { sub } from '../prim/arithmetic.ts';
+import { fullLike, zeros } from '../prim/compose.ts';
+import { gather } from '../prim/gather.ts';
+import { scatter, scatterAdd } from '../prim/scatter.ts';
+import { iota, reshape, slice } from '../prim/structural.ts';
+import { axisOf } from './axes.ts';
+import { expectHolds, expectTensor, promoted } from './convert.ts';
+import type { Indices } from './lax-indexing.ts';
+import { located } from './located.ts';
+import { stretchTo } from './shape.ts';
+import {
+  address,
+  type Index,
+  type Part,
+  parse,
+  type Subscripts,
+  selectedAval,
+  selectedShape,
+  selectsNothing,
+} from './subscripts.ts';
+import type { ArrayLike, Tensor } from './types.ts';
+
+export type { Index, Slice } from './subscripts.ts';
+
+/** Options of reading at indices that are data. */
+export interface ReadOptions {
+  /**
+   * What is read where an index is outside: `clip` (the nearest element; default of `np.index` and `get`), `fill` (default of
+   * `np.take`). `promise_in_bounds` says that none is.
+   */
+  readonly mode?: IndexMode;
+  /** What `fill` reads; default NaN, the least int32, the greatest uint32, true. */
+  readonly fillValue?: number;
+}
+
+/** The part of `x` that slices and elements name, with axes of length 1 for elements and those of tensors as they are. */
+function sliced(x: Value, parts: readonly Part[]): Value {
+  const ends = parts.map((part): readonly [number, number, number] => {
+    if (part.kind === 'tensor') return [0, x.shape[part.axis]!, 1];
+    if (part.kind === 'element') return [part.at, part.at + 1, 1];
+    const { start, step, length } = part;
+    const last = start + (length - 1) * step;
+    return length === 0 ? [0, 0, 1] : step > 0 ? [start, last + 1, step] : [last, start + 1, -step];
+  });
+  let y = slice(
+    x,
+    ends.map(([first]) => first),
+    ends.map(([, limit]) => limit),
+    ends.map(([, , step]) => step),
+  );
+  for (const part of parts) if (part.kind === 'slice' && part.step < 0) y = reversed(y, part.axis);
+  return y;
+}
+
+/** `x` backwards along an axis with elements. */
+function reversed(x: Value, axis: number): Value {
+  const n = x.shape[axis]!;
+  const count = iota([n, 1], 0, 'int32');
+  return gather(x, sub(fullLike(count, n - 1), count), {
+    offsetDims: without(range(x.ndim), [axis]),
+    collapsedSliceDims: [axis],
+    startIndexMap: [axis],
+    operandBatchingDims: [],
+    startIndicesBatchingDims: [],
+    sliceSizes: x.shape.map((length, a) => (a === axis ? 1 : length)),
+    mode: 'promise_in_bounds',
+    fillValue: 0,
+  });
+}
+
+/** What subscripts select of `x`. */
+function selected(op: string, x: Value, subscripts: Subscripts, options: ReadOptions, wrap = true): Value {
+  const { parts, places, block } = subscripts;
+  const { mode = 'clip', fillValue } = options;
+  if (fillValue !== undefined) expectHolds(op, fillValue, x.dtype, showAval(x.aval));
+  if (selectsNothing(subscripts)) return zeros(selectedAval(x.aval, subscripts));
+  const part = sliced(x, parts);
+  const kept = parts.filter(({ kind }) => kind !== 'element');
+  const result = selectedShape(subscripts, true);
+  if (kept.every(({ kind }) => kind === 'slice')) return reshape(part, result);
+  // What is left are whole axes and tensors: the axes of elements go, the others are numbered anew.
+  const axes = kept.map(({ axis }) => axis);
+  const source = reshape(
+    part,
+    axes.map((axis) => part.shape[axis]!),
+  );
+  const whole = new Map(
+    kept.map((p, axis): readonly [Part, Part] => [
+      p,
+      p.kind === 'slice' ? { ...p, axis, start: 0, step: 1 } : { ...p, axis },
+    ]),
+  );
+  const places1 = places.map((place) => (place.kind === 'slice' ? (whole.get(place) as typeof place) : place));
+  const at = address(source.shape, { parts: [...whole.values()], places: places1, block }, wrap);
+  const found = gather(source, at.indices, {
+    offsetDims: at.windowDims,
+    collapsedSliceDims: at.hidden,
+    startIndexMap: at.indexed,
+    operandBatchingDims: [],
+    startIndicesBatchingDims: [],
+    sliceSizes: at.sizes,
+    mode,
+    fillValue: mode !== 'fill' ? 0 : fillValue === undefined ? defaultFill(x.dtype) : fillValueOf(fillValue),
+  });
+  return reshape(found, result);
+}
+
+/**
+ * What NumPy's `x[…]` selects. Each subscript is an integer, a slice `[start, stop, step]` (each may be `null` or left out,
+ * `[]` is `:`), `null` for a new axis, `'...'`, or a tensor of integers; negative ones count from the end. Tensors of indices
+ * broadcast with each other, and their axes stand in the result where NumPy puts them.
+ *
+ * An integer out of range is an error. An index in a tensor cannot be: it is clamped, as in JAX (`np.at(x, …).get` and
+ * `np.take` have other modes).
+ *
+ * @throws ShapeError for too many subscripts, an integer out of range, or tensors that do not broadcast
+ * @throws DTypeError for what is not an index; masks, whose result has no static shape, among them
+ *
+ * @example
+ * ```ts
+ * import { np } from 'pullback';
+ * const x = np.array([[1, 2, 3], [4, 5, 6]]);
+ * console.log(np.index(x, 1, -1).item()); // => 6
+ * console.log(np.index(x, [], [null, null, -2]).toArray()); // => [ [ 3, 1 ], [ 6, 4 ] ]
+ * console.log(np.index(x, '...', null, 0).shape); // => [ 2, 1 ]
+ * console.log(np.index(x, np.array([1, 0, -1], { dtype: 'int32' }), [1, 3]).toArray()); // => [ [ 5, 6 ], [ 2, 3 ], [ 5, 6 ] ]
+ * np.index(x, 2); // throws ShapeError: np.index: index 2 is out of range for axis 0 of float32[2,3]…
+ * ```
+ */
+export function index<D extends DType>(x: Tensor<D>, ...subscripts: readonly Index[]): Tensor<D> {
+  const { aval } = expectTensor('np.index', x);
+  return located(() => selected('np.index', x, parse('np.index', aval, subscripts), {})) as Tensor<D>;
+}
+
+/** Options of {@link At.set} and {@link At.add}. */
+export interface WriteOptions {
+  /** What becomes of an update outside: `fill`, it is dropped (default), or `clip`, it goes to the nearest element. */
+  readonly mode?: IndexMode;
+}
+
+/** Options of {@link At.set}. */
+export interface SetOptions extends WriteOptions {
+  /** The promise that no element is named twice, which makes derivatives cheaper. Default false. */
+  readonly uniqueIndices?: boolean;
+}
+
+/** A part of a tensor, to be read or replaced. */
+export interface At<D extends DType> {
+  /** The part itself, as {@link index} reads it. */
+  get(options?: ReadOptions): Tensor<D>;
+  /**
+   * The whole tensor with `values`, which broadcast to the part, in its place. Where tensors of indices name an element more
+   * than once, one of its values stays: the last on the reference device, an unspecified one elsewhere.
+   *
+   * @throws ShapeError if the values do not broadcast to the part
+   * @throws DTypeError if the tensor's dtype does not hold them
+   */
+  set(values: ArrayLike, options?: SetOptions): Tensor<D>;
+  /** The whole tensor with `values` added to the part, as often as an element is named. @throws as {@link At.set} */
+  add(values: ArrayLike, options?: WriteOptions): Tensor<D>;
+}
+
+/** Values as updates of the part that subscripts select, without its new axes. */
+function updatesOf(op: string, x: Value, values: ArrayLike, subscripts: Subscripts): Value {
+  const [, cast] = promoted(op, [x, values]);
+  if (cast!.dtype !== x.dtype) {
+    throw new DTypeError({
+      op,
+      problem: `${showAval(x.aval)} does not hold ${cast!.dtype}`,
+      remedy: `cast first: np.astype(values, '${x.dtype}'), or np.astype(x, '${cast!.dtype}')`,
+    });
+  }
+  return reshape(stretchTo(op, cast!, selectedShape(subscripts, true)), selectedShape(subscripts, false));
+}
+
+function writing(x: Value, subscripts: Subscripts, mode: IndexMode) {
+  const { indices, windowDims, hidden, indexed } = address(x.shape, subscripts, true);
+  const params = {
+    updateWindowDims: windowDims,
+    insertedWindowDims: hidden,
+    scatterDimsToOperandDims: indexed,
+    operandBatchingDims: [],
+    scatterIndicesBatchingDims: [],
+    mode,
+  };
+  return { indices, params };
+}
+
+/**
+ * The part of `x` that {@link index} reads with the same subscripts, to be replaced or added to. Tensors never change: `set`
+ * and `add` return a new one.
+ *
+ * @throws as {@link index}
+ *
+ * @example
+ * ```ts
+ * import { np } from 'pullback';
+ * const x = np.zeros([2, 3]);
+ * console.log(np.at(x, [], 1).set(np.array([7, 8])).toArray()); // => [ [ 0, 7, 0 ], [ 0, 8, 0 ] ]
+ * const twice = np.array([0, 0, 5], { dtype: 'int32' });
+ * console.log(np.at(x, twice).add(1).toArray()); // => [ [ 2, 2, 2 ], [ 0, 0, 0 ] ]
+ * ```
+ */
+export function at<D extends DType>(x: Tensor<D>, ...subscripts: readonly Index[]): At<D> {
+  const { aval } = expectTensor('np.at', x);
+  const read = parse('np.at', aval, subscripts);
+  const isStatic = read.parts.every(({ kind }) => kind !== 'tensor');
+  const written = (op: string, values: ArrayLike, put: (updates: Value) => Value): Tensor<D> =>
+    located(() => {
+      const updates = updatesOf(op, x, values, read);
+      return updates.size === 0 ? x : put(updates);
+    }) as Tensor<D>;
+  return {
+    get: (options = {}) => located(() => selected('np.at.get', x, read, options)) as Tensor<D>,
+    set: (values, { mode = 'fill', uniqueIndices = false } = {}) =>
+      written('np.at.set', values, (updates) => {
+        const { indices, params } = writing(x, read, mode);
+        return scatter(x, indices, updates, { ...params, uniqueIndices: uniqueIndices || isStatic });
+      }),
+    add: (values, { mode = 'fill' } = {}) =>
+      written('np.at.add', values, (updates) => {
+        const { indices, params } = writing(x, read, mode);
+        return scatterAdd(x, indices, updates, params);
+      }),
+  };
+}
+
+/**
+ * The elements of `x` along `axis` (among all of them in row-major order, if it is left out) that `indices` names: the axes of
+ * `indices` stand in the result in place of that axis.
+ *
+ * Negative indices count from the end, except in mode `clip`, where they are 0, as in NumPy.
+ *
+ * @throws ShapeError for an axis out of range, or indices into an empty axis
+ * @throws DTypeError unless the indices are integers
+ *
+ * @example
+ * ```ts
+ * import { np } from 'pullback';
+ * const x = np.array([[1, 2], [3, 4]]);
+ * const at = np.array([1, -1, 7], { dtype: 'int32' });
+ * console.log(np.take(x, at, 1).toArray()); // => [ [ 2, 2, NaN ], [ 4, 4, NaN ] ]
+ * console.log(np.take(x, at, 1, { mode: 'clip' }).toArray()); // => [ [ 2, 1, 2 ], [ 4, 3, 4 ] ]
+ * ```
+ */
+export function take<D extends DType>(
+  x: Tensor<D>,
+  indices: Indices,
+  axis?: number | null,
+  options: ReadOptions = {},
+): Tensor<D> {
+  const value = expectTensor('np.take', x);
+  expectTensor('np.take', indices);
+  const { mode = 'fill' } = options;
+  return located(() => {
+    const all = axis === undefined || axis === null;
+    const source = all ? reshape(value, [sizeOf(value.shape)]) : value;
+    const along = all ? 0 : axisOf('np.take', axis, value.aval);
+    const subscripts = parse('np.take', source.aval, [...range(along).map((): Index => []), indices]);
+    return selected('np.take', source, subscripts, { ...options, mode }, mode !== 'clip');
+  }) as Tensor<D>;
+}

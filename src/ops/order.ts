@@ -1,0 +1,52 @@
+/** Order along an axis: sorting, and the permutation that sorts. */
+
+import type { DType } from '../core/dtype.ts';
+import type { Value } from '../core/value.ts';
+import { sort as sortOf } from '../prim/sort.ts';
+import { iota, reshape } from '../prim/structural.ts';
+import { axisOf } from './axes.ts';
+import { expectTensor } from './convert.ts';
+import type { Tensor } from './types.ts';
+
+/** `x` and the axis to sort, which is the last if it is not named, and the only one of all elements if it is `null`. */
+function rows(op: string, x: Value, axis: number | null | undefined): readonly [Value, number] {
+  const value = expectTensor(op, x);
+  return axis === null ? [reshape(value, [value.size]), 0] : [value, axisOf(op, axis ?? -1, value.aval)];
+}
+
+/**
+ * The elements along `axis` (default the last; `null`: all elements, in one row) in increasing order, NaN last.
+ *
+ * The derivative is that of the permutation: it goes with the elements.
+ *
+ * @throws ShapeError for an axis out of range
+ *
+ * @example
+ * ```ts
+ * import { np } from 'pullback';
+ * console.log(np.sort(np.array([[3, NaN, 1], [2, 0, 1]])).toArray()); // => [ [ 1, 3, NaN ], [ 0, 1, 2 ] ]
+ * ```
+ */
+export function sort<D extends DType>(x: Tensor<D>, axis?: number | null): Tensor<D> {
+  const [value, at] = rows('np.sort', x, axis);
+  return sortOf([value], at)[0] as Tensor<D>;
+}
+
+/**
+ * The indices (`int32`) that put the elements along `axis` (default the last; `null`: all elements, in one row) in increasing
+ * order, NaN last. Stable: equal elements keep their order, −0 and 0 among them.
+ *
+ * @throws ShapeError for an axis out of range
+ *
+ * @example
+ * ```ts
+ * import { np } from 'pullback';
+ * const x = np.array([30, 10, 20, 10]);
+ * const order = np.argsort(x);
+ * console.log(order.toArray(), np.take(x, order).toArray()); // => [ 1, 3, 2, 0 ] [ 10, 10, 20, 30 ]
+ * ```
+ */
+export function argsort(x: Value, axis?: number | null): Tensor<'int32'> {
+  const [value, at] = rows('np.argsort', x, axis);
+  return sortOf([value, iota(value.shape, at, 'int32')], at)[1] as Tensor<'int32'>;
+}
