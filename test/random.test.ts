@@ -24,6 +24,7 @@ const Fixture = t.type({
     uniform: t.array(t.type({ seed: t.number, n: t.number, out: Numbers })),
     uniform_range: t.array(t.type({ seed: t.number, n: t.number, minval: t.number, maxval: t.number, out: Numbers })),
     normal: t.array(t.type({ seed: t.number, n: t.number, out: Numbers })),
+    exponential: t.array(t.type({ seed: t.number, n: t.number, out: Numbers })),
   }),
 });
 
@@ -80,6 +81,12 @@ describe("JAX's numbers", () => {
 
   test.each(jax.partitionable.normal)('normal(key($seed), [$n]) within 4 ulp', ({ seed, n, out }) => {
     const got = numbers(random.normal(random.key(seed), [n]));
+    expect(got).toHaveLength(n);
+    for (const [i, x] of got.entries()) expect(ulps(x, Math.fround(out[i]!))).toBeLessThanOrEqual(4);
+  });
+
+  test.each(jax.partitionable.exponential)('exponential(key($seed), [$n]) within 4 ulp', ({ seed, n, out }) => {
+    const got = numbers(random.exponential(random.key(seed), [n]));
     expect(got).toHaveLength(n);
     for (const [i, x] of got.entries()) expect(ulps(x, Math.fround(out[i]!))).toBeLessThanOrEqual(4);
   });

@@ -12,6 +12,7 @@ import { freeAxes } from '../../src/prim/dot.ts';
 import { firstOrder as p } from '../../src/prim/registry.ts';
 import { hostTensor } from '../host.ts';
 import type { Draft, Op, Operand } from './program.ts';
+import { sorting, windows } from './program-windows.ts';
 
 type Test = (aval: Aval) => boolean;
 
@@ -213,6 +214,7 @@ export const smooth: readonly Op[] = [
   dotOf(float),
   selectFixed(float),
   ...structural,
+  ...windows,
   call,
 ];
 
@@ -250,6 +252,7 @@ export const linear: readonly Op[] = [
   sumOf(float),
   selectFixed(float),
   ...structural.filter((_, i) => i !== 4),
+  ...windows,
   call,
 ];
 
@@ -370,5 +373,7 @@ export const exact: readonly Op[] = [
   dotOf(integer),
   ...structural,
   ...pairs,
+  ...windows,
+  sorting,
   call,
 ];

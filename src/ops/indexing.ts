@@ -6,14 +6,13 @@
 import { showAval } from '../core/aval.ts';
 import type { DType } from '../core/dtype.ts';
 import { DTypeError } from '../core/errors.ts';
-import { range, sizeOf, without } from '../core/shape.ts';
+import { range, sizeOf } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
 import { defaultFill, fillValueOf, type IndexMode } from '../prim/addressing.ts';
-import { sub } from '../prim/arithmetic.ts';
-import { fullLike, zeros } from '../prim/compose.ts';
+import { zeros } from '../prim/compose.ts';
 import { gather } from '../prim/gather.ts';
 import { scatter, scatterAdd } from '../prim/scatter.ts';
-import { iota, reshape, slice } from '../prim/structural.ts';
+import { reshape, rev, slice } from '../prim/structural.ts';
 import { axisOf } from './axes.ts';
 import { expectHolds, expectTensor, promoted } from './convert.ts';
 import type { Indices } from './lax-indexing.ts';
@@ -53,30 +52,14 @@ function sliced(x: Value, parts: readonly Part[]): Value {
     const last = start + (length - 1) * step;
     return length === 0 ? [0, 0, 1] : step > 0 ? [start, last + 1, step] : [last, start + 1, -step];
   });
-  let y = slice(
+  const taken = slice(
     x,
     ends.map(([first]) => first),
     ends.map(([, limit]) => limit),
     ends.map(([, , step]) => step),
   );
-  for (const part of parts) if (part.kind === 'slice' && part.step < 0) y = reversed(y, part.axis);
-  return y;
-}
-
-/** `x` backwards along an axis with elements. */
-function reversed(x: Value, axis: number): Value {
-  const n = x.shape[axis]!;
-  const count = iota([n, 1], 0, 'int32');
-  return gather(x, sub(fullLike(count, n - 1), count), {
-    offsetDims: without(range(x.ndim), [axis]),
-    collapsedSliceDims: [axis],
-    startIndexMap: [axis],
-    operandBatchingDims: [],
-    startIndicesBatchingDims: [],
-    sliceSizes: x.shape.map((length, a) => (a === axis ? 1 : length)),
-    mode: 'promise_in_bounds',
-    fillValue: 0,
-  });
+  const backwards = parts.filter((part) => part.kind === 'slice' && part.step < 0).map((part) => part.axis);
+  return rev(taken, backwards);
 }
 
 /** What subscripts select of `x`. */

@@ -13,7 +13,7 @@ import { take } from '../ops/indexing.ts';
 import { located } from '../ops/located.ts';
 import { stretchTo } from '../ops/shape.ts';
 import type { ShapeLike, Tensor } from '../ops/types.ts';
-import { add, convertElementType, div, max, min, mul, neg, sub } from '../prim/arithmetic.ts';
+import { add, convertElementType, max, min, mul, neg, rem, sub } from '../prim/arithmetic.ts';
 import { and } from '../prim/bits.ts';
 import { gt, le, lt, select } from '../prim/compare.ts';
 import { filled, fullLike, scalar, zeros } from '../prim/compose.ts';
@@ -22,7 +22,7 @@ import { argmax } from '../prim/reduce.ts';
 import { sort } from '../prim/sort.ts';
 import { broadcastInDim, iota, moveAxis, pad, reshape, sliceAxis } from '../prim/structural.ts';
 import { type Key, split } from './key.ts';
-import { bits, uniform } from './samplers.ts';
+import { bits, gumbel, uniform } from './samplers.ts';
 
 const invalid = (op: string, problem: string, remedy: string): ShapeError => new ShapeError({ op, problem, remedy });
 
@@ -55,9 +55,6 @@ function integerBound(
   const limit = fullLike(whole, greatest);
   return { value: convertElementType(min(whole, limit), dtype), beyond: gt(whole, limit) };
 }
-
-/** x mod y of uint32; x where y is 0. */
-const remainder = (x: Value, y: Value): Value => sub(x, mul(div(x, y), y));
 
 /**
  * Uniform integers in [minval, maxval); `minval` where that is empty. Bit for bit JAX's.
@@ -109,10 +106,10 @@ function integersBetween(
   const nonEmpty = select(le(high, low), one, width);
   // A width of 2³² wraps to 0, and the remainder by 0 is the number itself: what is meant.
   const span = select(and(beyond, gt(high, low)), add(nonEmpty, one), nonEmpty);
-  const half = remainder(fullLike(span, 2 ** 16), span);
-  const multiplier = remainder(mul(half, half), span);
-  const offset = add(mul(remainder(upper, span), multiplier), remainder(lower, span));
-  return add(low, convertElementType(remainder(offset, span), integer));
+  const half = rem(fullLike(span, 2 ** 16), span);
+  const multiplier = rem(mul(half, half), span);
+  const offset = add(mul(rem(upper, span), multiplier), rem(lower, span));
+  return add(low, convertElementType(rem(offset, span), integer));
 }
 
 /** Options of {@link permutation}. */
@@ -206,28 +203,6 @@ export function bernoulli(key: Key, p: number | Value = 0.5, shape?: ShapeLike):
     const u = uniform(key, lengths, { dtype: probability.dtype as FloatDType });
     return lt(u, stretchTo(op, probability, lengths));
   }) as Value<'bool'>;
-}
-
-/** Options of {@link gumbel}. */
-export interface GumbelOptions<D extends FloatDType> {
-  /** Default `float32`. */
-  readonly dtype?: D;
-}
-
-/**
- * Standard Gumbel numbers: −ln(−ln u) for u uniform in (0, 1).
- *
- * @param shape - of the result; a scalar by default
- */
-export function gumbel<D extends FloatDType = 'float32'>(
-  key: Key,
-  shape: ShapeLike = [],
-  { dtype }: GumbelOptions<D> = {},
-): Value<D> {
-  const float = dtype ?? 'float32';
-  // The least normal number, so that the inner logarithm is finite.
-  const minval = float === 'float32' ? 2 ** -126 : 2 ** -1022;
-  return located(() => neg(log(neg(log(uniform(key, shape, { minval, maxval: 1, dtype: float })))))) as Value<D>;
 }
 
 /** Options of {@link categorical}. */

@@ -6,12 +6,20 @@ export {
   type ChoiceOptions,
   categorical,
   choice,
-  type GumbelOptions,
-  gumbel,
   type PermutationOptions,
   permutation,
   type RandintOptions,
   randint,
 } from './discrete.ts';
 export { foldIn, type Key, type Keys, key, split } from './key.ts';
-export { bits, type NormalOptions, normal, type UniformOptions, uniform } from './samplers.ts';
+export {
+  bits,
+  type ExponentialOptions,
+  exponential,
+  type GumbelOptions,
+  gumbel,
+  type NormalOptions,
+  normal,
+  type UniformOptions,
+  uniform,
+} from './samplers.ts';

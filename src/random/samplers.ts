@@ -12,13 +12,14 @@ import type { Shape } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
 import { shapeOf } from '../ops/axes.ts';
 import { toValue } from '../ops/convert.ts';
+import { located } from '../ops/located.ts';
 import { stretchTo } from '../ops/shape.ts';
 import type { ShapeLike } from '../ops/types.ts';
 import { dtypeIn } from '../ops/untyped.ts';
-import { add, convertElementType, max, mul, sub } from '../prim/arithmetic.ts';
+import { add, convertElementType, max, mul, neg, sub } from '../prim/arithmetic.ts';
 import { bitcastConvertType, or, shiftRightLogical, xor } from '../prim/bits.ts';
 import { filled, fullLike } from '../prim/compose.ts';
-import { erfInv } from '../prim/math.ts';
+import { erfInv, log, log1p } from '../prim/math.ts';
 import { hashIndices, type Key } from './key.ts';
 
 /**
@@ -155,4 +156,52 @@ export function normal<D extends FloatDType = 'float32'>(
   const minval = float === 'float32' ? -1 + 2 ** -24 : -1 + 2 ** -53;
   const u = uniformOf('random.normal', key, shape, minval, 1, float);
   return mul(fullLike(u, Math.SQRT2), erfInv(u)) as Value<D>;
+}
+
+/** Options of {@link gumbel}. */
+export interface GumbelOptions<D extends FloatDType = 'float32'> {
+  /** Default `float32`. */
+  readonly dtype?: D;
+}
+
+/**
+ * Standard Gumbel numbers: −ln(−ln u) for u uniform in (0, 1).
+ *
+ * @param shape - of the result; a scalar by default
+ */
+export function gumbel<D extends FloatDType = 'float32'>(
+  key: Key,
+  shape: ShapeLike = [],
+  options: GumbelOptions<D> = {},
+): Value<D> {
+  const float = dtypeIn('random.gumbel', options) ?? 'float32';
+  // The least normal number, so that the inner logarithm is finite.
+  const minval = float === 'float32' ? 2 ** -126 : 2 ** -1022;
+  return located(() => neg(log(neg(log(uniformOf('random.gumbel', key, shape, minval, 1, float)))))) as Value<D>;
+}
+
+/** Options of {@link exponential}. */
+export interface ExponentialOptions<D extends FloatDType = 'float32'> {
+  /** Default `float32`. */
+  readonly dtype?: D;
+}
+
+/**
+ * Standard exponential numbers: −ln(1 − u) for u uniform in [0, 1).
+ *
+ * @param shape - of the result; a scalar by default
+ *
+ * @example
+ * ```ts
+ * import { random } from 'pullback';
+ * console.log(random.exponential(random.key(9), [2]).toArray()); // => [ 0.041632…, 3.42842… ]
+ * ```
+ */
+export function exponential<D extends FloatDType = 'float32'>(
+  key: Key,
+  shape: ShapeLike = [],
+  options: ExponentialOptions<D> = {},
+): Value<D> {
+  const float = dtypeIn('random.exponential', options) ?? 'float32';
+  return located(() => neg(log1p(neg(uniformOf('random.exponential', key, shape, 0, 1, float))))) as Value<D>;
 }

@@ -100,6 +100,7 @@ describe('what indexing is made of', () => {
   it('static subscripts are slices', () => {
     expect(names((y) => np.index(y, 1, [0, 3, 2]))).toEqual(['slice', 'reshape']);
     expect(names((y) => np.index(y))).toEqual([]);
+    expect(names((y) => np.index(y, [null, null, -1], [2, null, -2]))).toEqual(['slice', 'rev']);
     expect(names((y) => np.index(y, null, '...'))).toEqual(['reshape']);
   });
 
