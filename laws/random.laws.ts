@@ -26,6 +26,10 @@ const samplers: Readonly<Record<string, (key: Key, shape: readonly number[]) => 
   'uniform of an interval': (key, s) => random.uniform(key, s, { minval: -3, maxval: 5 }),
   'uniform in float64': (key, s) => random.uniform(key, s, { dtype: 'float64' }),
   normal: (key, s) => random.normal(key, s),
+  gumbel: (key, s) => random.gumbel(key, s),
+  exponential: (key, s) => random.exponential(key, s),
+  randint: (key, s) => random.randint(key, s, -1000000, 1000000),
+  'randint of all words': (key, s) => random.randint(key, s, 0, 2 ** 32, { dtype: 'uint32' }),
 };
 
 const sampler = fc.constantFrom(...Object.keys(samplers));
@@ -144,5 +148,65 @@ const distributionLaws: readonly Law[] = [
   }),
 ];
 
+const sorted = (x: Value): readonly number[] => Array.from(x.dataSync(), Number).sort((a, b) => a - b);
+
+const discreteLaws: readonly Law[] = [
+  law('randint: within [minval, maxval), evenly', [seeds, interval], (seed, [minval, width]) => {
+    const xs = random.randint(random.key(seed), [1024], minval, minval + width).dataSync();
+    if (!xs.every((x) => x >= minval && x < minval + width)) return fails(`outside of [${minval}, ${minval + width})`);
+    return meanIs('randint', xs, minval + (width - 1) / 2, Math.sqrt((width ** 2 - 1) / 12) || 1);
+  }),
+  law('permutation: the same elements, whichever axis', [seeds, shape({ minRank: 1 }), fc.nat()], (seed, s, at) => {
+    const x = np.reshape(np.arange(sizeOf(s)), s);
+    const axis = at % s.length;
+    return every([false, true], (independent) => {
+      const y = random.permutation(random.key(seed), x, axis, { independent });
+      if (sorted(y).join() !== sorted(x).join()) return fails(`${y.toArray()} of ${x.toArray()}`);
+      // Along the other axes nothing moves: every row keeps its elements.
+      const rows = (z: Value): readonly (readonly number[])[] => {
+        const lines = np.reshape(np.moveaxis(z as typeof x, axis, -1), [sizeOf(s) / Math.max(1, s[axis]!), s[axis]!]);
+        return np.sort(lines).toArray() as unknown as readonly (readonly number[])[];
+      };
+      return expect(
+        s[axis] === 0 || JSON.stringify(rows(y)) === JSON.stringify(rows(x)),
+        () => `rows of ${y.toArray()}`,
+      );
+    });
+  }),
+  law(
+    'permutation: all rows alike, unless they are independent',
+    [seeds, fc.integer({ min: 1, max: 9 })],
+    (seed, n) => {
+      const x = np.reshape(np.arange(3 * n), [n, 3]);
+      const y = random.permutation(random.key(seed), x);
+      const first = np.index(y, [], 0);
+      return sameValues('columns', [np.sub(np.index(y, [], 2), first)], [np.full([n], 2, { dtype: 'int32' })]);
+    },
+  ),
+  law('choice without replacement: elements of it, none twice', [seeds, fc.integer({ min: 1, max: 9 })], (seed, n) =>
+    every([undefined, np.linspace(1, n, n)], (p) => {
+      const draws = 1 + (seed % n);
+      const x = random.choice(random.key(seed), n, [draws], { replace: false, ...(p ? { p } : {}) });
+      const chosen = sorted(x);
+      return expect(
+        new Set(chosen).size === draws && chosen.every((i) => i >= 0 && i < n),
+        () => `${draws} of ${n}: ${chosen}`,
+      );
+    }),
+  ),
+  law('bernoulli and choice: as often as p says', [seeds, fc.integer({ min: 1, max: 9 })], (seed, tenths) => {
+    const p = tenths / 10;
+    const deviation = Math.sqrt(p * (1 - p));
+    const coins = random.bernoulli(random.key(seed), p, [2048]).dataSync();
+    const drawn = random.choice(random.key(seed), 2, [2048], { p: np.array([1 - p, p]) }).dataSync();
+    const logits = np.log(np.array([1 - p, p]));
+    const categories = random.categorical(random.key(seed), logits, -1, { shape: [2048] }).dataSync();
+    return every([coins, drawn, categories], (xs) => meanIs(`p = ${p}`, xs, p, deviation));
+  }),
+];
+
 /** The laws of random numbers. */
-export const randomLaws: Suite = { name: 'random', laws: [...keyLaws, ...samplerLaws, ...distributionLaws] };
+export const randomLaws: Suite = {
+  name: 'random',
+  laws: [...keyLaws, ...samplerLaws, ...distributionLaws, ...discreteLaws],
+};

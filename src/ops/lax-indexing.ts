@@ -12,7 +12,8 @@ import * as dynamic from '../prim/dynamic.ts';
 import * as gathering from '../prim/gather.ts';
 import * as scattering from '../prim/scatter.ts';
 import { sort as sortOf } from '../prim/sort.ts';
-import { expectHolds, expectTensor } from './convert.ts';
+import { expectHolds } from './convert.ts';
+import { staged } from './staged.ts';
 import type { Tensor } from './types.ts';
 
 /** Dimension numbers in which the batching dimensions may be left out. */
@@ -79,17 +80,18 @@ export function gather<D extends DType>(
   sliceSizes: readonly number[],
   { mode = 'fill', fillValue }: GatherOptions = {},
 ): Tensor<D> {
-  const x = expectTensor('lax.gather', operand);
-  if (fillValue !== undefined) expectHolds('lax.gather', fillValue, x.dtype, showAval(x.aval));
-  return gathering.gather(x, expectTensor('lax.gather', startIndices), {
-    offsetDims: dimensionNumbers.offsetDims,
-    collapsedSliceDims: dimensionNumbers.collapsedSliceDims,
-    startIndexMap: dimensionNumbers.startIndexMap,
-    operandBatchingDims: dimensionNumbers.operandBatchingDims ?? [],
-    startIndicesBatchingDims: dimensionNumbers.startIndicesBatchingDims ?? [],
-    sliceSizes,
-    mode,
-    fillValue: mode !== 'fill' ? 0 : fillValue === undefined ? defaultFill(x.dtype) : fillValueOf(fillValue),
+  return staged('lax.gather', [operand, startIndices], (x, indices) => {
+    if (fillValue !== undefined) expectHolds('lax.gather', fillValue, x!.dtype, showAval(x!.aval));
+    return gathering.gather(x!, indices!, {
+      offsetDims: dimensionNumbers.offsetDims,
+      collapsedSliceDims: dimensionNumbers.collapsedSliceDims,
+      startIndexMap: dimensionNumbers.startIndexMap,
+      operandBatchingDims: dimensionNumbers.operandBatchingDims ?? [],
+      startIndicesBatchingDims: dimensionNumbers.startIndicesBatchingDims ?? [],
+      sliceSizes,
+      mode,
+      fillValue: mode !== 'fill' ? 0 : fillValue === undefined ? defaultFill(x!.dtype) : fillValueOf(fillValue),
+    });
   }) as Tensor<D>;
 }
 
@@ -126,8 +128,9 @@ export function scatter<D extends DType>(
   { mode = 'fill', uniqueIndices = false }: ScatterSetOptions = {},
 ): Tensor<D> {
   const params = { ...scatterParams(dimensionNumbers, mode), uniqueIndices };
-  const [x, indices, values] = [operand, scatterIndices, updates].map((v: Value) => expectTensor('lax.scatter', v));
-  return scattering.scatter(x!, indices!, values!, params) as Tensor<D>;
+  return staged('lax.scatter', [operand, scatterIndices, updates], (x, indices, values) =>
+    scattering.scatter(x!, indices!, values!, params),
+  ) as Tensor<D>;
 }
 
 /**
@@ -145,8 +148,9 @@ export function scatterAdd<D extends DType>(
   { mode = 'fill' }: ScatterOptions = {},
 ): Tensor<D> {
   const params = scatterParams(dimensionNumbers, mode);
-  const [x, indices, values] = [operand, scatterIndices, updates].map((v: Value) => expectTensor('lax.scatterAdd', v));
-  return scattering.scatterAdd(x!, indices!, values!, params) as Tensor<D>;
+  return staged('lax.scatterAdd', [operand, scatterIndices, updates], (x, indices, values) =>
+    scattering.scatterAdd(x!, indices!, values!, params),
+  ) as Tensor<D>;
 }
 
 /** Where a window begins on one axis: an integer, or an integer scalar. */
@@ -155,7 +159,7 @@ export type Start = number | Indices;
 function startsOf(op: string, starts: readonly Start[]): readonly Value[] {
   return starts.map((start) => {
     if (start instanceof Value) return start;
-    expectHolds(op, start, 'int32', 'the axis of a window');
+    expectHolds(op, start, 'int32');
     return scalar(start, 'int32');
   });
 }
@@ -180,10 +184,8 @@ export const dynamicSlice = <D extends DType>(
   startIndices: readonly Start[],
   sliceSizes: readonly number[],
 ): Tensor<D> =>
-  dynamic.dynamicSlice(
-    expectTensor('lax.dynamicSlice', operand),
-    startsOf('lax.dynamicSlice', startIndices),
-    sliceSizes,
+  staged('lax.dynamicSlice', [operand, ...startsOf('lax.dynamicSlice', startIndices)], (x, ...starts) =>
+    dynamic.dynamicSlice(x!, starts, sliceSizes),
   ) as Tensor<D>;
 
 /**
@@ -202,10 +204,10 @@ export const dynamicUpdateSlice = <D extends DType>(
   update: Tensor<D>,
   startIndices: readonly Start[],
 ): Tensor<D> =>
-  dynamic.dynamicUpdateSlice(
-    expectTensor('lax.dynamicUpdateSlice', operand),
-    expectTensor('lax.dynamicUpdateSlice', update),
-    startsOf('lax.dynamicUpdateSlice', startIndices),
+  staged(
+    'lax.dynamicUpdateSlice',
+    [operand, update, ...startsOf('lax.dynamicUpdateSlice', startIndices)],
+    (x, window, ...starts) => dynamic.dynamicUpdateSlice(x!, window!, starts),
   ) as Tensor<D>;
 
 /**
@@ -228,7 +230,7 @@ export function sort<const T extends readonly Value[]>(
   dimension?: number,
 ): { -readonly [I in keyof T]: T[I] };
 export function sort(operand: Value | readonly Value[], dimension?: number): Value | readonly Value[] {
-  const operands = (operand instanceof Value ? [operand] : operand).map((x) => expectTensor('lax.sort', x));
-  const sorted = sortOf(operands, dimension ?? (operands[0]?.ndim ?? 0) - 1);
+  const operands = operand instanceof Value ? [operand] : operand;
+  const sorted = staged('lax.sort', operands, (...xs) => sortOf(xs, dimension ?? (xs[0]?.ndim ?? 0) - 1));
   return operand instanceof Value ? sorted[0]! : sorted;
 }

@@ -7,7 +7,7 @@
 
 import { showAval } from '../core/aval.ts';
 import type { DType } from '../core/dtype.ts';
-import { annotate, ShapeError } from '../core/errors.ts';
+import { ShapeError } from '../core/errors.ts';
 import { inserted, type Shape, without } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
 import * as arithmetic from '../prim/arithmetic.ts';
@@ -21,6 +21,7 @@ import * as rounding from '../prim/rounding.ts';
 import * as structural from '../prim/structural.ts';
 import { flatten, unflatten } from '../tree/tree.ts';
 import { expectTensor } from './convert.ts';
+import { staged } from './staged.ts';
 import type { Tensor } from './types.ts';
 import { expectDType } from './untyped.ts';
 
@@ -42,15 +43,6 @@ export {
   scatterAdd,
   sort,
 } from './lax-indexing.ts';
-
-/** `apply` of tensors; what the primitive refuses is reported with the name that the user called. */
-function staged<R>(name: string, operands: readonly Value[], apply: (...operands: Value[]) => R): R {
-  const tensors = operands.map((x) => expectTensor(name, x));
-  return annotate(
-    () => `while computing ${name}`,
-    () => apply(...tensors),
-  );
-}
 
 const unary =
   (name: string, apply: (x: Value) => Value) =>
