@@ -193,6 +193,8 @@ describe('refusals and types', () => {
     expect(() => random.randint(key(0), [2], 0, 5, { dtype: 'float32' as 'int32' })).toThrow(
       'makes integers, not float32',
     );
+    expect(() => random.permutation(key(0), np.arange(3), 0, true as never)).toThrow('true stands where options are');
+    expect(() => random.choice(key(0), 3, [1], { replaced: false } as object)).toThrow("there is no option 'replaced'");
     expect(() => random.permutation(key(0), -1)).toThrow('random.permutation: cannot count to -1');
     expect(() => random.choice(key(0), 3, [4], { replace: false })).toThrow('4 of 3 elements cannot differ');
     expect(() => random.choice(key(0), 0, [1])).toThrow('there is nothing to draw from');

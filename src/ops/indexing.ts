@@ -8,7 +8,7 @@ import type { DType } from '../core/dtype.ts';
 import { DTypeError } from '../core/errors.ts';
 import { range, sizeOf } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
-import { defaultFill, fillValueOf, type IndexMode } from '../prim/addressing.ts';
+import { defaultFill, fillValueOf, type IndexMode, modeCodec } from '../prim/addressing.ts';
 import { zeros } from '../prim/compose.ts';
 import { gather } from '../prim/gather.ts';
 import { scatter, scatterAdd } from '../prim/scatter.ts';
@@ -29,6 +29,7 @@ import {
   selectsNothing,
 } from './subscripts.ts';
 import type { ArrayLike, Tensor } from './types.ts';
+import { describe, expectOptions } from './untyped.ts';
 
 export type { Index, Slice } from './subscripts.ts';
 
@@ -41,6 +42,16 @@ export interface ReadOptions {
   readonly mode?: IndexMode;
   /** What `fill` reads; default NaN, the least int32, the greatest uint32, true. */
   readonly fillValue?: number;
+}
+
+/** @throws DTypeError unless `mode`, which may come from untyped code, is one */
+function expectMode(op: string, mode: IndexMode): void {
+  if (modeCodec.is(mode)) return;
+  throw new DTypeError({
+    op,
+    problem: `there is no mode ${describe(mode)}`,
+    remedy: `the modes are ${Object.keys(modeCodec.keys).join(', ')}`,
+  });
 }
 
 /** The part of `x` that slices and elements name, with axes of length 1 for elements and those of tensors as they are. */
@@ -65,7 +76,9 @@ function sliced(x: Value, parts: readonly Part[]): Value {
 /** What subscripts select of `x`. */
 function selected(op: string, x: Value, subscripts: Subscripts, options: ReadOptions, wrap = true): Value {
   const { parts, places, block } = subscripts;
+  expectOptions(op, options, 'mode', 'fillValue');
   const { mode = 'clip', fillValue } = options;
+  expectMode(op, mode);
   if (fillValue !== undefined) expectHolds(op, fillValue, x.dtype, showAval(x.aval));
   if (selectsNothing(subscripts)) return zeros(selectedAval(x.aval, subscripts));
   const part = sliced(x, parts);
@@ -206,13 +219,19 @@ export function at<D extends DType>(x: Tensor<D>, ...subscripts: readonly Index[
     }) as Tensor<D>;
   return {
     get: (options = {}) => located(() => selected('np.at.get', x, read, options)) as Tensor<D>,
-    set: (values, { mode = 'fill', uniqueIndices = false } = {}) =>
+    set: (values, options = {}) =>
       written('np.at.set', values, (updates) => {
+        expectOptions('np.at.set', options, 'mode', 'uniqueIndices');
+        const { mode = 'fill', uniqueIndices = false } = options;
+        expectMode('np.at.set', mode);
         const { indices, params } = writing(x, read, mode);
         return scatter(x, indices, updates, { ...params, uniqueIndices: uniqueIndices || isStatic });
       }),
-    add: (values, { mode = 'fill' } = {}) =>
+    add: (values, options = {}) =>
       written('np.at.add', values, (updates) => {
+        expectOptions('np.at.add', options, 'mode');
+        const { mode = 'fill' } = options;
+        expectMode('np.at.add', mode);
         const { indices, params } = writing(x, read, mode);
         return scatterAdd(x, indices, updates, params);
       }),
@@ -245,6 +264,7 @@ export function take<D extends DType>(
 ): Tensor<D> {
   const value = expectTensor('np.take', x);
   expectTensor('np.take', indices);
+  expectOptions('np.take', options, 'mode', 'fillValue');
   const { mode = 'fill' } = options;
   return located(() => {
     const all = axis === undefined || axis === null;

@@ -13,6 +13,7 @@ import { take } from '../ops/indexing.ts';
 import { located } from '../ops/located.ts';
 import { stretchTo } from '../ops/shape.ts';
 import type { ShapeLike, Tensor } from '../ops/types.ts';
+import { dtypeIn, expectOptions } from '../ops/untyped.ts';
 import { add, convertElementType, max, min, mul, neg, rem, sub } from '../prim/arithmetic.ts';
 import { and } from '../prim/bits.ts';
 import { gt, le, lt, select } from '../prim/compare.ts';
@@ -76,9 +77,9 @@ export function randint<D extends 'int32' | 'uint32' = 'int32'>(
   shape: ShapeLike,
   minval: number | Value,
   maxval: number | Value,
-  { dtype }: RandintOptions<D> = {},
+  options: RandintOptions<D> = {},
 ): Value<D> {
-  const integer = dtype ?? 'int32';
+  const integer = dtypeIn('random.randint', options) ?? 'int32';
   if (!isInteger(integer)) {
     throw new DTypeError({
       op: 'random.randint',
@@ -156,13 +157,10 @@ function counted(op: string, x: number | Value): number {
  */
 export function permutation(key: Key, x: number): Value<'int32'>;
 export function permutation<T extends Value>(key: Key, x: T, axis?: number, options?: PermutationOptions): T;
-export function permutation(
-  key: Key,
-  x: number | Value,
-  axis = 0,
-  { independent = false }: PermutationOptions = {},
-): Value {
+export function permutation(key: Key, x: number | Value, axis = 0, options: PermutationOptions = {}): Value {
   const op = 'random.permutation';
+  expectOptions(op, options, 'independent');
+  const { independent = false } = options;
   return located(() => {
     if (!isIndexed(x)) return shuffled(key, iota([counted(op, x)], 0, 'int32'), 0);
     const at = axisOf(op, axis, x.aval);
@@ -235,13 +233,10 @@ function largest(x: Value, count: number): Value {
  * console.log(np.max(random.categorical(random.key(0), logits, -1, { shape: [100] })).item()); // => 1
  * ```
  */
-export function categorical(
-  key: Key,
-  logits: Value,
-  axis = -1,
-  { shape, replace = true }: CategoricalOptions = {},
-): Value<'int32'> {
+export function categorical(key: Key, logits: Value, axis = -1, options: CategoricalOptions = {}): Value<'int32'> {
   const op = 'random.categorical';
+  expectOptions(op, options, 'shape', 'replace');
+  const { shape, replace = true } = options;
   const x = floated(op, 'logits', logits);
   const at = axisOf(op, axis, x.aval);
   const batch = without(x.shape, [at]);
@@ -344,13 +339,10 @@ function drawn(key: Key, n: number, shape: Shape, replace: boolean, p: Value | u
  */
 export function choice(key: Key, a: number, shape?: ShapeLike, options?: ChoiceOptions): Value<'int32'>;
 export function choice<T extends Value>(key: Key, a: T, shape?: ShapeLike, options?: ChoiceOptions): T;
-export function choice(
-  key: Key,
-  a: number | Value,
-  shape: ShapeLike = [],
-  { replace = true, p, axis = 0 }: ChoiceOptions = {},
-): Value {
+export function choice(key: Key, a: number | Value, shape: ShapeLike = [], options: ChoiceOptions = {}): Value {
   const op = 'random.choice';
+  expectOptions(op, options, 'replace', 'p', 'axis');
+  const { replace = true, p, axis = 0 } = options;
   const source = isIndexed(a) ? a : null;
   const at = source ? axisOf(op, axis, source.aval) : 0;
   const n = source ? source.shape[at]! : counted(op, a);

@@ -193,6 +193,10 @@ describe('refusals', () => {
     expect(() => np.at(np.arange(3), 0).set(np.array(1))).toThrow('np.at.set: int32[3] does not hold float32');
     expect(() => np.at(x, 0).set(np.zeros([2]))).toThrow('np.at.set: float32[2] does not broadcast to [3]');
     expect(() => np.at(x, 0).add(true)).not.toThrow();
+    expect(() => np.take(x, integers([0]), 0, { mode: 'wrap' as 'clip' })).toThrow('np.take: there is no mode "wrap"');
+    expect(() => np.at(x, 0).set(1, { mod: 'clip' } as object)).toThrow("np.at.set: there is no option 'mod'");
+    expect(() => np.at(x, 0).add(1, 'clip' as never)).toThrow('np.at.add: "clip" stands where options are expected');
+    expect(() => np.at(x, 0).get({ fill: 1 } as object)).toThrow("np.at.get: there is no option 'fill'");
     expect(() => np.take(x, integers([0]), 2)).toThrow('np.take: axis 2 is out of range for float32[2,3]');
   });
 
