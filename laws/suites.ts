@@ -1,5 +1,6 @@
 /** Every suite of laws, on the default device of the moment they are run. */
 
+import { decompositionsLaws } from './decompositions.laws.ts';
 import { immutabilityLaws } from './immutability.laws.ts';
 import type { Suite } from './law.ts';
 import { optimLaws } from './optim.laws.ts';
@@ -16,6 +17,7 @@ export const suites: readonly Suite[] = [
   transformsLaws,
   programsLaws,
   passesLaws,
+  decompositionsLaws,
   treeLaws,
   randomLaws,
   optimLaws,

@@ -1,0 +1,61 @@
+/**
+ * What a loop nest cannot express well, as a program of simpler primitives: written once, for every device that has no better.
+ *
+ * A decomposition is a function on values, as rules are, so staging it gives a jaxpr, and it may use primitives that are
+ * themselves decomposed. Law: a decomposition computes what the reference device does, as exactly as
+ * `laws/decompositions.laws.ts` says of each.
+ */
+
+import type { Primitive } from '../../../src/core/primitive.ts';
+import { currentTrace, type Trace, withTrace } from '../../../src/core/trace.ts';
+import type { Value } from '../../../src/core/value.ts';
+import type { PrimitiveName, PrimitiveParams } from '../../../transforms/registry.ts';
+import { sort } from './sort.ts';
+
+/** A primitive in terms of others. */
+export type Decompose<P> = (operands: readonly Value[], params: P) => readonly Value[];
+
+/** The decompositions, by the name of the primitive. */
+export const decompositions = {
+  sort,
+} as const satisfies { readonly [Name in PrimitiveName]?: Decompose<PrimitiveParams<Name>> };
+
+/** The names of the primitives that have a decomposition. */
+export type DecomposedName = keyof typeof decompositions;
+
+/** Does this primitive have a decomposition? */
+export const isDecomposed = (name: string): name is DecomposedName => Object.hasOwn(decompositions, name);
+
+/** Hands on what it does not decompose; what a decomposition applies is decomposed in its turn. */
+class DecomposeTrace implements Trace {
+  live = true;
+  private readonly parent: Trace;
+  private readonly names: ReadonlySet<string>;
+
+  constructor(parent: Trace, names: ReadonlySet<string>) {
+    this.parent = parent;
+    this.names = names;
+  }
+
+  process(primitive: Primitive, operands: readonly Value[], params: unknown): readonly Value[] {
+    const { name } = primitive;
+    if (!this.names.has(name) || !isDecomposed(name)) {
+      return withTrace(this.parent, () => this.parent.process(primitive, operands, params));
+    }
+    return (decompositions[name] as Decompose<unknown>)(operands, params);
+  }
+}
+
+/**
+ * Run `f`; each primitive of `names` that it applies becomes the program that it is short for.
+ *
+ * Bodies of loops and branches are programs of their own, and are left as they are.
+ */
+export function decomposing<A>(names: readonly DecomposedName[], f: () => A): A {
+  const trace = new DecomposeTrace(currentTrace(), new Set(names));
+  try {
+    return withTrace(trace, f);
+  } finally {
+    trace.live = false;
+  }
+}

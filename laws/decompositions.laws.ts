@@ -1,0 +1,82 @@
+/**
+ * The laws of decompositions: what a primitive is in terms of simpler ones computes what the primitive does.
+ *
+ * How exactly is a row of a table that is total over the decompositions: bit for bit where nothing but order and choice is
+ * involved, within a tolerance where a series meets a formula, by invariants where the result is not unique.
+ */
+
+import { type Decompose, type DecomposedName, decomposing, decompositions } from '../backends/loop/decompose/index.ts';
+import { constsAsInputs } from '../src/core/jaxpr.ts';
+import type { Primitive } from '../src/core/primitive.ts';
+import { stage } from '../src/core/stage.ts';
+import { bind } from '../src/core/trace.ts';
+import type { Value } from '../src/core/value.ts';
+import { call } from '../transforms/call.ts';
+import type { Row } from './generators/row.ts';
+import { closeValues, sameValues, toTensor } from './host.ts';
+import { expect, fails, type Law, law, type Suite, type Verdict } from './law.ts';
+import { anyDomain, cases } from './primitive-case.ts';
+import { subject } from './primitives.laws.ts';
+
+/** What is applied: a primitive and its operands. */
+interface Application {
+  readonly operands: readonly Value[];
+  readonly params: unknown;
+}
+
+/** Says whether the results of a decomposition are those of the primitive. */
+type Judge = (found: readonly Value[], wanted: readonly Value[], application: Application) => Verdict;
+
+const bits: Judge = (found, wanted) => sameValues('decomposed', found, wanted);
+
+/** Within `rtol` of the larger of 1 and the element. */
+export const within =
+  (rtol: number): Judge =>
+  (found, wanted) =>
+    closeValues('decomposed', found, wanted, rtol);
+
+const judges: { readonly [Name in DecomposedName]: Judge } = {
+  sort: bits,
+};
+
+/** A decomposition computes what its primitive does, and is a program without it. */
+export function decompositionLaw<P>(
+  primitive: Primitive<string, P>,
+  row: Row<P>,
+  decompose: Decompose<P>,
+  judge: Judge,
+): Law {
+  return law(
+    `${primitive.name}: decomposition = primitive`,
+    [cases(row.calls(row.takes), anyDomain(row))],
+    ({ call: { ins, params }, operands }) => {
+      const values = operands.map((x) => toTensor(x));
+      const { jaxpr, consts } = stage('law', (...xs) => decompose(xs, params), ins);
+      if (jaxpr.eqns.some((eqn) => eqn.primitive.name === primitive.name)) return fails('the program applies it');
+      const found = call('law', constsAsInputs(jaxpr), [...consts, ...values]);
+      return judge(found, bind(primitive, values, params), { operands: values, params });
+    },
+  );
+}
+
+/** A program that applies a primitive, under {@link decomposing}, applies it no more. */
+function decomposingLaw(name: DecomposedName): Law {
+  const { primitive, row } = subject(name);
+  return law(`${name}: decomposing leaves none`, [row.calls(row.takes)], ({ ins, params }) => {
+    const f = (...xs: readonly Value[]): readonly Value[] => decomposing([name], () => bind(primitive, xs, params));
+    const { eqns } = stage('law', f, ins).jaxpr;
+    return expect(!eqns.some((eqn) => eqn.primitive.name === name), () => `${name} is still applied`);
+  });
+}
+
+/** The laws of all decompositions. */
+export const decompositionsLaws: Suite = {
+  name: 'decompositions',
+  laws: (Object.keys(decompositions) as readonly DecomposedName[]).flatMap((name) => {
+    const { primitive, row } = subject(name);
+    return [
+      decompositionLaw(primitive, row, decompositions[name] as Decompose<unknown>, judges[name]),
+      decomposingLaw(name),
+    ];
+  }),
+};
