@@ -8,7 +8,7 @@
 import { type Aval, showAval } from '../src/core/aval.ts';
 import { evalTrace } from '../src/core/eager.ts';
 import { TreeError } from '../src/core/errors.ts';
-import { identityOf } from '../src/core/hash.ts';
+import { identityOf } from '../src/core/identity.ts';
 import { constsAsInputs, type Jaxpr } from '../src/core/jaxpr.ts';
 import { stage } from '../src/core/stage.ts';
 import { currentTrace } from '../src/core/trace.ts';

@@ -6,6 +6,7 @@
  */
 
 import type * as Eq from 'fp-ts/lib/Eq.js';
+import { identityOf } from './identity.ts';
 import { isJaxpr, type Jaxpr } from './jaxpr.ts';
 import { structuralText } from './pretty.ts';
 
@@ -38,7 +39,8 @@ export function hashJaxpr(jaxpr: Jaxpr): string {
 }
 
 /**
- * Parameters as text, equal for equal ones; `jaxprText` says how inner jaxprs enter. Numbers keep −0, NaN and the infinities apart.
+ * Parameters as text, equal for equal ones; `jaxprText` says how inner jaxprs enter. Numbers keep −0, NaN and the infinities apart,
+ * functions are equal if they are the same one: two of one text may have captured different things.
  */
 export function paramsText(params: object, jaxprText: (jaxpr: Jaxpr) => string): string {
   const show = (value: unknown): string => {
@@ -46,6 +48,7 @@ export function paramsText(params: object, jaxprText: (jaxpr: Jaxpr) => string):
     if (typeof value === 'string') return JSON.stringify(value);
     if (Array.isArray(value)) return `[${value.map(show).join()}]`;
     if (isJaxpr(value)) return jaxprText(value);
+    if (typeof value === 'function') return `f#${identityOf(value)}`;
     return typeof value === 'object' && value !== null ? `{${entries(value)}}` : String(value);
   };
   const entries = (object: object): string => {
@@ -54,15 +57,4 @@ export function paramsText(params: object, jaxprText: (jaxpr: Jaxpr) => string):
     return text;
   };
   return entries(params);
-}
-
-const ids = new WeakMap<object, number>();
-let nextId = 1;
-
-/** A number for an object's identity, without keeping the object alive. */
-export function identityOf(x: object): number {
-  const known = ids.get(x);
-  if (known !== undefined) return known;
-  ids.set(x, nextId);
-  return nextId++;
 }

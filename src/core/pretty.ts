@@ -7,6 +7,7 @@
 
 import { showAvalShort } from './aval.ts';
 import { formatElement } from './format.ts';
+import { identityOf } from './identity.ts';
 import { type Atom, type Eqn, isJaxpr, isLiteral, type Jaxpr, type Var } from './jaxpr.ts';
 
 /** The program, one equation a line, inner programs indented. */
@@ -70,6 +71,7 @@ class Printer {
       return parts.length > 0 && isJaxpr(value[0]) ? `(${parts.join(' ')})` : `(${parts.join(',')})`;
     }
     if (typeof value === 'object' && value !== null) return this.params(value, indent) || '[]';
+    if (typeof value === 'function') return this.showNames ? value.name || 'function' : `f#${identityOf(value)}`;
     if (typeof value === 'string') return /^[\w$().]*$/.test(value) ? value : JSON.stringify(value);
     return Object.is(value, -0) ? '-0' : String(value);
   }

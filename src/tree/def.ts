@@ -7,7 +7,7 @@
  */
 
 import type * as Eq from 'fp-ts/lib/Eq.js';
-import { identityOf } from '../core/hash.ts';
+import { identityOf } from '../core/identity.ts';
 
 /** How a class takes part in trees; see {@link registerNode}. */
 export interface NodeType<T, Aux> {
