@@ -21,6 +21,7 @@ export {
   DTypeError,
   type ErrorTag,
   EscapedTracerError,
+  NonFiniteError,
   NonScalarLossError,
   NotDifferentiableError,
   NotSerializableError,

@@ -12,6 +12,7 @@ import {
   constsAsInputs,
   type Eqn,
   evalJaxpr,
+  hasEffect,
   inAvals,
   isJaxpr,
   isLiteral,
@@ -161,7 +162,7 @@ function linearizeOf(jaxpr: Jaxpr, active: readonly boolean[]) {
 function constantPart(jaxpr: Jaxpr): { readonly eqns: readonly Eqn[]; readonly vars: ReadonlySet<Var> } {
   const vars = new Set<Var>();
   const eqns = jaxpr.eqns.filter((eqn) => {
-    if (!eqn.ins.every((atom) => isLiteral(atom) || vars.has(atom))) return false;
+    if (!eqn.ins.every((atom) => isLiteral(atom) || vars.has(atom)) || hasEffect(eqn)) return false;
     for (const v of eqn.outs) vars.add(v);
     return true;
   });

@@ -1,7 +1,9 @@
 /** Transforms of functions: derivatives, batching, staging. */
 
 export { grad, jvp, linearize, linearTranspose, valueAndGrad, vjp } from './autodiff.ts';
+export * as debug from './debug.ts';
 export { hessian, hvp, jacfwd, jacrev } from './derived.ts';
+export { type CheckFiniteOptions, checkFinite } from './finite.ts';
 export { evalShape, makeJaxpr } from './inspect.ts';
 export { type JitOptions, type Jitted, jit } from './jit.ts';
 export { stopGradient } from './stop.ts';

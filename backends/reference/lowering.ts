@@ -31,6 +31,7 @@ export const lowerings = {
   rev: structural.rev,
   stop_gradient: structural.copyAll,
   optimization_barrier: structural.copyAll,
+  tap: structural.copyAll,
 
   add: elementwise.add,
   sub: elementwise.sub,

@@ -138,6 +138,7 @@ const structural: readonly Op[] = [
     if (d.fits(2 * size)) d.emit(p.concatenate, parts(), { dimension });
   }),
   on(any, (d, x) => d.emit(p.optimization_barrier, [x, d.pick(any)!], noParams)),
+  on(any, (d, x) => d.emit(p.tap, [x, d.pick(any)!], { label: 'tap', deliver: () => undefined })),
   on(rankAtLeast(1), (d, x) =>
     d.emit(p.rev, [x], { dimensions: range(d.avals[x]!.shape.length).filter(() => d.next(1) === 0) }),
   ),

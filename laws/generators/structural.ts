@@ -181,21 +181,21 @@ const stopGradient: Row<None> = {
 };
 
 /** One to three operands of any avals: each has its own result. */
-const optimizationBarrier: Row<None> = {
+const together = <P>(params: P): Row<P> => ({
   takes: everyDType,
-  calls: (dtypes): fc.Arbitrary<Call<None>> =>
+  calls: (dtypes): fc.Arbitrary<Call<P>> =>
     fc
       .tuple(
         fc.integer({ min: 1, max: 2 }),
         alike(2, { maxRank: 3 })(dtypes),
         aval(dtypes as readonly DType[], { maxRank: 2 }),
       )
-      .map(([count, pair, other]) => makeCall([...pair.slice(0, count), other], noParams)),
+      .map(([count, pair, other]) => makeCall([...pair.slice(0, count), other], params)),
   operands: claims(smooth),
   linear: everywhere,
   results: ({ ins }) => ins,
   moves: true,
-};
+});
 
 /** Rows by name. */
 export const structuralRows = {
@@ -208,5 +208,6 @@ export const structuralRows = {
   iota,
   rev,
   stop_gradient: stopGradient,
-  optimization_barrier: optimizationBarrier,
+  optimization_barrier: together(noParams),
+  tap: together<FirstOrderParams<'tap'>>({ label: 'tap', deliver: () => undefined }),
 } as const;

@@ -12,7 +12,7 @@ import { checkJaxpr } from './check.ts';
 import { CompileError } from './errors.ts';
 import { paramsText } from './hash.ts';
 import { identityOf } from './identity.ts';
-import { type Jaxpr, makeVar } from './jaxpr.ts';
+import { type Jaxpr, makeVar, outAvals } from './jaxpr.ts';
 import { noParams, ownParams, type Primitive } from './primitive.ts';
 import { installBase, type Trace } from './trace.ts';
 import { escaped, Tensor, type Tracer, type Value } from './value.ts';
@@ -20,7 +20,24 @@ import { escaped, Tensor, type Tracer, type Value } from './value.ts';
 /** A compiled equation. */
 interface Program {
   readonly executable: Executable;
+  /** The avals of its results, and then of what it shows besides. */
   readonly outs: readonly Aval[];
+  readonly observed: Observed | null;
+}
+
+/** A program with what it shows as further outputs, and what is to be done with those. */
+export interface Observed {
+  readonly jaxpr: Jaxpr;
+  /** How many of its outputs, the last ones, are what it shows. */
+  readonly hidden: number;
+  deliver(hidden: readonly Tensor[]): void;
+}
+
+let observe: (jaxpr: Jaxpr) => Observed | null = () => null;
+
+/** Say what programs with effects show (`transforms/taps.ts`); `null` for a program without. */
+export function observeWith(observer: (jaxpr: Jaxpr) => Observed | null): void {
+  observe = observer;
 }
 
 /** Programs of one primitive on one device. Numeric keys are pairs of aval ids, for the common case without parameters. */
@@ -37,12 +54,16 @@ class EvalTrace implements Trace {
   process(primitive: Primitive, operands: readonly Value[], params: unknown): readonly Value[] {
     const committed = committedDevice(primitive, operands);
     const device = committed ?? commonDevice(operands as readonly Tensor[]);
-    const { executable, outs } = programFor(device, primitive, operands, params);
+    const { executable, outs, observed } = programFor(device, primitive, operands, params);
     const storages = new Array<Storage>(operands.length);
     for (let i = 0; i < operands.length; i++) storages[i] = (operands[i] as Tensor).storageOn(device);
     const results = executable.run(storages);
-    if (outs.length === 1) return [new Tensor(outs[0]!, results[0]!, device, committed !== null)];
-    return outs.map((aval, i) => new Tensor(aval, results[i]!, device, committed !== null));
+    if (outs.length === 1 && !observed) return [new Tensor(outs[0]!, results[0]!, device, committed !== null)];
+    const tensors = outs.map((aval, i) => new Tensor(aval, results[i]!, device, committed !== null));
+    if (!observed) return tensors;
+    const count = outs.length - observed.hidden;
+    observed.deliver(tensors.slice(count));
+    return tensors.slice(0, count);
   }
 }
 
@@ -125,7 +146,10 @@ function build(device: Device, primitive: Primitive, operands: readonly Value[],
     outs: vars,
   };
   checkJaxpr(jaxpr);
-  return { executable: device.compile(jaxpr), outs };
+  const observed = observe(jaxpr);
+  if (!observed) return { executable: device.compile(jaxpr), outs, observed };
+  checkJaxpr(observed.jaxpr);
+  return { executable: device.compile(observed.jaxpr), outs: outAvals(observed.jaxpr), observed };
 }
 
 /** The eager trace, installed at the bottom when this module is loaded. */

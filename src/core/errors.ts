@@ -19,6 +19,7 @@ export type ErrorTag =
   | 'NotDifferentiableError'
   | 'NotSerializableError'
   | 'NonScalarLossError'
+  | 'NonFiniteError'
   | 'CheckError'
   | 'DonatedTensorError'
   | 'CompileError';
@@ -107,6 +108,11 @@ export class NotSerializableError extends PullbackError {
 /** `grad` of a function whose output is not a scalar. */
 export class NonScalarLossError extends PullbackError {
   readonly _tag = 'NonScalarLossError';
+}
+
+/** An operation made NaN, and `checkFinite` was watching. */
+export class NonFiniteError extends PullbackError {
+  readonly _tag = 'NonFiniteError';
 }
 
 /** A jaxpr that is not well typed: a bug in a rule or a pass. */

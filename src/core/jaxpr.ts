@@ -112,3 +112,19 @@ export function countEqns(jaxpr: Jaxpr): number {
 
 /** The jaxprs in an equation's parameters. */
 export const innerJaxprs = (eqn: Eqn): readonly Jaxpr[] => eqn.primitive.higherOrder?.jaxprs(eqn.params) ?? [];
+
+const effects = new WeakMap<Jaxpr, boolean>();
+
+/** Does anything in the program have an effect? */
+export function isObserved(jaxpr: Jaxpr): boolean {
+  let known = effects.get(jaxpr);
+  if (known === undefined) {
+    known = jaxpr.eqns.some(hasEffect);
+    effects.set(jaxpr, known);
+  }
+  return known;
+}
+
+/** Must the equation be kept though nothing of it is used? */
+export const hasEffect = (eqn: Eqn): boolean =>
+  eqn.primitive.effect === true || (eqn.primitive.higherOrder !== undefined && innerJaxprs(eqn).some(isObserved));

@@ -90,6 +90,8 @@ export interface Primitive<Name extends string = string, P = unknown> {
   readonly transpose: 'nonlinear' | Bivariant<TransposeRule<P>>;
   vmap(...args: Parameters<VmapRule<P>>): ReturnType<VmapRule<P>>;
   readonly higherOrder?: HigherOrder<P>;
+  /** Somebody watches: equations stay where they are, used or not, and are never merged (`tap` alone). */
+  readonly effect?: true;
 }
 
 /** A function type compared as methods are: by either direction of its parameters. */

@@ -12,6 +12,7 @@ import {
   type Atom,
   type ClosedJaxpr,
   type Eqn,
+  hasEffect,
   isLiteral,
   type Jaxpr,
   makeLiteral,
@@ -97,7 +98,7 @@ export class JaxprTrace implements Trace {
     const eqns: Eqn[] = [];
     for (let i = this.eqns.length - 1; i >= 0; i--) {
       const eqn = this.eqns[i]!;
-      if (!eqn.outs.some((v) => needed.has(v))) continue;
+      if (!eqn.outs.some((v) => needed.has(v)) && !hasEffect(eqn)) continue;
       for (const atom of eqn.ins) needed.add(atom);
       eqns.push(eqn);
     }

@@ -1,10 +1,12 @@
-/** Operations that return their operands: `stop_gradient`, and the barrier that no pass may cross. */
+/** Operations that return their operands: `stop_gradient`, the barrier that no pass may cross, and `tap`, which somebody watches. */
 
+import * as t from 'io-ts';
 import { type None, none } from '../core/params.ts';
 import { isHole, noParams, type Primitive, type Tangent } from '../core/primitive.ts';
 import { bind, bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
 import { expectCount, noDerivative, vmapElementwise } from './define.ts';
+import { moveAxis } from './structural.ts';
 
 /** The identity, with a zero derivative. */
 export const stopGradientP: Primitive<'stop_gradient', None> = {
@@ -38,6 +40,38 @@ export const optimizationBarrierP: Primitive<'optimization_barrier', None> = {
   vmap: (_size, operands, dims) => ({ outs: optimizationBarrier(operands), dims }),
 };
 
+/** What is done with the values that pass a `tap`. */
+export type Deliver = (values: readonly Value[], label: string) => void;
+
+const deliverCodec = new t.Type<Deliver>(
+  'a function',
+  (u): u is Deliver => typeof u === 'function',
+  (u, c) => (typeof u === 'function' ? t.success(u as Deliver) : t.failure(u, c)),
+  t.identity,
+);
+
+const tapParams = t.readonly(t.strict({ label: t.string, deliver: deliverCodec }));
+
+/**
+ * The identity on any number of operands, which are shown to somebody when the program has run. Derivatives pass it and are
+ * not shown; of a batch all lanes are shown at once, along axis 0.
+ */
+export const tapP: Primitive<'tap', t.TypeOf<typeof tapParams>> = {
+  name: 'tap',
+  params: tapParams,
+  abstractEval: (ins) => ins,
+  jvp: (primals, tangents, params) => ({ outs: bind(tapP, primals, params), tangents }),
+  transpose: (cotangents, operands) => cotangents.map((ct, i) => (isHole(operands[i]!) ? ct : null)),
+  vmap(_size, operands, dims, params) {
+    const first = operands.map((x, i) => (dims[i] === null ? x : moveAxis(x, dims[i]!, 0)));
+    return { outs: bind(tapP, first, params), dims: dims.map((dim) => (dim === null ? null : 0)) };
+  },
+  effect: true,
+};
+
+/** The operands, shown to `deliver` when the program has run. */
+export const tap = (label: string, deliver: Deliver, operands: readonly Value[]): readonly Value[] =>
+  bind(tapP, operands, { label, deliver });
 /** `x`, as a constant to every derivative. */
 export const stopGradientOf = (x: Value): Value => bind1(stopGradientP, [x], noParams);
 /** The operands, tied together: all are computed before any result is used. */

@@ -36,7 +36,7 @@ import { eqP, geP, gtP, leP, ltP, neP, selectP } from './compare.ts';
 import { dotGeneralP } from './dot.ts';
 import { dynamicSliceP, dynamicUpdateSliceP } from './dynamic.ts';
 import { gatherP } from './gather.ts';
-import { optimizationBarrierP, stopGradientP } from './identity.ts';
+import { optimizationBarrierP, stopGradientP, tapP } from './identity.ts';
 import {
   acoshP,
   acosP,
@@ -160,6 +160,7 @@ export const firstOrder = {
   threefry2x32: threefry2x32P,
   stop_gradient: stopGradientP,
   optimization_barrier: optimizationBarrierP,
+  tap: tapP,
 } as const;
 
 /** The names of the first-order primitives. */

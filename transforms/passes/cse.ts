@@ -1,13 +1,13 @@
 /**
  * Common subexpressions: what is computed twice from the same operands is computed once.
  *
- * Primitives are pure, so two equations of the same primitive, parameters and operands have the same outputs. The exception is
- * `optimization_barrier`, which stands for a computation that must be done again: two barriers are never merged, and what is
- * computed from their outputs therefore is not either.
+ * Primitives are pure, so two equations of the same primitive, parameters and operands have the same outputs. The exceptions
+ * are `optimization_barrier`, which stands for a computation that must be done again (two barriers are never merged, and what is
+ * computed from their outputs therefore is not either), and `tap`, which is to be seen as often as it was written.
  */
 
 import { eqJaxpr, hashJaxpr, paramsText } from '../../src/core/hash.ts';
-import { type Atom, type Eqn, innerJaxprs, isLiteral, type Jaxpr } from '../../src/core/jaxpr.ts';
+import { type Atom, type Eqn, hasEffect, innerJaxprs, isLiteral, type Jaxpr } from '../../src/core/jaxpr.ts';
 import { noParams } from '../../src/core/primitive.ts';
 import { optimizationBarrierP } from '../../src/prim/identity.ts';
 import { withOperands } from './rewrite.ts';
@@ -51,7 +51,7 @@ export function cse(jaxpr: Jaxpr): Jaxpr {
   const eqns: Eqn[] = [];
   for (const original of jaxpr.eqns) {
     const eqn = withOperands(original, renamed);
-    if (eqn.primitive !== optimizationBarrierP) {
+    if (eqn.primitive !== optimizationBarrierP && !hasEffect(eqn)) {
       let key = eqn.primitive.name;
       for (const atom of eqn.ins) key += ` ${nameOf(atom)}`;
       if (eqn.params !== noParams) key += ` ${textOf(eqn.params as object)}`;

@@ -1,11 +1,11 @@
 /**
  * Dead code: equations of which nothing is used are left out, also inside of calls.
  *
- * A call is asked only for the outputs that are used, and given only the inputs that those need. No equation has effects, so
- * being unused is all it takes; a barrier of which something is used is kept whole, as tying its operands is its purpose.
+ * A call is asked only for the outputs that are used, and given only the inputs that those need. Being unused is all it takes,
+ * but for `tap`, which somebody watches; a barrier of which something is used is kept whole, as tying its operands is its purpose.
  */
 
-import type { Atom, Eqn, Jaxpr, Var } from '../../src/core/jaxpr.ts';
+import { type Atom, type Eqn, hasEffect, type Jaxpr, type Var } from '../../src/core/jaxpr.ts';
 import { remember } from '../call.ts';
 import type { HigherOrderName, PrimitiveParams } from '../registry.ts';
 
@@ -53,7 +53,7 @@ export function dce(jaxpr: Jaxpr): Jaxpr {
   let changed = false;
   for (let i = jaxpr.eqns.length - 1; i >= 0; i--) {
     const original = jaxpr.eqns[i]!;
-    if (!original.outs.some((v) => needed.has(v))) {
+    if (!original.outs.some((v) => needed.has(v)) && !hasEffect(original)) {
       changed = true;
       continue;
     }

@@ -184,6 +184,7 @@ const evaluators: { readonly [Name in FirstOrderName]: Evaluate<FirstOrderParams
   sort: 'moves',
   stop_gradient: 'moves',
   optimization_barrier: 'barrier',
+  tap: 'barrier',
 };
 
 /** The least normal float32. */
