@@ -7,9 +7,9 @@ import type { PrimitiveName, PrimitiveParams } from '../transforms/registry.ts';
 import { callRows } from './generators/call.ts';
 import { elementwiseRows } from './generators/elementwise.ts';
 import { indexingRows } from './generators/indexing.ts';
-import { linalgRows } from './generators/linalg.ts';
 import { reduceRows } from './generators/reduce.ts';
 import type { Row } from './generators/row.ts';
+import { scatterRows } from './generators/scatter.ts';
 import { structuralRows } from './generators/structural.ts';
 
 export type { Call, Derivative, OperandClaim, Row } from './generators/row.ts';
@@ -20,6 +20,6 @@ export const generators = {
   ...elementwiseRows,
   ...reduceRows,
   ...indexingRows,
-  ...linalgRows,
+  ...scatterRows,
   ...callRows,
 } as const satisfies { readonly [Name in PrimitiveName]: Row<PrimitiveParams<Name>> };

@@ -15,6 +15,7 @@ import { add, mul } from '../src/prim/arithmetic.ts';
 import { eq, select } from '../src/prim/compare.ts';
 import { fullLike, zeros } from '../src/prim/compose.ts';
 import { reduceSum, unreduce } from '../src/prim/reduce.ts';
+import { gatherBack, type ScatterAddParams, scatterAdd } from '../src/prim/scatter.ts';
 import { broadcastInDim, moveAxis } from '../src/prim/structural.ts';
 import { type Call, floatsOf, type Row } from './generators/row.ts';
 import { differentiableCalls } from './primitive-case.ts';
@@ -217,9 +218,17 @@ const tiesInFull: Mutation = {
     const jvp: Jvp = (primals, tangents, params) => {
       const { outs } = primitive.jvp(primals, tangents, params);
       const { axes = [] } = params as { readonly axes?: readonly number[] };
+      const won = (x: Value, y: Value, t: Value): Value => select(eq(x, y), t, zeros(t.aval));
+      if (primitive.name.startsWith('scatter')) {
+        const [[x, indices, updates], [dx, , du]] = [primals as readonly Value[], tangents];
+        const p = params as ScatterAddParams;
+        const best = gatherBack(outs[0]!, indices!, updates!.aval, p);
+        const kept = dx ? won(x!, outs[0]!, dx) : zeros(x!.aval);
+        return { outs, tangents: [du ? scatterAdd(kept, indices!, won(updates!, best, du), p) : kept] };
+      }
       const shares = primals.flatMap((x, i) => {
         const t = tangents[i];
-        return t ? [reduceSum(select(eq(x, unreduce(outs[0]!, x.shape, axes)), t, zeros(t.aval)), axes)] : [];
+        return t ? [reduceSum(won(x, unreduce(outs[0]!, x.shape, axes), t), axes)] : [];
       });
       return { outs, tangents: [shares.reduce(add)] };
     };

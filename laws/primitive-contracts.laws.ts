@@ -7,14 +7,16 @@
  * - `integer_pow` is a power for every exponent, also for such as a word does not hold.
  */
 
+import { makeAval } from '../src/core/aval.ts';
 import { withDefaultDevice } from '../src/core/backend.ts';
 import { isFloat } from '../src/core/dtype.ts';
 import type { Hole, Primitive } from '../src/core/primitive.ts';
 import { range, type Shape, sizeOf, stridesOf, without } from '../src/core/shape.ts';
 import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
+import { gatherBack, type ScatterAddParams } from '../src/prim/scatter.ts';
 import { subsets } from './arbitrary/axes.ts';
-import { edgy, summable, tied } from './arbitrary/elements.ts';
+import { type Domain, edgy, summable, tied } from './arbitrary/elements.ts';
 import { exact } from './fd.ts';
 import type { Call, Row } from './generators/row.ts';
 import { type HostTensor, toTensor } from './host.ts';
@@ -155,11 +157,25 @@ const reduced: Candidates = ([x], params) => {
   return groups;
 };
 
+/** An element and the updates that meet there, which are found by writing the number of each element in its place. */
+const scattered: Candidates = ([x, indices, updates], params) => {
+  const p = params as ScatterAddParams;
+  const numbers = toTensor({ ...x!, dtype: 'int32', data: range(x!.data.length).map((k) => k + 1) });
+  const aval = makeAval(updates!.shape, updates!.dtype);
+  const targets = gatherBack(numbers, toTensor(indices!), aval, p).dataSync();
+  return range(x!.data.length).map((k) => [
+    [0, k] as const,
+    ...range(targets.length).flatMap((i) => (targets[i] === k + 1 ? [[2, i] as const] : [])),
+  ]);
+};
+
 /** The primitives that select an extreme element: what it is among, and which is better. */
 const extrema: { readonly [name: string]: readonly [Candidates, (a: number, b: number) => boolean] } = {
   max: [pairs, (a, b) => a > b],
   min: [pairs, (a, b) => a < b],
   reduce_max: [reduced, (a, b) => a > b],
+  scatter_min: [scattered, (a, b) => a < b],
+  scatter_max: [scattered, (a, b) => a > b],
 };
 
 /** The names of the primitives that share a tangent among ties. */
@@ -167,12 +183,14 @@ export const sharing: readonly string[] = Object.keys(extrema);
 
 /** The tangent of an extremum is the mean of the tangents of all elements that attain it. */
 function tiesLaw<P>(primitive: Primitive<string, P>, row: Row<P>, [candidates, better]: (typeof extrema)[string]): Law {
-  const arbitrary = cases(differentiableCalls(row), () => tied).chain(({ call, operands }) =>
+  const tiedFloats = (call: Call<P>, i: number): Domain =>
+    isFloat(call.ins[i]!.dtype) ? tied : row.operands(call)[i]!.domain;
+  const arbitrary = cases(differentiableCalls(row), tiedFloats).chain(({ call, operands }) =>
     directions(call.ins).map((tangents) => ({ call, operands, tangents })),
   );
   return law(`${primitive.name}: ties share the tangent equally`, [arbitrary], ({ call, operands, tangents }) =>
     withDefaultDevice(exact, () =>
-      every(subsets(range(operands.length)), (active) => {
+      every(subsets(range(operands.length).filter((i) => isFloat(operands[i]!.dtype))), (active) => {
         const pushed = pushForward(applying(primitive, call), operands, tangents, active);
         const wanted = candidates(operands, call.params).map((group) => {
           const value = ([operand, k]: readonly [number, number]): number => operands[operand]!.data[k]!;

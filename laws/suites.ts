@@ -1,7 +1,6 @@
 /** Every suite of laws, on the default device of the moment they are run. */
 
 import { decompositionsLaws } from './decompositions.laws.ts';
-import { factorsLaws } from './factors.laws.ts';
 import { immutabilityLaws } from './immutability.laws.ts';
 import type { Suite } from './law.ts';
 import { optimLaws } from './optim.laws.ts';
@@ -19,7 +18,6 @@ export const suites: readonly Suite[] = [
   programsLaws,
   passesLaws,
   decompositionsLaws,
-  factorsLaws,
   treeLaws,
   randomLaws,
   optimLaws,

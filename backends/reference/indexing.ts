@@ -129,7 +129,7 @@ export const gather: Lower<GatherParams> = (ins, outs, p) => {
 };
 
 /** How the windows of an update go to the operand: `put` moves one. */
-function scattering(
+export function scattering(
   [operand, indices, updates]: readonly [Shape, Shape, Shape],
   p: ScatterAddParams,
   plan: (window: Shape, from: readonly number[], to: readonly number[]) => Mover,

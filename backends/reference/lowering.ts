@@ -2,22 +2,21 @@
  * The meaning of every first-order primitive on the reference device, as one table from its name to its lowering.
  *
  * Each entry is in its family's file: `elementwise`, `elementary`, `compare`, `structural`, `reduce`, `search`, `dot`, `indexing`,
- * `sort`, `random`, `special`; of linear algebra `triangular`, `householder`.
+ * `scatter`, `sort`, `random`, `special`.
  */
 
 import * as compare from './compare.ts';
 import * as dot from './dot.ts';
 import * as elementary from './elementary.ts';
 import * as elementwise from './elementwise.ts';
-import * as householder from './householder.ts';
 import * as indexing from './indexing.ts';
 import * as random from './random.ts';
 import * as reduce from './reduce.ts';
+import * as scatter from './scatter.ts';
 import * as search from './search.ts';
 import { sort } from './sort.ts';
 import * as special from './special.ts';
 import * as structural from './structural.ts';
-import * as triangular from './triangular.ts';
 
 export type { Kernel, Lower } from './kernel.ts';
 
@@ -102,13 +101,12 @@ export const lowerings = {
   gather: indexing.gather,
   scatter: indexing.scatter,
   scatter_add: indexing.scatterAdd,
+  scatter_mul: scatter.scatterMul,
+  scatter_min: scatter.scatterMin,
+  scatter_max: scatter.scatterMax,
   dynamic_slice: indexing.dynamicSlice,
   dynamic_update_slice: indexing.dynamicUpdateSlice,
   sort,
-
-  triangular_solve: triangular.triangularSolve,
-  cholesky: triangular.cholesky,
-  qr: householder.qr,
 
   threefry2x32: random.threefry2x32,
   and: random.and,

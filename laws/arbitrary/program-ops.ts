@@ -12,7 +12,7 @@ import { freeAxes } from '../../src/prim/dot.ts';
 import { firstOrder as p } from '../../src/prim/registry.ts';
 import { hostTensor } from '../host.ts';
 import type { Draft, Op, Operand } from './program.ts';
-import { sorting, windows } from './program-windows.ts';
+import { scatteredExtrema, scatteredProduct, sorting, windows } from './program-windows.ts';
 
 type Test = (aval: Aval) => boolean;
 
@@ -214,6 +214,7 @@ export const smooth: readonly Op[] = [
   sumOf(float),
   dotOf(float),
   selectFixed(float),
+  scatteredProduct((d, x) => d.emit(p.sin, [d.pickLike(x)], noParams), float),
   ...structural,
   ...windows,
   call,
@@ -234,6 +235,7 @@ export const piecewise: readonly Op[] = [
   ),
   on(float, (d, x) => d.emit(p.select, [d.emit(p.lt, [x, d.pickLike(x)], noParams), x, d.pickLike(x)], noParams)),
   unary(p.stop_gradient, float),
+  ...scatteredExtrema,
 ];
 
 /** Maps that are linear in all inputs together, if these are floats. */
@@ -375,6 +377,8 @@ export const exact: readonly Op[] = [
   ...structural,
   ...pairs,
   ...windows,
+  scatteredProduct((d, x) => d.pickLike(x), integer),
+  ...scatteredExtrema,
   sorting,
   call,
 ];

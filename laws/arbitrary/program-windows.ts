@@ -64,6 +64,39 @@ const scatter: Op = onRows(
   },
 );
 
+/** A scatter that combines, with places that meet: every index vector of an axis, or some of them twice. */
+const combining = (primitive: typeof p.scatter_min | typeof p.scatter_max): Op =>
+  onRows(
+    () => true,
+    (d, x, { shape }, axis) =>
+      d.emit(primitive as typeof p.scatter_min, [x, everyOther(d, shape[axis]!, d.next(1), d.next(1)), d.pickLike(x)], {
+        updateWindowDims: range(shape.length).filter((i) => i !== axis),
+        insertedWindowDims: [axis],
+        scatterDimsToOperandDims: [axis],
+        operandBatchingDims: [],
+        scatterIndicesBatchingDims: [],
+        mode: modes[d.next(1)]!,
+      }),
+  );
+
+/** Extrema at places that meet. */
+export const scatteredExtrema: readonly Op[] = [combining(p.scatter_min), combining(p.scatter_max)];
+
+/** A product at places that meet: of floats, `sines` of the updates, so that it stays moderate. */
+export const scatteredProduct = (updates: (d: Draft, x: number) => number, test: (aval: Aval) => boolean): Op =>
+  onRows(test, (d, x, { shape }, axis) => {
+    const distinct = d.next(1) === 1;
+    d.emit(p.scatter_mul, [x, everyOther(d, shape[axis]!, d.next(1), distinct ? 1 : 0), updates(d, x)], {
+      updateWindowDims: range(shape.length).filter((i) => i !== axis),
+      insertedWindowDims: [axis],
+      scatterDimsToOperandDims: [axis],
+      operandBatchingDims: [],
+      scatterIndicesBatchingDims: [],
+      mode: 'fill',
+      uniqueIndices: distinct,
+    });
+  });
+
 const dynamicSlice: Op = onRows(
   () => true,
   (d, x, { shape }) => {

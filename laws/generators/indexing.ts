@@ -40,7 +40,7 @@ interface Axis {
 }
 
 /** An addressing of windows, before it is a gather or a scatter. */
-interface Addressing {
+export interface Addressing {
   readonly operand: Shape;
   readonly indices: Shape;
   /** The dense tensor: the result of a gather, the updates of a scatter. */
@@ -72,7 +72,8 @@ const axis: fc.Arbitrary<Axis> = fc
 
 const modes = fc.constantFrom<IndexMode>('clip', 'fill', 'promise_in_bounds');
 
-const addressing: fc.Arbitrary<Addressing> = fc
+/** Any addressing. */
+export const addressing: fc.Arbitrary<Addressing> = fc
   .tuple(fc.array(axis, { maxLength: 3 }), fc.array(fc.nat({ max: 3 }), { maxLength: 1 }), modes, dtype(integers))
   .chain(([axes, extra, mode, integer]) => {
     const where = (test: (a: Axis) => boolean): number[] => range(axes.length).filter((i) => test(axes[i]!));
@@ -116,7 +117,7 @@ const addressing: fc.Arbitrary<Addressing> = fc
 const limitsOf = (a: Addressing): readonly number[] => a.indexed.map((i) => a.operand[i]! - a.sizes[i]!);
 
 /** Index vectors inside and, unless that is promised not to be, outside of the operand. */
-function anywhere(a: Addressing): Domain {
+export function anywhere(a: Addressing): Domain {
   const limits = limitsOf(a);
   return (_dtype, n) =>
     fc.tuple(
@@ -136,7 +137,7 @@ const cellsOf = (a: Addressing): readonly number[] =>
   a.indexed.map((i) => (a.sizes[i] === 0 ? 1 : Math.floor(a.operand[i]! / a.sizes[i]!)));
 
 /** Index vectors of which no two name the same element; some are outside where there are too many, or they may be. */
-function distinct(a: Addressing): Domain {
+export function distinct(a: Addressing): Domain {
   const cells = cellsOf(a);
   const limits = limitsOf(a);
   const count = sizeOf(a.indices.slice(0, -1));
@@ -167,10 +168,12 @@ interface Addressed<P> extends Call<P> {
   readonly addressing: Addressing;
 }
 
-const addressed = <P>(ins: readonly Aval[], params: P, a: Addressing): Addressed<P> =>
+/** A call with its addressing. */
+export const addressed = <P>(ins: readonly Aval[], params: P, a: Addressing): Addressed<P> =>
   Object.assign(makeCall(ins, params), { addressing: a });
 
-const addressingOf = (call: Call<unknown>): Addressing => (call as Addressed<unknown>).addressing;
+/** The addressing of a call. */
+export const addressingOf = (call: Call<unknown>): Addressing => (call as Addressed<unknown>).addressing;
 
 const claim = (aval: Aval, domain: Domain = within(-2, 2)): OperandClaim =>
   isFloat(aval.dtype) ? { derivative: smooth, domain } : { derivative: notFloat, domain: edgy };
@@ -203,7 +206,8 @@ const gather: Row<FirstOrderParams<'gather'>> = {
   moves: true,
 };
 
-const scattered = (a: Addressing) => ({
+/** The dimension numbers of a scatter. */
+export const scattered = (a: Addressing) => ({
   updateWindowDims: a.windowDims,
   insertedWindowDims: a.hidden,
   scatterDimsToOperandDims: a.indexed,
@@ -212,7 +216,7 @@ const scattered = (a: Addressing) => ({
 });
 
 /** Operand, indices and updates of a scatter. */
-const scatterAvals = (a: Addressing, d: DType, [weak, updatesWeak]: readonly boolean[]): readonly Aval[] => [
+export const scatterAvals = (a: Addressing, d: DType, [weak, updatesWeak]: readonly boolean[]): readonly Aval[] => [
   makeAval(a.operand, d, weak),
   makeAval(a.indices, a.integer),
   makeAval(a.dense, d, updatesWeak),
@@ -241,7 +245,7 @@ const scatterAdd: Row<FirstOrderParams<'scatter_add'>> = {
 const distinguishable = (a: Addressing): boolean => a.indexed.length > 0 || sizeOf(a.indices.slice(0, -1)) <= 1;
 
 /** A scatter in a mode in which its vectors can be distinct. */
-const scatterCalls = (dtypes: readonly DType[], unique: fc.Arbitrary<boolean>) =>
+export const scatterCalls = (dtypes: readonly DType[], unique: fc.Arbitrary<boolean>) =>
   fc
     .tuple(addressing.filter(distinguishable), dtype(dtypes), weaknesses(2), unique)
     .map(([a, d, weak, uniqueIndices]) => {

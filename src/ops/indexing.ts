@@ -1,6 +1,6 @@
 /**
- * Indexing: `np.index(x, …)` reads what NumPy's `x[…]` reads, and `np.at(x, …)` makes the tensor that an assignment to `x[…]`
- * would leave behind. What is static becomes slices and reversals, tensors of indices become a gather or a scatter.
+ * Reading by subscripts: `np.index(x, …)` is NumPy's `x[…]`. What is static becomes slices and reversals, tensors of indices
+ * become a gather. Writing is in `at.ts`.
  */
 
 import { showAval } from '../core/aval.ts';
@@ -11,13 +11,11 @@ import type { Value } from '../core/value.ts';
 import { defaultFill, fillValueOf, type IndexMode, modeCodec } from '../prim/addressing.ts';
 import { zeros } from '../prim/compose.ts';
 import { gather } from '../prim/gather.ts';
-import { scatter, scatterAdd } from '../prim/scatter.ts';
 import { reshape, rev, slice } from '../prim/structural.ts';
 import { axisOf } from './axes.ts';
-import { expectHolds, expectTensor, promoted } from './convert.ts';
+import { expectHolds, expectTensor } from './convert.ts';
 import type { Indices } from './lax-indexing.ts';
 import { located } from './located.ts';
-import { stretchTo } from './shape.ts';
 import {
   address,
   type Index,
@@ -28,7 +26,7 @@ import {
   selectedShape,
   selectsNothing,
 } from './subscripts.ts';
-import type { ArrayLike, Tensor } from './types.ts';
+import type { Tensor } from './types.ts';
 import { describe, expectOptions } from './untyped.ts';
 
 export type { Index, Slice } from './subscripts.ts';
@@ -45,7 +43,7 @@ export interface ReadOptions {
 }
 
 /** @throws DTypeError unless `mode`, which may come from untyped code, is one */
-function expectMode(op: string, mode: IndexMode): void {
+export function expectMode(op: string, mode: IndexMode): void {
   if (modeCodec.is(mode)) return;
   throw new DTypeError({
     op,
@@ -74,7 +72,7 @@ function sliced(x: Value, parts: readonly Part[]): Value {
 }
 
 /** What subscripts select of `x`. */
-function selected(op: string, x: Value, subscripts: Subscripts, options: ReadOptions, wrap = true): Value {
+export function selected(op: string, x: Value, subscripts: Subscripts, options: ReadOptions, wrap = true): Value {
   const { parts, places, block } = subscripts;
   expectOptions(op, options, 'mode', 'fillValue');
   const { mode = 'clip', fillValue } = options;
@@ -137,105 +135,6 @@ function selected(op: string, x: Value, subscripts: Subscripts, options: ReadOpt
 export function index<D extends DType>(x: Tensor<D>, ...subscripts: readonly Index[]): Tensor<D> {
   const { aval } = expectTensor('np.index', x);
   return located(() => selected('np.index', x, parse('np.index', aval, subscripts), {})) as Tensor<D>;
-}
-
-/** Options of {@link At.set} and {@link At.add}. */
-export interface WriteOptions {
-  /** What becomes of an update outside: `fill`, it is dropped (default), or `clip`, it goes to the nearest element. */
-  readonly mode?: IndexMode;
-}
-
-/** Options of {@link At.set}. */
-export interface SetOptions extends WriteOptions {
-  /** The promise that no element is named twice, which makes derivatives cheaper. Default false. */
-  readonly uniqueIndices?: boolean;
-}
-
-/** A part of a tensor, to be read or replaced. */
-export interface At<D extends DType> {
-  /** The part itself, as {@link index} reads it. */
-  get(options?: ReadOptions): Tensor<D>;
-  /**
-   * The whole tensor with `values`, which broadcast to the part, in its place. Where tensors of indices name an element more
-   * than once, one of its values stays: the last on the reference device, an unspecified one elsewhere.
-   *
-   * @throws ShapeError if the values do not broadcast to the part
-   * @throws DTypeError if the tensor's dtype does not hold them
-   */
-  set(values: ArrayLike, options?: SetOptions): Tensor<D>;
-  /** The whole tensor with `values` added to the part, as often as an element is named. @throws as {@link At.set} */
-  add(values: ArrayLike, options?: WriteOptions): Tensor<D>;
-}
-
-/** Values as updates of the part that subscripts select, without its new axes. */
-function updatesOf(op: string, x: Value, values: ArrayLike, subscripts: Subscripts): Value {
-  const [, cast] = promoted(op, [x, values]);
-  if (cast!.dtype !== x.dtype) {
-    throw new DTypeError({
-      op,
-      problem: `${showAval(x.aval)} does not hold ${cast!.dtype}`,
-      remedy: `cast first: np.astype(values, '${x.dtype}'), or np.astype(x, '${cast!.dtype}')`,
-    });
-  }
-  return reshape(stretchTo(op, cast!, selectedShape(subscripts, true)), selectedShape(subscripts, false));
-}
-
-function writing(x: Value, subscripts: Subscripts, mode: IndexMode) {
-  const { indices, windowDims, hidden, indexed } = address(x.shape, subscripts, true);
-  const params = {
-    updateWindowDims: windowDims,
-    insertedWindowDims: hidden,
-    scatterDimsToOperandDims: indexed,
-    operandBatchingDims: [],
-    scatterIndicesBatchingDims: [],
-    mode,
-  };
-  return { indices, params };
-}
-
-/**
- * The part of `x` that {@link index} reads with the same subscripts, to be replaced or added to. Tensors never change: `set`
- * and `add` return a new one.
- *
- * @throws as {@link index}
- *
- * @example
- * ```ts
- * import { np } from 'pullback';
- * const x = np.zeros([2, 3]);
- * console.log(np.at(x, [], 1).set(np.array([7, 8])).toArray()); // => [ [ 0, 7, 0 ], [ 0, 8, 0 ] ]
- * const twice = np.array([0, 0, 5], { dtype: 'int32' });
- * console.log(np.at(x, twice).add(1).toArray()); // => [ [ 2, 2, 2 ], [ 0, 0, 0 ] ]
- * ```
- */
-export function at<D extends DType>(x: Tensor<D>, ...subscripts: readonly Index[]): At<D> {
-  const { aval } = expectTensor('np.at', x);
-  const read = parse('np.at', aval, subscripts);
-  const isStatic = read.parts.every(({ kind }) => kind !== 'tensor');
-  const written = (op: string, values: ArrayLike, put: (updates: Value) => Value): Tensor<D> =>
-    located(() => {
-      const updates = updatesOf(op, x, values, read);
-      return updates.size === 0 ? x : put(updates);
-    }) as Tensor<D>;
-  return {
-    get: (options = {}) => located(() => selected('np.at.get', x, read, options)) as Tensor<D>,
-    set: (values, options = {}) =>
-      written('np.at.set', values, (updates) => {
-        expectOptions('np.at.set', options, 'mode', 'uniqueIndices');
-        const { mode = 'fill', uniqueIndices = false } = options;
-        expectMode('np.at.set', mode);
-        const { indices, params } = writing(x, read, mode);
-        return scatter(x, indices, updates, { ...params, uniqueIndices: uniqueIndices || isStatic });
-      }),
-    add: (values, options = {}) =>
-      written('np.at.add', values, (updates) => {
-        expectOptions('np.at.add', options, 'mode');
-        const { mode = 'fill' } = options;
-        expectMode('np.at.add', mode);
-        const { indices, params } = writing(x, read, mode);
-        return scatterAdd(x, indices, updates, params);
-      }),
-  };
 }
 
 /**

@@ -95,7 +95,8 @@ export function gather<D extends DType>(
   }) as Tensor<D>;
 }
 
-const scatterParams = (d: ScatterDimensionNumbers, mode: IndexMode): scattering.ScatterAddParams => ({
+/** Dimension numbers as parameters. */
+export const scatterParams = (d: ScatterDimensionNumbers, mode: IndexMode): scattering.ScatterAddParams => ({
   updateWindowDims: d.updateWindowDims,
   insertedWindowDims: d.insertedWindowDims,
   scatterDimsToOperandDims: d.scatterDimsToOperandDims,

@@ -22,6 +22,7 @@ export {
   sub as subtract,
 } from './arithmetic.ts';
 export { array, type Nested } from './array.ts';
+export { type At, at, type SetOptions, type WriteOptions } from './at.ts';
 export { bitwiseAnd, bitwiseNot, bitwiseOr, bitwiseXor, leftShift, rightShift } from './bits.ts';
 export {
   allclose,
@@ -54,17 +55,7 @@ export {
   zerosLike,
 } from './create.ts';
 export { einsum, tensordot } from './einsum.ts';
-export {
-  type At,
-  at,
-  type Index,
-  index,
-  type ReadOptions,
-  type SetOptions,
-  type Slice,
-  take,
-  type WriteOptions,
-} from './indexing.ts';
+export { type Index, index, type ReadOptions, type Slice, take } from './indexing.ts';
 export { concatenate, split, stack } from './join.ts';
 export type { Indices } from './lax-indexing.ts';
 export { dot, inner, matmul, outer } from './linear.ts';

@@ -56,10 +56,15 @@ const dimensions = {
   mode: modeCodec,
 };
 
-const scatterAddParams: t.Type<ScatterAddParams, unknown> = t.readonly(t.strict(dimensions));
-const scatterParams: t.Type<ScatterParams, unknown> = t.readonly(t.strict({ ...dimensions, uniqueIndices: t.boolean }));
+/** The codec of {@link ScatterAddParams}. */
+export const scatterAddParams: t.Type<ScatterAddParams, unknown> = t.readonly(t.strict(dimensions));
+/** The codec of {@link ScatterParams}. */
+export const scatterParams: t.Type<ScatterParams, unknown> = t.readonly(
+  t.strict({ ...dimensions, uniqueIndices: t.boolean }),
+);
 
-function scatterAval(op: string, ins: readonly Aval[], p: ScatterDimensions): Aval {
+/** The aval of a scatter. @throws ShapeError or DTypeError if operand, indices and updates do not fit */
+export function scatterAval(op: string, ins: readonly Aval[], p: ScatterDimensions): Aval {
   expectCount(op, 3, ins);
   const [x, indices, updates] = ins as readonly [Aval, Aval, Aval];
   expectKind(op, 'integer', indices);
@@ -102,7 +107,7 @@ function scatterAval(op: string, ins: readonly Aval[], p: ScatterDimensions): Av
 }
 
 /** The windows of `x` where a scatter of updates of this aval would put them. */
-function gatherBack(x: Value, indices: Value, updates: Aval, p: ScatterAddParams): Value {
+export function gatherBack(x: Value, indices: Value, updates: Aval, p: ScatterAddParams): Value {
   const sizes = x.shape.map((n) => Math.min(1, n));
   windowAxes(x.ndim, p.insertedWindowDims, p.operandBatchingDims).forEach((axis, i) => {
     sizes[axis] = updates.shape[p.updateWindowDims[i]!]!;
@@ -122,7 +127,7 @@ function gatherBack(x: Value, indices: Value, updates: Aval, p: ScatterAddParams
 const shifted = (axes: readonly number[]): number[] => axes.map((axis) => axis + 1);
 
 /** A batch of updates at shared places is a window axis, a batch of places a batching axis. */
-const vmapScatter =
+export const vmapScatter =
   <P extends ScatterDimensions>(apply: (operands: readonly Value[], params: P) => Value): VmapRule<P> =>
   (size, [x, indices, updates], [dim, indicesDim, updatesDim], p) => {
     const paired = indicesDim !== null;

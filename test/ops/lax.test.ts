@@ -32,7 +32,6 @@ const u = np.array([1, 2], { dtype: 'uint32' });
 const b = np.greater(f, 2);
 const patch = np.array([[7, 8]]);
 const at = np.array([[1], [0]], { dtype: 'int32' });
-const square = np.eye(2);
 const rows = { updateWindowDims: [1], insertedWindowDims: [0], scatterDimsToOperandDims: [0] };
 
 /** A call of each, total over the primitives: forgetting one is a type error. */
@@ -112,12 +111,12 @@ const calls: Readonly<Record<FirstOrderName, () => unknown>> = {
   gather: () => lax.gather(f, at, { offsetDims: [1], collapsedSliceDims: [0], startIndexMap: [0] }, [1, 2]),
   scatter: () => lax.scatter(f, at, f, rows),
   scatter_add: () => lax.scatterAdd(f, at, f, rows),
+  scatter_mul: () => lax.scatterMul(f, at, f, rows),
+  scatter_min: () => lax.scatterMin(f, at, f, rows),
+  scatter_max: () => lax.scatterMax(b, at, b, rows),
   dynamic_slice: () => lax.dynamicSlice(f, [1, 0], [1, 2]),
   dynamic_update_slice: () => lax.dynamicUpdateSlice(f, patch, [1, np.array(0, { dtype: 'int32' })]),
   sort: () => lax.sort([i, f], 0),
-  triangular_solve: () => lax.linalg.triangularSolve(square, square, { lower: true }),
-  cholesky: () => lax.linalg.cholesky(square, { symmetrizeInput: false }),
-  qr: () => lax.linalg.qr(f),
   and: () => lax.bitwiseAnd(i, i),
   or: () => lax.bitwiseOr(i, i),
   xor: () => lax.bitwiseXor(b, b),
@@ -192,6 +191,7 @@ describe('every equation that np stages knows its line', () => {
     ['linear', () => [np.matmul(x, stack), np.matmul(n, stack), np.dot(x, row), np.inner(x, row), np.outer(row, n)]],
     ['index', () => [np.index(x, 1, [null, null, -1]), np.index(x, at1, at1), np.take(x, at1, 1)]],
     ['at', () => [np.at(x, at1).set(1), np.at(x, 0, [0, 3, 2]).add(row2), np.at(x, [], at1).get({ mode: 'fill' })]],
+    ['at, combining', () => [np.at(x, at1).mul(2), np.at(x, 0).min(row), np.at(x, at1, at1).max(row2)]],
     ['order', () => [np.sort(x), np.argsort(x, null)]],
     ['einsum', () => [np.einsum('iij,jk,l...->ik...', stack3, np.zeros([2, 3]), x), np.tensordot(x, row, 1)]],
     ['random', () => [random.randint(key, [2], 0, 9), random.permutation(key, x), random.bernoulli(key, 0.5, [3])]],

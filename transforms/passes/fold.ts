@@ -168,9 +168,9 @@ const evaluators: { readonly [Name in FirstOrderName]: Evaluate<FirstOrderParams
   dot_general: 'device',
   threefry2x32: 'device',
   scatter_add: 'device',
-  triangular_solve: 'device',
-  cholesky: 'device',
-  qr: 'device',
+  scatter_mul: 'device',
+  scatter_min: 'device',
+  scatter_max: 'device',
 
   broadcast_in_dim: 'moves',
   reshape: 'moves',
