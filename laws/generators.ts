@@ -7,6 +7,7 @@ import type { PrimitiveName, PrimitiveParams } from '../transforms/registry.ts';
 import { callRows } from './generators/call.ts';
 import { elementwiseRows } from './generators/elementwise.ts';
 import { indexingRows } from './generators/indexing.ts';
+import { linalgRows } from './generators/linalg.ts';
 import { reduceRows } from './generators/reduce.ts';
 import type { Row } from './generators/row.ts';
 import { scatterRows } from './generators/scatter.ts';
@@ -20,6 +21,7 @@ export const generators = {
   ...elementwiseRows,
   ...reduceRows,
   ...indexingRows,
+  ...linalgRows,
   ...scatterRows,
   ...callRows,
 } as const satisfies { readonly [Name in PrimitiveName]: Row<PrimitiveParams<Name>> };

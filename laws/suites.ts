@@ -1,6 +1,7 @@
 /** Every suite of laws, on the default device of the moment they are run. */
 
 import { decompositionsLaws } from './decompositions.laws.ts';
+import { factorsLaws } from './factors.laws.ts';
 import { immutabilityLaws } from './immutability.laws.ts';
 import type { Suite } from './law.ts';
 import { optimLaws } from './optim.laws.ts';
@@ -18,6 +19,7 @@ export const suites: readonly Suite[] = [
   programsLaws,
   passesLaws,
   decompositionsLaws,
+  factorsLaws,
   treeLaws,
   randomLaws,
   optimLaws,

@@ -2,13 +2,14 @@
  * The meaning of every first-order primitive on the reference device, as one table from its name to its lowering.
  *
  * Each entry is in its family's file: `elementwise`, `elementary`, `compare`, `structural`, `reduce`, `search`, `dot`, `indexing`,
- * `scatter`, `sort`, `random`, `special`.
+ * `scatter`, `sort`, `random`, `special`; of linear algebra `triangular`, `householder`.
  */
 
 import * as compare from './compare.ts';
 import * as dot from './dot.ts';
 import * as elementary from './elementary.ts';
 import * as elementwise from './elementwise.ts';
+import * as householder from './householder.ts';
 import * as indexing from './indexing.ts';
 import * as random from './random.ts';
 import * as reduce from './reduce.ts';
@@ -17,6 +18,7 @@ import * as search from './search.ts';
 import { sort } from './sort.ts';
 import * as special from './special.ts';
 import * as structural from './structural.ts';
+import * as triangular from './triangular.ts';
 
 export type { Kernel, Lower } from './kernel.ts';
 
@@ -107,6 +109,10 @@ export const lowerings = {
   dynamic_slice: indexing.dynamicSlice,
   dynamic_update_slice: indexing.dynamicUpdateSlice,
   sort,
+
+  triangular_solve: triangular.triangularSolve,
+  cholesky: triangular.cholesky,
+  qr: householder.qr,
 
   threefry2x32: random.threefry2x32,
   and: random.and,

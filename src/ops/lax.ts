@@ -2,7 +2,7 @@
  * `lax`: one function for each primitive, under JAX's name.
  *
  * Operands are tensors of equal shapes and dtypes: nothing broadcasts, promotes or counts axes from the end here. A function
- * adds exactly one equation to a program (none where it would change nothing).
+ * adds exactly one equation to a program (none where it would change nothing; those of `lax.linalg` that symmetrize add that).
  */
 
 import { showAval } from '../core/aval.ts';
@@ -43,6 +43,7 @@ export {
   scatterAdd,
   sort,
 } from './lax-indexing.ts';
+export * as linalg from './lax-linalg.ts';
 export { scatterMax, scatterMin, scatterMul } from './lax-scatter.ts';
 
 const unary =

@@ -66,12 +66,14 @@ import {
   tanhP,
   tanP,
 } from './math.ts';
+import { qrP } from './orthogonal.ts';
 import { argmaxP, argminP, reduceAndP, reduceMaxP, reduceMinP, reduceOrP, reduceProdP, reduceSumP } from './reduce.ts';
 import { ceilP, floorP, isFiniteP, roundP } from './rounding.ts';
 import { scatterAddP, scatterP } from './scatter.ts';
 import { scatterMaxP, scatterMinP, scatterMulP } from './scatter-combine.ts';
 import { sortP } from './sort.ts';
 import { broadcastInDimP, concatenateP, iotaP, padP, reshapeP, revP, sliceP, transposeP } from './structural.ts';
+import { choleskyP, triangularSolveP } from './triangular.ts';
 
 export const firstOrder = {
   broadcast_in_dim: broadcastInDimP,
@@ -151,6 +153,9 @@ export const firstOrder = {
   dynamic_slice: dynamicSliceP,
   dynamic_update_slice: dynamicUpdateSliceP,
   sort: sortP,
+  triangular_solve: triangularSolveP,
+  cholesky: choleskyP,
+  qr: qrP,
   and: andP,
   or: orP,
   xor: xorP,

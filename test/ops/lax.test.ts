@@ -32,6 +32,7 @@ const u = np.array([1, 2], { dtype: 'uint32' });
 const b = np.greater(f, 2);
 const patch = np.array([[7, 8]]);
 const at = np.array([[1], [0]], { dtype: 'int32' });
+const square = np.eye(2);
 const rows = { updateWindowDims: [1], insertedWindowDims: [0], scatterDimsToOperandDims: [0] };
 
 /** A call of each, total over the primitives: forgetting one is a type error. */
@@ -117,6 +118,9 @@ const calls: Readonly<Record<FirstOrderName, () => unknown>> = {
   dynamic_slice: () => lax.dynamicSlice(f, [1, 0], [1, 2]),
   dynamic_update_slice: () => lax.dynamicUpdateSlice(f, patch, [1, np.array(0, { dtype: 'int32' })]),
   sort: () => lax.sort([i, f], 0),
+  triangular_solve: () => lax.linalg.triangularSolve(square, square, { lower: true }),
+  cholesky: () => lax.linalg.cholesky(square, { symmetrizeInput: false }),
+  qr: () => lax.linalg.qr(f),
   and: () => lax.bitwiseAnd(i, i),
   or: () => lax.bitwiseOr(i, i),
   xor: () => lax.bitwiseXor(b, b),

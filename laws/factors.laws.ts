@@ -1,0 +1,96 @@
+/**
+ * The laws of factorizations: the factors are what they are called, for matrices of every size and scale, of low rank, diagonal or
+ * zero; and what holds no number gives none.
+ */
+
+import * as fc from 'fast-check';
+import { range, type Shape } from '../src/core/shape.ts';
+import { type Domain, within } from './arbitrary/elements.ts';
+import { apart, definite, dominant, either, lowRank } from './arbitrary/matrices.ts';
+import { tensorOf } from './arbitrary/tensor.ts';
+import { type FactoredName, factorJudges, type JudgeFactors } from './factors.ts';
+import type { Call, Row } from './generators/row.ts';
+import { type HostTensor, hostTensor, toHost, toTensor } from './host.ts';
+import { expect, type Law, law, type Suite } from './law.ts';
+import { applying } from './primitive-case.ts';
+import { subject } from './primitives.laws.ts';
+
+/** Ordinary matrices, and those at which factorizations go wrong. */
+const general = (shape: Shape): Domain => either(either(within(-2, 2), apart(shape)), lowRank(shape));
+
+/** From what each operand is drawn. */
+const domains: { readonly [Name in FactoredName]: readonly ((shape: Shape) => Domain)[] } = {
+  triangular_solve: [dominant, () => within(-2, 2)],
+  cholesky: [definite],
+  qr: [general],
+};
+
+/** Powers of two by which operands are multiplied: up to where squares of elements overflow or vanish. */
+const scales = { float32: [-140, -100, 0, 0, 0, 100, 120], float64: [-1060, -600, 0, 0, 0, 600, 1015] } as const;
+
+/** A call with its operands, which are multiplied by powers of two. */
+const scaledCase = (
+  name: FactoredName,
+  row: Row<unknown>,
+): fc.Arbitrary<{ call: Call<unknown>; operands: HostTensor[] }> =>
+  row.calls(row.takes).chain((call) =>
+    fc
+      .tuple(
+        ...call.ins.map((aval, i) =>
+          fc.tuple(
+            tensorOf(aval, domains[name][i]!(aval.shape)),
+            fc.constantFrom(...scales[aval.dtype === 'float32' ? 'float32' : 'float64']),
+          ),
+        ),
+      )
+      .map((drawn) => ({
+        call,
+        // The scale of a solution is that of the right-hand side by that of the matrix, which must be a number too.
+        operands: drawn.map(([x, exponent], i) => (i === 0 && drawn.length > 1 ? x : scaled(x, 2 ** exponent))),
+      })),
+  );
+
+const scaled = (x: HostTensor, by: number): HostTensor =>
+  hostTensor(
+    x.shape,
+    x.dtype,
+    Array.from(x.data, (v) => v * by),
+    x.weak,
+  );
+
+/** The results are the factors of the operands. */
+export function factorsLaw(name: FactoredName): Law {
+  const { primitive, row } = subject(name);
+  const judge = factorJudges[name] as JudgeFactors<unknown>;
+  return law(`${name}: factors`, [scaledCase(name, row)], ({ call, operands }) => {
+    const outs = applying(primitive, call)(...operands.map((x) => toTensor(x)));
+    return judge(outs.map(toHost), operands, call.params);
+  });
+}
+
+/** What holds no number gives none: a result says so. */
+function nanLaw(name: FactoredName): Law {
+  const { primitive, row } = subject(name);
+  const nonEmpty = row.calls(row.takes).filter(({ ins }) => ins.every((aval) => aval.size > 0));
+  const arbitrary = nonEmpty.map((call) => ({
+    call,
+    operands: call.ins.map((aval) =>
+      hostTensor(
+        aval.shape,
+        aval.dtype,
+        range(aval.size).map(() => Number.NaN),
+      ),
+    ),
+  }));
+  return law(`${name}: NaN gives NaN`, [arbitrary], ({ call, operands }) => {
+    const outs = applying(primitive, call)(...operands.map((x) => toTensor(x)));
+    const numbers = outs.flatMap((x) => Array.from(x.dataSync(), Number));
+    return expect(numbers.some(Number.isNaN), () => `the results are ${numbers}`);
+  });
+}
+
+/** The laws of all factorizations. */
+export const factorsLaws: Suite = {
+  name: 'factors',
+  laws: (Object.keys(factorJudges) as readonly FactoredName[]).flatMap((name) => [factorsLaw(name), nanLaw(name)]),
+};
