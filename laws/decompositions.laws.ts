@@ -37,6 +37,7 @@ export const within =
 
 const judges: { readonly [Name in DecomposedName]: Judge } = {
   sort: bits,
+  top_k: bits,
 };
 
 /** A decomposition computes what its primitive does, and is a program without it. */

@@ -249,6 +249,7 @@ const misstated = (
   name: string,
   change: (aval: Aval) => Aval,
   reason: (results: readonly (readonly Aval[])[]) => string | null = () => null,
+  applies: (avals: readonly Aval[]) => boolean = () => true,
 ): Mutation => ({
   name,
   judge: 'abstractEval = actual aval',
@@ -256,7 +257,10 @@ const misstated = (
     const results = samples(row).all.map((call: Call<unknown>) => row.results(call));
     const inapplicable = reason(results);
     if (inapplicable !== null) return inapplicable;
-    return range(Math.min(...results.map((avals) => avals.length))).map((operand) => {
+    const changed = range(Math.min(...results.map((avals) => avals.length))).filter((i) =>
+      applies(results.map((avals) => avals[i]!)),
+    );
+    return changed.map((operand) => {
       const abstractEval: Primitive['abstractEval'] = (...args) =>
         primitive.abstractEval(...args).map((aval, i) => (i === operand ? change(aval) : aval));
       return { operand, primitive: { ...primitive, abstractEval } };
@@ -272,6 +276,7 @@ const weakNever = misstated(
   'never weak',
   ({ shape, dtype }) => makeAval(shape, dtype),
   (results) => (results.some((avals) => avals.some((x) => x.weak)) ? null : 'its results are never weak'),
+  (avals) => avals.some((x) => x.weak),
 );
 
 const weakAlways = misstated('always weak', ({ shape, dtype }) => makeAval(shape, dtype, true));

@@ -15,7 +15,7 @@ import * as random from './random.ts';
 import * as reduce from './reduce.ts';
 import * as scatter from './scatter.ts';
 import * as search from './search.ts';
-import { sort } from './sort.ts';
+import { sort, topK } from './sort.ts';
 import * as special from './special.ts';
 import * as structural from './structural.ts';
 import * as triangular from './triangular.ts';
@@ -109,6 +109,7 @@ export const lowerings = {
   dynamic_slice: indexing.dynamicSlice,
   dynamic_update_slice: indexing.dynamicUpdateSlice,
   sort,
+  top_k: topK,
 
   triangular_solve: triangular.triangularSolve,
   cholesky: triangular.cholesky,

@@ -12,7 +12,7 @@ import { freeAxes } from '../../src/prim/dot.ts';
 import { firstOrder as p } from '../../src/prim/registry.ts';
 import { hostTensor } from '../host.ts';
 import type { Draft, Op, Operand } from './program.ts';
-import { scatteredExtrema, scatteredProduct, sorting, windows } from './program-windows.ts';
+import { largest, scatteredExtrema, scatteredProduct, sorting, windows } from './program-windows.ts';
 
 type Test = (aval: Aval) => boolean;
 
@@ -380,5 +380,6 @@ export const exact: readonly Op[] = [
   scatteredProduct((d, x) => d.pickLike(x), integer),
   ...scatteredExtrema,
   sorting,
+  largest,
   call,
 ];

@@ -121,5 +121,11 @@ export const windows: readonly Op[] = [gather, scatter, dynamicSlice, dynamicUpd
 /** A value sorted, and another in its order. */
 export const sorting: Op = onRows(
   () => true,
-  (d, x, _, axis) => d.emit(p.sort, [x, d.pickLike(x)], { dimension: axis }),
+  (d, x, _, axis) => d.emit(p.sort, [x, d.pickLike(x), d.pickLike(x)], { dimension: axis, numKeys: 1 + d.next(2) }),
+);
+
+/** The largest elements of a value, and where they are. */
+export const largest: Op = onRows(
+  () => true,
+  (d, x, { shape }) => d.emit(p.top_k, [x], { k: 1 + d.next(shape.at(-1)! - 1) }),
 );

@@ -310,7 +310,7 @@ const dynamicUpdateSlice: Row<None> = {
   moves: true,
 };
 
-/** A key and up to two operands that follow it; the derivative jumps where keys are equal. */
+/** Up to three operands, some of them keys; the derivative jumps where keys are equal. */
 const sort: Row<FirstOrderParams<'sort'>> = {
   takes: everyDType,
   calls: (dtypes) =>
@@ -320,21 +320,43 @@ const sort: Row<FirstOrderParams<'sort'>> = {
         fc.nat({ max: 2 }),
         fc.array(dtype(dtypes), { minLength: 1, maxLength: 3 }),
         weaknesses(3),
+        fc.nat({ max: 5 }),
       )
-      .map(([s, at, operands, weak]) =>
+      .map(([s, at, operands, weak, keys]) =>
         makeCall(
           operands.map((d, i) => makeAval(s, d, weak[i])),
-          { dimension: at % s.length },
+          { dimension: at % s.length, numKeys: 1 + (keys % operands.length) },
         ),
       ),
-  operands: ({ ins }) =>
+  operands: ({ ins, params }) =>
     ins.map((aval, i) =>
-      i === 0 && isFloat(aval.dtype)
+      i < params.numKeys && isFloat(aval.dtype)
         ? { derivative: piecewise('where keys are equal'), domain: separated }
         : claim(aval),
     ),
   linear: nowhere,
   results: ({ ins }) => ins,
+};
+
+const topK: Row<FirstOrderParams<'top_k'>> = {
+  takes: everyDType,
+  calls: (dtypes) =>
+    fc
+      .tuple(
+        fc.array(axisLength(), { minLength: 1, maxLength: 3 }).map(bounded),
+        fc.nat({ max: 3 }),
+        dtype(dtypes),
+        weaknesses(1),
+      )
+      .map(([s, k, d, [weak]]) => makeCall([makeAval(s, d, weak)], { k: k % (s.at(-1)! + 1) })),
+  operands: ({ ins }) => [
+    isFloat(ins[0]!.dtype) ? { derivative: piecewise('where elements are equal'), domain: separated } : claim(ins[0]!),
+  ],
+  linear: nowhere,
+  results: ({ ins, params }) => {
+    const shape = [...ins[0]!.shape.slice(0, -1), params.k];
+    return [withShape(ins[0]!, shape), makeAval(shape, 'int32')];
+  },
 };
 
 /** Rows by name. */
@@ -345,4 +367,5 @@ export const indexingRows = {
   dynamic_slice: dynamicSlice,
   dynamic_update_slice: dynamicUpdateSlice,
   sort,
+  top_k: topK,
 } as const;

@@ -1,5 +1,5 @@
 /**
- * The part of `lax` that moves windows to and from places that are data, and sorts. As everywhere in `lax` nothing is
+ * The part of `lax` that moves windows to and from places that are data. As everywhere in `lax` nothing is
  * normalized: an index of −1 is outside, not the last.
  */
 
@@ -11,7 +11,6 @@ import { scalar } from '../prim/compose.ts';
 import * as dynamic from '../prim/dynamic.ts';
 import * as gathering from '../prim/gather.ts';
 import * as scattering from '../prim/scatter.ts';
-import { sort as sortOf } from '../prim/sort.ts';
 import { expectHolds } from './convert.ts';
 import { staged } from './staged.ts';
 import type { Tensor } from './types.ts';
@@ -210,28 +209,3 @@ export const dynamicUpdateSlice = <D extends DType>(
     [operand, update, ...startsOf('lax.dynamicUpdateSlice', startIndices)],
     (x, window, ...starts) => dynamic.dynamicUpdateSlice(x!, window!, starts),
   ) as Tensor<D>;
-
-/**
- * Tensors of one shape, all in the order of the first along `dimension`, by default the last axis. Stable; −0 equals 0, and
- * NaN comes last.
- *
- * @throws ShapeError if shapes differ or the axis is out of range
- *
- * @example
- * ```ts
- * import { lax, np } from 'pullback';
- * const [keys, values] = lax.sort([np.array([3, 1, 2]), np.array([true, false, false])]);
- * console.log(keys.toArray(), values.toArray()); // => [ 1, 2, 3 ] [ false, false, true ]
- * console.log(lax.sort(np.array([3, NaN, 1])).toArray()); // => [ 1, 3, NaN ]
- * ```
- */
-export function sort<D extends DType>(operand: Tensor<D>, dimension?: number): Tensor<D>;
-export function sort<const T extends readonly Value[]>(
-  operands: T,
-  dimension?: number,
-): { -readonly [I in keyof T]: T[I] };
-export function sort(operand: Value | readonly Value[], dimension?: number): Value | readonly Value[] {
-  const operands = operand instanceof Value ? [operand] : operand;
-  const sorted = staged('lax.sort', operands, (...xs) => sortOf(xs, dimension ?? (xs[0]?.ndim ?? 0) - 1));
-  return operand instanceof Value ? sorted[0]! : sorted;
-}

@@ -41,10 +41,10 @@ export {
   type Start,
   scatter,
   scatterAdd,
-  sort,
 } from './lax-indexing.ts';
 export * as linalg from './lax-linalg.ts';
 export { scatterMax, scatterMin, scatterMul } from './lax-scatter.ts';
+export { type SortOptions, sort, topK } from './lax-sort.ts';
 
 const unary =
   (name: string, apply: (x: Value) => Value) =>

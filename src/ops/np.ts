@@ -83,7 +83,7 @@ export {
   tan,
   tanh,
 } from './math.ts';
-export { argsort, sort } from './order.ts';
+export { argsort, lexsort, sort } from './order.ts';
 export {
   all,
   any,

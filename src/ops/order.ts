@@ -1,11 +1,12 @@
 /** Order along an axis: sorting, and the permutation that sorts. */
 
 import type { DType } from '../core/dtype.ts';
+import { ShapeError } from '../core/errors.ts';
 import type { Value } from '../core/value.ts';
 import { sort as sortOf } from '../prim/sort.ts';
 import { iota, reshape } from '../prim/structural.ts';
 import { axisOf } from './axes.ts';
-import { expectTensor } from './convert.ts';
+import { broadcast, expectTensor } from './convert.ts';
 import type { Tensor } from './types.ts';
 
 /** `x` and the axis to sort, which is the last if it is not named, and the only one of all elements if it is `null`. */
@@ -49,4 +50,29 @@ export function sort<D extends DType>(x: Tensor<D>, axis?: number | null): Tenso
 export function argsort(x: Value, axis?: number | null): Tensor<'int32'> {
   const [value, at] = rows('np.argsort', x, axis);
   return sortOf([value, iota(value.shape, at, 'int32')], at)[1] as Tensor<'int32'>;
+}
+
+/**
+ * The indices (`int32`) that put rows in the order of several keys: of the last one, where it is equal of the one before, and so
+ * on. The keys, of any dtypes, broadcast with each other; the order is along `axis`, by default the last. Stable, NaN last.
+ *
+ * @throws ShapeError for no keys, keys that do not broadcast, or an axis out of range
+ *
+ * @example
+ * ```ts
+ * import { np } from 'pullback';
+ * const given = np.array([2, 1, 1]);
+ * const family = np.array([0, 7, 0]);
+ * console.log(np.lexsort([given, family]).toArray()); // => [ 2, 0, 1 ]
+ * ```
+ */
+export function lexsort(keys: readonly Value[], axis = -1): Tensor<'int32'> {
+  for (const key of keys) expectTensor('np.lexsort', key);
+  if (keys.length === 0) {
+    throw new ShapeError({ op: 'np.lexsort', problem: 'there are no keys', remedy: 'pass at least one' });
+  }
+  const rows = [...broadcast('np.lexsort', keys)].reverse();
+  const first = rows[0]!;
+  const at = axisOf('np.lexsort', axis, first.aval);
+  return sortOf([...rows, iota(first.shape, at, 'int32')], at, rows.length).at(-1) as Tensor<'int32'>;
 }

@@ -71,7 +71,7 @@ import { argmaxP, argminP, reduceAndP, reduceMaxP, reduceMinP, reduceOrP, reduce
 import { ceilP, floorP, isFiniteP, roundP } from './rounding.ts';
 import { scatterAddP, scatterP } from './scatter.ts';
 import { scatterMaxP, scatterMinP, scatterMulP } from './scatter-combine.ts';
-import { sortP } from './sort.ts';
+import { sortP, topKP } from './sort.ts';
 import { broadcastInDimP, concatenateP, iotaP, padP, reshapeP, revP, sliceP, transposeP } from './structural.ts';
 import { choleskyP, triangularSolveP } from './triangular.ts';
 
@@ -156,6 +156,7 @@ export const firstOrder = {
   triangular_solve: triangularSolveP,
   cholesky: choleskyP,
   qr: qrP,
+  top_k: topKP,
   and: andP,
   or: orP,
   xor: xorP,

@@ -188,6 +188,7 @@ const evaluators: { readonly [Name in FirstOrderName]: Evaluate<FirstOrderParams
   dynamic_slice: 'moves',
   dynamic_update_slice: 'moves',
   sort: 'moves',
+  top_k: 'device',
   stop_gradient: 'moves',
   optimization_barrier: 'barrier',
   tap: 'barrier',

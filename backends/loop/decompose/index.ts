@@ -10,7 +10,7 @@ import type { Primitive } from '../../../src/core/primitive.ts';
 import { currentTrace, type Trace, withTrace } from '../../../src/core/trace.ts';
 import type { Value } from '../../../src/core/value.ts';
 import type { PrimitiveName, PrimitiveParams } from '../../../transforms/registry.ts';
-import { sort } from './sort.ts';
+import { sort, topK } from './sort.ts';
 
 /** A primitive in terms of others. */
 export type Decompose<P> = (operands: readonly Value[], params: P) => readonly Value[];
@@ -18,6 +18,7 @@ export type Decompose<P> = (operands: readonly Value[], params: P) => readonly V
 /** The decompositions, by the name of the primitive. */
 export const decompositions = {
   sort,
+  top_k: topK,
 } as const satisfies { readonly [Name in PrimitiveName]?: Decompose<PrimitiveParams<Name>> };
 
 /** The names of the primitives that have a decomposition. */

@@ -14,8 +14,8 @@ import { and, or } from '../../../src/prim/bits.ts';
 import { eq, lt, ne, select } from '../../../src/prim/compare.ts';
 import { fullLike } from '../../../src/prim/compose.ts';
 import { gatherAlong } from '../../../src/prim/gather.ts';
-import type { sortP } from '../../../src/prim/sort.ts';
-import { iota } from '../../../src/prim/structural.ts';
+import { sort as sortOf, type sortP, type topKP } from '../../../src/prim/sort.ts';
+import { iota, rev, sliceAxis } from '../../../src/prim/structural.ts';
 
 /** Compare the rows i and i + `distance`, for all i with `i & bit = rest`. */
 interface Stage {
@@ -66,13 +66,13 @@ function partners(position: Value, length: number, { bit, rest, distance }: Stag
   return select(low, above, select(high, below, position));
 }
 
-/** The operands in the order of the first, which is stable. */
-export function sort(operands: readonly Value[], { dimension }: ParamsOf<typeof sortP>): readonly Value[] {
+/** The operands in the order of the keys, which is stable. */
+export function sort(operands: readonly Value[], { dimension, numKeys }: ParamsOf<typeof sortP>): readonly Value[] {
   const { shape } = operands[0]!;
   const length = shape[dimension]!;
   const position = iota(shape, dimension, 'int32');
   let rows: readonly Value[] = [...operands, position];
-  const keysOf = (xs: readonly Value[]): readonly Value[] => [xs[0]!, xs.at(-1)!];
+  const keysOf = (xs: readonly Value[]): readonly Value[] => [...xs.slice(0, numKeys), xs.at(-1)!];
   for (const stage of length > 1 ? stages(length) : []) {
     const partner = partners(position, length, stage);
     const others = rows.map((x) => gatherAlong(x, partner, dimension));
@@ -81,4 +81,15 @@ export function sort(operands: readonly Value[], { dimension }: ParamsOf<typeof 
     rows = rows.map((x, i) => select(takes, others[i]!, x));
   }
   return rows.slice(0, -1);
+}
+
+/**
+ * The largest elements are the last of the sorted row. It is sorted, and its result read, from behind, so that of equal elements
+ * those in front come first.
+ */
+export function topK([x]: readonly Value[], { k }: ParamsOf<typeof topKP>): readonly Value[] {
+  const last = x!.ndim - 1;
+  const length = x!.shape[last]!;
+  const backwards = [rev(x!, [last]), rev(iota(x!.shape, last, 'int32'), [last])];
+  return sortOf(backwards, last).map((row) => rev(sliceAxis(row, last, length - k, length), [last]));
 }
