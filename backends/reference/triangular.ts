@@ -3,7 +3,8 @@
 import type { Lower } from './kernel.ts';
 import { load, matricesOf } from './matrix.ts';
 
-interface SolveParams {
+/** How a triangular system is to be solved. */
+export interface SolveParams {
   readonly leftSide: boolean;
   readonly lower: boolean;
   readonly transposeA: boolean;

@@ -192,7 +192,7 @@ function contract(d: Draft, x: number, y: number, at: number): void {
   if (d.fits(sizeOf(free)) && free.length <= 4) d.emit(p.dot_general, [x, y], params);
 }
 
-const call: Op = (d) => d.call();
+export const call: Op = (d) => d.call();
 
 /** 1 + x². */
 const onePlusSquare = (d: Draft, x: number): number => {

@@ -4,11 +4,11 @@ import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
 import { describe, expect, test } from 'vitest';
 import { jaxprOf, programs } from '../../laws/arbitrary/program.ts';
-import { piecewise, smooth } from '../../laws/arbitrary/program-ops.ts';
+import { call, piecewise, smooth } from '../../laws/arbitrary/program-ops.ts';
 import { makeAval } from '../../src/core/aval.ts';
 import { NotSerializableError } from '../../src/core/errors.ts';
 import { eqJaxpr, hashJaxpr } from '../../src/core/hash.ts';
-import { countEqns, evalJaxpr, type Jaxpr, makeLiteral, makeVar } from '../../src/core/jaxpr.ts';
+import { countEqns, evalJaxpr, isObserved, type Jaxpr, makeLiteral, makeVar } from '../../src/core/jaxpr.ts';
 import type { Primitive } from '../../src/core/primitive.ts';
 import { grad, jit, makeJaxpr, np, random, type Tensor, vmap } from '../../src/index.ts';
 import { showFailure } from '../../src/io/failure.ts';
@@ -29,7 +29,11 @@ const gradient = makeJaxpr(jit(grad(loss)))(np.ones([3, 2]), np.ones([4, 3]));
 
 describe('decode ∘ encode', () => {
   test('is the identity on random programs, up to α, and they compute the same', () => {
-    const program = programs({ ops: [...smooth, ...piecewise], dtypes: ['float32', 'float64'] });
+    // A tap holds a function, which no file can.
+    const program = programs({
+      ops: [...smooth, ...piecewise, call, call, call],
+      dtypes: ['float32', 'float64'],
+    }).filter((p) => !isObserved(jaxprOf(p)));
     let calls = 0;
     fc.assert(
       fc.property(program, fc.array(fc.float({ noNaN: true, min: -3, max: 3 }), { minLength: 1 }), (p, numbers) => {
