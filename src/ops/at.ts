@@ -103,7 +103,6 @@ type Scatter<P> = (x: Value, indices: Value, updates: Value, params: P) => Value
 export function at<D extends DType>(x: Tensor<D>, ...subscripts: readonly Index[]): At<D> {
   const { aval } = expectTensor('np.at', x);
   const read = parse('np.at', aval, subscripts);
-  const isStatic = read.parts.every(({ kind }) => kind !== 'tensor');
   const written = <P extends ScatterAddParams>(
     op: string,
     values: ArrayLike,
@@ -126,7 +125,7 @@ export function at<D extends DType>(x: Tensor<D>, ...subscripts: readonly Index[
         scatterIndicesBatchingDims: [],
         mode,
       };
-      const whole = promises ? { ...params, uniqueIndices: uniqueIndices || isStatic } : params;
+      const whole = promises ? { ...params, uniqueIndices: uniqueIndices || read.unique } : params;
       return apply(x, indices, updates, whole as P);
     }) as Tensor<D>;
   const mul: At<D>['mul'] = (values, options = {}) =>

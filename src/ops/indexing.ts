@@ -73,7 +73,7 @@ function sliced(x: Value, parts: readonly Part[]): Value {
 
 /** What subscripts select of `x`. */
 export function selected(op: string, x: Value, subscripts: Subscripts, options: ReadOptions, wrap = true): Value {
-  const { parts, places, block } = subscripts;
+  const { parts, places } = subscripts;
   expectOptions(op, options, 'mode', 'fillValue');
   const { mode = 'clip', fillValue } = options;
   expectMode(op, mode);
@@ -96,7 +96,7 @@ export function selected(op: string, x: Value, subscripts: Subscripts, options: 
     ]),
   );
   const places1 = places.map((place) => (place.kind === 'slice' ? (whole.get(place) as typeof place) : place));
-  const at = address(source.shape, { parts: [...whole.values()], places: places1, block }, wrap);
+  const at = address(source.shape, { ...subscripts, parts: [...whole.values()], places: places1 }, wrap);
   const found = gather(source, at.indices, {
     offsetDims: at.windowDims,
     collapsedSliceDims: at.hidden,
@@ -112,14 +112,18 @@ export function selected(op: string, x: Value, subscripts: Subscripts, options: 
 
 /**
  * What NumPy's `x[…]` selects. Each subscript is an integer, a slice `[start, stop, step]` (each may be `null` or left out,
- * `[]` is `:`), `null` for a new axis, `'...'`, or a tensor of integers; negative ones count from the end. Tensors of indices
- * broadcast with each other, and their axes stand in the result where NumPy puts them.
+ * `[]` is `:`), `null` for a new axis, `'...'`, a tensor of integers, or a mask (a `bool` tensor or JS booleans); negative ones
+ * count from the end. Tensors of indices broadcast with each other, and their axes stand in the result where NumPy puts them.
+ *
+ * A mask is short for the indices of its true elements, so that these must be known: while staging, use `np.where`, or
+ * `np.nonzero` with a size.
  *
  * An integer out of range is an error. An index in a tensor cannot be: it is clamped, as in JAX (`np.at(x, …).get` and
  * `np.take` have other modes).
  *
- * @throws ShapeError for too many subscripts, an integer out of range, or tensors that do not broadcast
- * @throws DTypeError for what is not an index; masks, whose result has no static shape, among them
+ * @throws ShapeError for too many subscripts, an integer out of range, a mask that does not fit, or tensors that do not broadcast
+ * @throws DTypeError for what is not an index
+ * @throws ConcretizationError for a mask that is traced
  *
  * @example
  * ```ts
@@ -129,6 +133,7 @@ export function selected(op: string, x: Value, subscripts: Subscripts, options: 
  * console.log(np.index(x, [], [null, null, -2]).toArray()); // => [ [ 3, 1 ], [ 6, 4 ] ]
  * console.log(np.index(x, '...', null, 0).shape); // => [ 2, 1 ]
  * console.log(np.index(x, np.array([1, 0, -1], { dtype: 'int32' }), [1, 3]).toArray()); // => [ [ 5, 6 ], [ 2, 3 ], [ 5, 6 ] ]
+ * console.log(np.index(x, np.greater(x, 2)).toArray(), np.index(x, [], [true, false, true]).shape); // => [ 3, 4, 5, 6 ] [ 2, 2 ]
  * np.index(x, 2); // throws ShapeError: np.index: index 2 is out of range for axis 0 of float32[2,3]…
  * ```
  */

@@ -15,15 +15,17 @@ import { filled, fullLike } from '../prim/compose.ts';
 import { broadcastInDim, concatenate, iota, reshape } from '../prim/structural.ts';
 import { broadcastShapes, lastAxes } from './convert.ts';
 import type { Indices } from './lax-indexing.ts';
+import { isMask, knownMask, type Mask, maskAxes, maskIndices } from './mask.ts';
 
 /** `[start, stop, step]` as Python's `start:stop:step`: each may be negative, `null` or left out; `[]` is the whole axis. */
 export type Slice = readonly [start?: number | null, stop?: number | null, step?: number | null];
 
 /**
- * What one axis is asked for: an element (an integer, negative from the end), a {@link Slice}, or the elements that a tensor of
- * integers names; `null` makes a new axis of length 1, and `'...'` stands for the axes not named.
+ * What one axis is asked for: an element (an integer, negative from the end), a {@link Slice}, the elements that a tensor of
+ * integers names, or those at which a {@link Mask} is true, which stands for as many axes as it has; `null` makes a new axis of
+ * length 1, and `'...'` stands for the axes not named.
  */
-export type Index = number | null | '...' | Slice | Indices;
+export type Index = number | null | '...' | Slice | Indices | Mask;
 
 /** What an axis of the operand is asked for. */
 export type Part =
@@ -40,6 +42,12 @@ export type Part =
 /** What an axis of the result is: a new one, that of a slice, or (one for all of them) those of the tensors together. */
 export type Place = { readonly kind: 'new' } | { readonly kind: 'block' } | (Part & { readonly kind: 'slice' });
 
+/** A mask without axes: it selects everything, once or not at all. */
+interface Flag {
+  readonly kind: 'flag';
+  readonly count: number;
+}
+
 /** Subscripts of one tensor. */
 export interface Subscripts {
   /** One for each axis of the operand. */
@@ -47,6 +55,8 @@ export interface Subscripts {
   readonly places: readonly Place[];
   /** The shape in which the tensors meet. */
   readonly block: Shape;
+  /** True if no element can be selected twice. */
+  readonly unique: boolean;
 }
 
 const describe = (item: unknown): string =>
@@ -66,8 +76,6 @@ function partOf(op: string, aval: Aval, axis: number, item: number | Slice | Ind
   if (Array.isArray(item)) return sliceOf(op, axis, n, item as Slice);
   const indices = item as Value;
   if (!(indices instanceof Value)) throw notAnIndex(op, item, 'an index is none of these');
-  if (indices.dtype === 'bool')
-    throw notAnIndex(op, item, 'the shape of what a mask selects would depend on its values');
   if (!isInteger(indices.dtype)) throw notAnIndex(op, item, 'a tensor of indices has an integer dtype');
   if (n > 0 || indices.size === 0) return { kind: 'tensor', axis, indices };
   throw new ShapeError({
@@ -81,10 +89,7 @@ const notAnIndex = (op: string, item: unknown, why: string): DTypeError =>
   new DTypeError({
     op,
     problem: `cannot index with ${describe(item)}: ${why}`,
-    remedy:
-      item instanceof Value && item.dtype === 'bool'
-        ? 'use np.where(mask, x, other)'
-        : "use integers, [start, stop, step], null, '...' or tensors of integers",
+    remedy: "use integers, [start, stop, step], null, '...', tensors of integers, or masks",
   });
 
 /** Python's reading of a slice of an axis of length `n`. */
@@ -107,18 +112,35 @@ function sliceOf(op: string, axis: number, n: number, item: Slice): Part {
   return { kind: 'slice', axis, start: length === 0 ? 0 : first, step: length <= 1 ? 1 : by, length };
 }
 
+/** How many axes an item stands for. */
+const axesNamed = (item: Index): number => (item === null || item === '...' ? 0 : isMask(item) ? maskAxes(item) : 1);
+
+/** What `items`, without dots, ask of the axes in turn; `null` where they ask for a new one. */
+function readAxes(op: string, aval: Aval, items: readonly Index[]): readonly (Part | Flag | null)[] {
+  let axis = 0;
+  return items.flatMap((item): readonly (Part | Flag | null)[] => {
+    if (item === null) return [null];
+    if (!isMask(item)) return [partOf(op, aval, axis++, item as number | Slice | Indices)];
+    const first = axis;
+    axis += maskAxes(item);
+    if (axis === first) return [{ kind: 'flag', count: knownMask(op, item).item() ? 1 : 0 }];
+    return maskIndices(op, item, aval, first).map((indices, i) => ({ kind: 'tensor', axis: first + i, indices }));
+  });
+}
+
 /**
  * What `items` ask of a tensor of this aval.
  *
- * The order of axes is NumPy's: those of the tensors of indices (beside which integers are tensors too) stand where these
- * stand if they stand together, and in front otherwise.
+ * The order of axes is NumPy's: those of the tensors of indices (beside which integers are tensors too, and as which masks are
+ * read) stand where these stand if they stand together, and in front otherwise.
  *
- * @throws ShapeError for too many items, an index out of range, or tensors that do not broadcast
+ * @throws ShapeError for too many items, an index out of range, a mask that does not fit, or tensors that do not broadcast
  * @throws DTypeError for what is not an index
+ * @throws ConcretizationError for a mask that is traced
  */
 export function parse(op: string, aval: Aval, items: readonly Index[]): Subscripts {
   const rank = aval.shape.length;
-  const named = items.filter((item) => item !== null && item !== '...').length;
+  const named = items.reduce<number>((sum, item) => sum + axesNamed(item), 0);
   const dots = items.indexOf('...');
   if (named > rank || items.lastIndexOf('...') !== dots) {
     throw new ShapeError({
@@ -130,10 +152,11 @@ export function parse(op: string, aval: Aval, items: readonly Index[]): Subscrip
   const rest = range(rank - named).map((): Slice => []);
   const whole: readonly Index[] =
     dots < 0 ? [...items, ...rest] : [...items.slice(0, dots), ...rest, ...items.slice(dots + 1)];
-  let axis = 0;
-  const read = whole.map((item) => (item === null ? null : partOf(op, aval, axis++, item as number | Slice | Indices)));
-  const tensors = read.flatMap((part) => (part?.kind === 'tensor' ? [part.indices.aval] : []));
-  const isAdvanced = (part: Part | null): boolean => part?.kind === 'tensor' || part?.kind === 'element';
+  const read = readAxes(op, aval, whole);
+  const tensors = read.flatMap((part) =>
+    part?.kind === 'tensor' ? [part.indices.aval] : part?.kind === 'flag' ? [makeAval([part.count], 'bool')] : [],
+  );
+  const isAdvanced = (part: Part | Flag | null): boolean => part !== null && part.kind !== 'slice';
   const advanced = tensors.length > 0 ? range(read.length).filter((i) => isAdvanced(read[i]!)) : [];
   const together = advanced.every((at, i) => i === 0 || at === advanced[i - 1]! + 1);
   const places = read.flatMap((part, i): readonly Place[] => {
@@ -141,10 +164,14 @@ export function parse(op: string, aval: Aval, items: readonly Index[]): Subscrip
     if (part.kind === 'slice') return [part];
     return together && i === advanced[0] ? [{ kind: 'block' }] : [];
   });
+  const parts = read.filter((part) => part !== null && part.kind !== 'flag');
+  const masks = whole.filter(isMask).length;
+  const fromTensors = whole.some((item) => item instanceof Value && !isMask(item));
   return {
-    parts: read.filter((part) => part !== null),
+    parts,
     places: together ? places : [{ kind: 'block' }, ...places],
     block: tensors.length > 0 ? broadcastShapes(op, tensors) : [],
+    unique: !fromTensors && masks <= 1,
   };
 }
 
