@@ -12,6 +12,7 @@ import { reduceRows } from './generators/reduce.ts';
 import type { Row } from './generators/row.ts';
 import { scatterRows } from './generators/scatter.ts';
 import { structuralRows } from './generators/structural.ts';
+import { windowRows } from './generators/window.ts';
 
 export type { Call, Derivative, OperandClaim, Row } from './generators/row.ts';
 
@@ -23,5 +24,6 @@ export const generators = {
   ...indexingRows,
   ...linalgRows,
   ...scatterRows,
+  ...windowRows,
   ...callRows,
 } as const satisfies { readonly [Name in PrimitiveName]: Row<PrimitiveParams<Name>> };

@@ -3,6 +3,8 @@
  *
  * Each entry is in its family's file: `elementwise`, `elementary`, `compare`, `structural`, `reduce`, `search`, `dot`, `indexing`,
  * `scatter`, `sort`, `random`, `special`; of linear algebra `triangular`, `householder`.
+ * `sort`, `random`, `special`; of linear algebra `triangular`, `householder`.
+ * `sort`, `random`, `special`, `window`.
  */
 
 import * as compare from './compare.ts';
@@ -18,7 +20,10 @@ import * as search from './search.ts';
 import { sort, topK } from './sort.ts';
 import * as special from './special.ts';
 import * as structural from './structural.ts';
+
 import * as triangular from './triangular.ts';
+
+import * as window from './window.ts';
 
 export type { Kernel, Lower } from './kernel.ts';
 
@@ -99,6 +104,12 @@ export const lowerings = {
   argmax: search.argmax,
   argmin: search.argmin,
   dot_general: dot.dotGeneral,
+
+  reduce_window_sum: window.reduceWindowSum,
+  reduce_window_max: window.reduceWindowMax,
+  reduce_window_min: window.reduceWindowMin,
+  select_and_gather_add: window.selectAndGatherAdd,
+  select_and_scatter_add: window.selectAndScatterAdd,
 
   gather: indexing.gather,
   scatter: indexing.scatter,

@@ -42,7 +42,7 @@ export const reduceProd: Lower<{ readonly axes: readonly number[] }> = (ins, out
 };
 
 /** Accumulates floats in doubles, beside an output that would round at each step. */
-function accumulation(run: Sweep, out: Aval, start: number): Kernel {
+export function accumulation(run: Sweep, out: Aval, start: number): Kernel {
   const keep = out.size <= keptScratch ? new Float64Array(out.size) : null;
   return (ins, outs) => {
     const result = outs[0]!;
@@ -83,7 +83,8 @@ export const reduceAnd: Lower<{ readonly axes: readonly number[] }> = ([x], _out
 export const reduceOr: Lower<{ readonly axes: readonly number[] }> = ([x], _outs, { axes }) =>
   reduction(sweep(orBits, reductionAxes(x!, axes), 0, 0), 0);
 
-const reduction =
+/** Reduces onto an output that begins as `start`. */
+export const reduction =
   (run: Sweep, start: number): Kernel =>
   (ins, outs) => {
     const out = outs[0]!;
@@ -102,7 +103,7 @@ const addRunFloat: Block = (x, s, sA, sB, out, t, tA, _tB, nA, nB) => {
     out[t + i * tA]! += sum;
   }
 };
-const addRowsFloat: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+export const addRowsFloat: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
   for (let i = 0; i < nA; i++) {
     let from = s + i * sA;
     let to = t + i * tA;
@@ -117,7 +118,7 @@ const addRunWord: Block = (x, s, sA, sB, out, t, tA, _tB, nA, nB) => {
     out[t + i * tA] = (out[t + i * tA]! + sum) | 0;
   }
 };
-const addRowsWord: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+export const addRowsWord: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
   for (let i = 0; i < nA; i++) {
     let from = s + i * sA;
     let to = t + i * tA;
@@ -133,7 +134,7 @@ const maxRunFloat: Block = (x, s, sA, sB, out, t, tA, _tB, nA, nB) => {
     out[t + i * tA] = max;
   }
 };
-const maxRowsFloat: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+export const maxRowsFloat: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
   for (let i = 0; i < nA; i++) {
     let from = s + i * sA;
     let to = t + i * tA;
@@ -148,7 +149,7 @@ const maxRunWord: Block = (x, s, sA, sB, out, t, tA, _tB, nA, nB) => {
     out[t + i * tA] = max;
   }
 };
-const maxRowsWord: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+export const maxRowsWord: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
   for (let i = 0; i < nA; i++) {
     let from = s + i * sA;
     let to = t + i * tA;
@@ -164,7 +165,7 @@ const minRunFloat: Block = (x, s, sA, sB, out, t, tA, _tB, nA, nB) => {
     out[t + i * tA] = min;
   }
 };
-const minRowsFloat: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+export const minRowsFloat: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
   for (let i = 0; i < nA; i++) {
     let from = s + i * sA;
     let to = t + i * tA;
@@ -179,7 +180,7 @@ const minRunWord: Block = (x, s, sA, sB, out, t, tA, _tB, nA, nB) => {
     out[t + i * tA] = min;
   }
 };
-const minRowsWord: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
+export const minRowsWord: Block = (x, s, sA, sB, out, t, tA, tB, nA, nB) => {
   for (let i = 0; i < nA; i++) {
     let from = s + i * sA;
     let to = t + i * tA;

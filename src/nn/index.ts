@@ -24,6 +24,7 @@ export {
   tanh,
 } from './activations.ts';
 export { type DenseParams, dense } from './dense.ts';
+export * as functional from './functional/index.ts';
 export { lecunNormal } from './initializers.ts';
 export {
   crossEntropy,

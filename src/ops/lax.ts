@@ -45,6 +45,14 @@ export {
 export * as linalg from './lax-linalg.ts';
 export { scatterMax, scatterMin, scatterMul } from './lax-scatter.ts';
 export { type SortOptions, sort, topK } from './lax-sort.ts';
+export {
+  reduceWindow,
+  selectAndGatherAdd,
+  selectAndScatterAdd,
+  type WindowComputation,
+  type WindowOptions,
+} from './lax-window.ts';
+export type { Padding } from './padding.ts';
 
 const unary =
   (name: string, apply: (x: Value) => Value) =>

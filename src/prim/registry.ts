@@ -73,7 +73,16 @@ import { scatterAddP, scatterP } from './scatter.ts';
 import { scatterMaxP, scatterMinP, scatterMulP } from './scatter-combine.ts';
 import { sortP, topKP } from './sort.ts';
 import { broadcastInDimP, concatenateP, iotaP, padP, reshapeP, revP, sliceP, transposeP } from './structural.ts';
+
 import { choleskyP, triangularSolveP } from './triangular.ts';
+
+import {
+  reduceWindowMaxP,
+  reduceWindowMinP,
+  reduceWindowSumP,
+  selectAndGatherAddP,
+  selectAndScatterAddP,
+} from './window.ts';
 
 export const firstOrder = {
   broadcast_in_dim: broadcastInDimP,
@@ -144,6 +153,11 @@ export const firstOrder = {
   argmax: argmaxP,
   argmin: argminP,
   dot_general: dotGeneralP,
+  reduce_window_sum: reduceWindowSumP,
+  reduce_window_max: reduceWindowMaxP,
+  reduce_window_min: reduceWindowMinP,
+  select_and_gather_add: selectAndGatherAddP,
+  select_and_scatter_add: selectAndScatterAddP,
   gather: gatherP,
   scatter: scatterP,
   scatter_add: scatterAddP,
