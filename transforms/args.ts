@@ -73,6 +73,44 @@ export function positionOf(op: string, argnum: number, count: number): number {
   });
 }
 
+/** The arguments of `f` that are differentiated, and `f` as a function of them. */
+export interface Chosen<R> {
+  readonly chosen: Primals;
+  readonly partial: (...differentiated: readonly unknown[]) => R;
+}
+
+/** @throws TreeError if `argnums` names an argument that there is not, or one twice */
+export function chooseArgs<A extends readonly unknown[], R>(
+  op: string,
+  f: (...args: A) => R,
+  args: readonly unknown[],
+  argnums: number | readonly number[],
+): Chosen<R> {
+  const wanted = typeof argnums === 'number' ? [argnums] : argnums;
+  const positions = wanted.map((n) => positionOf(op, n, args.length));
+  if (new Set(positions).size !== positions.length) {
+    throw new TreeError({
+      op,
+      problem: `argnums (${wanted.join()}) names an argument twice`,
+      remedy: 'name each argument once',
+    });
+  }
+  const chosen = flattenPrimals(
+    op,
+    positions.map((i) => args[i]),
+    'args',
+    positions,
+  );
+  const partial = (...differentiated: readonly unknown[]): R => {
+    const all: unknown[] = [...args];
+    positions.forEach((at, i) => {
+      all[at] = differentiated[i];
+    });
+    return f(...(all as unknown as A));
+  };
+  return { chosen, partial };
+}
+
 /** @throws NotDifferentiableError at the first leaf that is not of a floating-point dtype */
 export function expectFloats(op: string, { leaves, paths }: Primals<Leaf>): void {
   const at = leaves.findIndex((x) => !isFloat(avalOf(x).dtype));

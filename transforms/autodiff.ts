@@ -6,7 +6,7 @@
 
 import { showAval } from '../src/core/aval.ts';
 import { type DType, isFloat } from '../src/core/dtype.ts';
-import { NonScalarLossError, TreeError } from '../src/core/errors.ts';
+import { NonScalarLossError } from '../src/core/errors.ts';
 import { evalJaxpr } from '../src/core/jaxpr.ts';
 import { stage } from '../src/core/stage.ts';
 import type { Value } from '../src/core/value.ts';
@@ -15,16 +15,17 @@ import { avalOf, type Leaf, unflatten } from '../src/tree/tree.ts';
 import {
   type Args,
   type Cotangent,
+  chooseArgs,
   expectFloats,
   flatFunction,
   flattenPrimals,
   flattenTangents,
   nameAfter,
-  positionOf,
   type TangentOf,
   type Tangents,
   unflattenTangents,
 } from './args.ts';
+import { type AuxOptions, functionWithAux } from './aux.ts';
 import { jvpFlat } from './jvp.ts';
 import { linearizeFlat } from './linearize.ts';
 import { backwardPass, holesOf } from './transpose.ts';
@@ -34,7 +35,8 @@ import { backwardPass, holesOf } from './transpose.ts';
  *
  * @param tangents - one for each primal, of its structure, shapes and dtypes; `null` is zero, and the only tangent of an
  *   integer or bool leaf
- * @returns the output, and its tangent in the same structure (`null` at integer and bool leaves)
+ * @returns `[out, tangent]`, the tangent in the structure of the output (`null` at integer and bool leaves); with `hasAux`,
+ *   `[out, tangent, aux]`
  * @throws TreeError or ShapeError where a tangent does not fit its primal
  *
  * @example
@@ -44,25 +46,40 @@ import { backwardPass, holesOf } from './transpose.ts';
  * console.log([y.item(), dy.item()]); // => [ 0, 2 ]
  * ```
  */
+export function jvp<A extends readonly unknown[], R, Extra>(
+  f: (...args: A) => readonly [R, Extra],
+  primals: readonly [...Args<A>],
+  tangents: readonly [...Tangents<A>],
+  options: AuxOptions<true> & { readonly hasAux: true },
+): [R, R, Extra];
 export function jvp<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
   tangents: readonly [...Tangents<A>],
-): [R, R] {
+  options?: AuxOptions<false>,
+): [R, R];
+export function jvp<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  primals: readonly [...Args<A>],
+  tangents: readonly [...Tangents<A>],
+  { hasAux = false }: AuxOptions = {},
+): readonly unknown[] {
   const { leaves, def } = flattenPrimals('jvp', primals, 'primals');
   const directions = flattenTangents('jvp', 'tangent', tangents, def, leaves);
-  const { flat, outDef } = flatFunction('jvp', f, def);
+  const { flat, outDef, main, rest } = functionWithAux('jvp', f, def, hasAux);
   const result = jvpFlat(flat, leaves, directions);
-  const { outs } = result;
+  const outs = main(result.outs);
   return [
     unflatten<R>(outDef(), outs),
-    unflattenTangents<R>(outDef(), result.tangents, outs, (i) => zeros(outs[i]!.aval)),
+    unflattenTangents<R>(outDef(), main(result.tangents), outs, (i) => zeros(outs[i]!.aval)),
+    ...rest(result.outs),
   ];
 }
 
 /**
  * The value of `f` at `primals` and its derivative there as a linear function of the tangents, which can be applied many times.
  *
+ * @returns `[out, derivative]`; with `hasAux`, `[out, derivative, aux]`
  * @throws TreeError or ShapeError, when applied, where a tangent does not fit its primal
  *
  * @example
@@ -72,13 +89,27 @@ export function jvp<A extends readonly unknown[], R>(
  * console.log(derivative(np.array(1)).item()); // => 6
  * ```
  */
+export function linearize<A extends readonly unknown[], R, Extra>(
+  f: (...args: A) => readonly [R, Extra],
+  primals: readonly [...Args<A>],
+  options: AuxOptions<true> & { readonly hasAux: true },
+): [R, (...tangents: Tangents<A>) => R, Extra];
 export function linearize<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
-): [R, (...tangents: Tangents<A>) => R] {
+  options?: AuxOptions<false>,
+): [R, (...tangents: Tangents<A>) => R];
+export function linearize<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  primals: readonly [...Args<A>],
+  { hasAux = false }: AuxOptions = {},
+): readonly unknown[] {
   const { leaves, def } = flattenPrimals('linearize', primals, 'primals');
-  const { flat, outDef } = flatFunction('linearize', f, def);
-  const { outs, linear, nonzero } = linearizeFlat(flat, leaves);
+  const { flat, outDef, main, rest } = functionWithAux('linearize', f, def, hasAux);
+  const whole = linearizeFlat(flat, leaves);
+  const outs = main(whole.outs);
+  const nonzero = main(whole.nonzero);
+  const { linear } = whole;
   const apply = (...tangents: Tangents<A>): R => {
     const all = flattenTangents('linearize', 'tangent', tangents, def, leaves);
     const active = leaves.flatMap((x, i) => (isFloat(x.dtype) ? [all[i] ?? zeros(x.aval)] : []));
@@ -87,14 +118,14 @@ export function linearize<A extends readonly unknown[], R>(
     const outTangents = nonzero.map((present) => (present ? results[next++]! : null));
     return unflattenTangents<R>(outDef(), outTangents, outs, (i) => zeros(outs[i]!.aval));
   };
-  return [unflatten<R>(outDef(), outs), apply];
+  return [unflatten<R>(outDef(), outs), apply, ...rest(whole.outs)];
 }
 
 /**
  * The value of `f` at `primals` and its pullback: from a cotangent of the output to one of each primal.
  *
  * @returns `[out, pullback]`; `pullback(ct)` is an array with the cotangent of each primal, in its structure (`null` at integer
- *   and bool leaves). Law: ⟨ct, jvp(t)⟩ = ⟨pullback(ct), t⟩.
+ *   and bool leaves). With `hasAux`, `[out, pullback, aux]`. Law: ⟨ct, jvp(t)⟩ = ⟨pullback(ct), t⟩.
  * @throws TreeError or ShapeError, when applied, where a cotangent does not fit the output
  *
  * @example
@@ -104,18 +135,31 @@ export function linearize<A extends readonly unknown[], R>(
  * console.log(pullback(np.array(1)).map((ct) => ct.item())); // => [ 4, 3 ]
  * ```
  */
+export function vjp<A extends readonly unknown[], R, Extra>(
+  f: (...args: A) => readonly [R, Extra],
+  primals: readonly [...Args<A>],
+  options: AuxOptions<true> & { readonly hasAux: true },
+): [R, (ct: TangentOf<R>) => { [K in keyof A]: Cotangent<A[K]> }, Extra];
 export function vjp<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
-): [R, (ct: TangentOf<R>) => { [K in keyof A]: Cotangent<A[K]> }] {
+  options?: AuxOptions<false>,
+): [R, (ct: TangentOf<R>) => { [K in keyof A]: Cotangent<A[K]> }];
+export function vjp<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  primals: readonly [...Args<A>],
+  { hasAux = false }: AuxOptions = {},
+): readonly unknown[] {
   const { leaves, def } = flattenPrimals('vjp', primals, 'primals');
-  const { flat, outDef } = flatFunction('vjp', f, def);
+  const { flat, outDef, main, rest } = functionWithAux('vjp', f, def, hasAux);
   const { outs, pull } = vjpFlat(flat, leaves);
   const pullback = (ct: TangentOf<R>): { [K in keyof A]: Cotangent<A[K]> } => {
-    const cts = flattenTangents('vjp', 'cotangent', ct, outDef(), outs);
-    return unflattenTangents(def, pull(cts), leaves, (i) => zeros(leaves[i]!.aval));
+    const cts = flattenTangents('vjp', 'cotangent', ct, outDef(), main(outs));
+    return unflattenTangents(def, pull([...cts, ...outs.slice(cts.length).map(() => null)]), leaves, (i) =>
+      zeros(leaves[i]!.aval),
+    );
   };
-  return [unflatten<R>(outDef(), outs), pullback];
+  return [unflatten<R>(outDef(), main(outs)), pullback, ...rest(outs)];
 }
 
 /** {@link vjp} below the level of trees: cotangents of all inputs, `null` for zero and for inputs without derivative. */
@@ -170,11 +214,9 @@ export function linearTranspose<A extends readonly unknown[], R>(
 }
 
 /** Options of {@link grad} and {@link valueAndGrad}. */
-export interface GradOptions<N, Aux extends boolean> {
+export interface GradOptions<N, Aux extends boolean> extends AuxOptions<Aux> {
   /** Which arguments to differentiate with respect to: an index or an array of them; default 0. */
   readonly argnums?: N;
-  /** True if `f` returns `[loss, aux]`, where `aux` is carried along undifferentiated. */
-  readonly hasAux?: Aux;
 }
 
 /** The gradient with respect to the arguments `N` of a function of `A`. */
@@ -256,31 +298,10 @@ function differentiate<A extends readonly unknown[], R, const N extends number |
   options: GradOptions<N, boolean>,
 ): (...args: Args<A>) => [R, GradOf<A, N>] {
   const argnums = options.argnums ?? (0 as N);
-  const wanted: readonly number[] = typeof argnums === 'number' ? [argnums] : argnums;
   return nameAfter(op, f, (...args: Args<A>): [R, GradOf<A, N>] => {
-    const positions = wanted.map((n) => positionOf(op, n, args.length));
-    if (new Set(positions).size !== positions.length) {
-      throw new TreeError({
-        op,
-        problem: `argnums (${wanted.join()}) names an argument twice`,
-        remedy: 'name each argument once',
-      });
-    }
-    const chosen = flattenPrimals(
-      op,
-      positions.map((i) => args[i]),
-      'args',
-      positions,
-    );
+    const { chosen, partial } = chooseArgs(op, f, args, argnums);
     expectFloats(op, chosen);
-    const full = (...differentiated: readonly unknown[]): R => {
-      const all: unknown[] = [...args];
-      positions.forEach((at, i) => {
-        all[at] = differentiated[i];
-      });
-      return f(...(all as unknown as A));
-    };
-    const { flat, outDef } = flatFunction(op, full, chosen.def);
+    const { flat, outDef } = flatFunction(op, partial, chosen.def);
     const { outs, pull } = vjpFlat(flat, chosen.leaves);
     const def = outDef();
     const loss = options.hasAux ? (def.kind === 'array' && def.children.length === 2 ? def.children[0]! : null) : def;

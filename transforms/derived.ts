@@ -8,23 +8,24 @@ import { convertElementType } from '../src/prim/arithmetic.ts';
 import { eq } from '../src/prim/compare.ts';
 import { filled } from '../src/prim/compose.ts';
 import { broadcastInDim, iota, moveAxis, reshape } from '../src/prim/structural.ts';
-import type { TreeDef } from '../src/tree/def.ts';
 import { type Mapped, unflatten } from '../src/tree/tree.ts';
-import { type Args, expectFloats, flatFunction, flattenPrimals, nameAfter, positionOf, type Tangents } from './args.ts';
-import { grad, jvp } from './autodiff.ts';
+import { type Args, chooseArgs, expectFloats, nameAfter, type Tangents } from './args.ts';
+import { type GradOf, grad, jvp } from './autodiff.ts';
+import { type AuxOptions, functionWithAux } from './aux.ts';
 import { jvpFlat } from './jvp.ts';
 import { linearizeFlat } from './linearize.ts';
 import { backwardPass, holesOf } from './transpose.ts';
 import { vmapFlat } from './vmap.ts';
 
 /** Options of {@link jacfwd}, {@link jacrev} and {@link hessian}. */
-export interface JacobianOptions<N extends number = 0> {
-  /** The argument to differentiate with respect to; default 0. Negative ones count from the end. */
+export interface JacobianOptions<N extends number | readonly number[] = 0, Aux extends boolean = boolean>
+  extends AuxOptions<Aux> {
+  /** The argument to differentiate with respect to, or an array of them; default 0. Negative ones count from the end. */
   readonly argnums?: N;
 }
 
-/** For each leaf of the output, the derivative with respect to each leaf of the argument. */
-export type Jacobian<A, R> = Mapped<R, A extends number ? Value : A>;
+/** For each leaf of the output, the derivative with respect to each leaf of the argument, or of an array of arguments. */
+export type Jacobian<A extends readonly unknown[], N, R> = Mapped<R, GradOf<A, N>>;
 
 /** The unit vectors of a shape: `[size, ...shape]`, one at (i, element i). */
 function basis(shape: Shape, dtype: DType): Value {
@@ -33,18 +34,21 @@ function basis(shape: Shape, dtype: DType): Value {
   return reshape(convertElementType(identity, dtype), [n, ...shape]);
 }
 
-/** What both Jacobians start from: the function of the chosen argument's leaves. */
+/** What both Jacobians start from: the function of the chosen arguments' leaves. */
 function prepare<A extends readonly unknown[], R>(
   op: string,
   f: (...args: A) => R,
   args: readonly unknown[],
-  argnum: number,
+  { argnums = 0, hasAux = false }: JacobianOptions<number | readonly number[]>,
 ) {
-  const at = positionOf(op, argnum, args.length);
-  const chosen = flattenPrimals(op, [args[at]], 'args', [at]);
+  const { chosen, partial } = chooseArgs(op, f, args, argnums);
   expectFloats(op, chosen);
-  const partial = (argument: unknown): R => f(...(args.map((x, i) => (i === at ? argument : x)) as unknown as A));
-  return { ...chosen, ...flatFunction(op, partial, chosen.def) };
+  /** The derivative with respect to all leaves of the arguments, in their structure. */
+  const blockOf = (leaves: readonly Value[]): unknown => {
+    const blocks = unflatten<readonly unknown[]>(chosen.def, leaves);
+    return typeof argnums === 'number' ? blocks[0] : blocks;
+  };
+  return { leaves: chosen.leaves, blockOf, ...functionWithAux(op, partial, chosen.def, hasAux) };
 }
 
 function expectFloatOutputs(op: string, outs: readonly Value[]): void {
@@ -61,7 +65,8 @@ function expectFloatOutputs(op: string, outs: readonly Value[]): void {
  * The Jacobian by forward mode: one pass for each element of the argument, all at once. Cheap for few inputs.
  *
  * @returns a function of the same arguments; each leaf `y` of the output is replaced by a tree of the argument's structure with
- *   leaves of shape `[...y.shape, ...x.shape]`
+ *   leaves of shape `[...y.shape, ...x.shape]` (by an array of such trees for several `argnums`); with `hasAux`, `[jacobian, aux]`
+ * @throws NotDifferentiableError for an integer or bool leaf of an argument or of the output
  *
  * @example
  * ```ts
@@ -69,12 +74,21 @@ function expectFloatOutputs(op: string, outs: readonly Value[]): void {
  * console.log(jacfwd((x: Tensor) => np.mul(x, x))(np.array([1, 2])).toArray()); // => [ [ 2, 0 ], [ 0, 4 ] ]
  * ```
  */
-export function jacfwd<A extends readonly unknown[], R, const N extends number = 0>(
+export function jacfwd<A extends readonly unknown[], R, Extra, const N extends number | readonly number[] = 0>(
+  f: (...args: A) => readonly [R, Extra],
+  options: JacobianOptions<N, true> & { readonly hasAux: true },
+): (...args: Args<A>) => [Jacobian<A, N, R>, Extra];
+export function jacfwd<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
   f: (...args: A) => R,
-  options: JacobianOptions<N> = {},
-): (...args: Args<A>) => Jacobian<A[N], R> {
-  return nameAfter('jacfwd', f, (...args: Args<A>): Jacobian<A[N], R> => {
-    const { leaves, def, flat, outDef } = prepare('jacfwd', f, args, options.argnums ?? 0);
+  options?: JacobianOptions<N, false>,
+): (...args: Args<A>) => Jacobian<A, N, R>;
+export function jacfwd<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  options: JacobianOptions<number | readonly number[]> = {},
+): (...args: Args<A>) => unknown {
+  return nameAfter('jacfwd', f, (...args: Args<A>) => {
+    const { leaves, blockOf, flat, outDef, main, rest } = prepare('jacfwd', f, args, options);
+    let all: readonly Value[] = [];
     let outs: readonly Value[] = [];
     // rows[i][j]: the derivative of output j with respect to leaf i
     const rows = leaves.map((x, i) => {
@@ -85,9 +99,10 @@ export function jacfwd<A extends readonly unknown[], R, const N extends number =
           leaves,
           leaves.map((_, k) => (k === i ? direction : null)),
         );
-        outs = result.outs;
+        all = result.outs;
+        outs = main(all);
         expectFloatOutputs('jacfwd', outs);
-        return result.tangents.map((t, j) => t ?? zerosOf(outs[j]!));
+        return main(result.tangents).map((t, j) => t ?? zerosOf(outs[j]!));
       };
       const pushed = vmapFlat((d) => push(d!), x.size, [directions], [0]);
       return pushed.outs.map((t, j) => {
@@ -96,7 +111,11 @@ export function jacfwd<A extends readonly unknown[], R, const N extends number =
         return reshape(stacked, [...y.shape, ...x.shape]);
       });
     });
-    return assemble(outDef(), def, outs.length, (j) => rows.map((row) => row[j]!));
+    const jacobian = unflatten<unknown>(
+      outDef(),
+      outs.map((_, j) => blockOf(rows.map((row) => row[j]!))),
+    );
+    return options.hasAux ? [jacobian, ...rest(all)] : jacobian;
   });
 }
 
@@ -111,13 +130,22 @@ export function jacfwd<A extends readonly unknown[], R, const N extends number =
  * console.log(jacrev((x: Tensor) => np.sum(np.mul(x, x)))(np.array([1, 2])).toArray()); // => [ 2, 4 ]
  * ```
  */
-export function jacrev<A extends readonly unknown[], R, const N extends number = 0>(
+export function jacrev<A extends readonly unknown[], R, Extra, const N extends number | readonly number[] = 0>(
+  f: (...args: A) => readonly [R, Extra],
+  options: JacobianOptions<N, true> & { readonly hasAux: true },
+): (...args: Args<A>) => [Jacobian<A, N, R>, Extra];
+export function jacrev<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
   f: (...args: A) => R,
-  options: JacobianOptions<N> = {},
-): (...args: Args<A>) => Jacobian<A[N], R> {
-  return nameAfter('jacrev', f, (...args: Args<A>): Jacobian<A[N], R> => {
-    const { leaves, def, flat, outDef } = prepare('jacrev', f, args, options.argnums ?? 0);
-    const { outs, linear, nonzero } = linearizeFlat(flat, leaves);
+  options?: JacobianOptions<N, false>,
+): (...args: Args<A>) => Jacobian<A, N, R>;
+export function jacrev<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  options: JacobianOptions<number | readonly number[]> = {},
+): (...args: Args<A>) => unknown {
+  return nameAfter('jacrev', f, (...args: Args<A>) => {
+    const { leaves, blockOf, flat, outDef, main, rest } = prepare('jacrev', f, args, options);
+    const { outs: all, linear, nonzero } = linearizeFlat(flat, leaves);
+    const outs = main(all);
     expectFloatOutputs('jacrev', outs);
     const columns = outs.map((y, j) => {
       if (!nonzero[j]) return leaves.map((x) => zerosOf(y, x));
@@ -134,7 +162,8 @@ export function jacrev<A extends readonly unknown[], R, const N extends number =
         return reshape(moveAxis(ct, pulled.dims[i]!, 0), [...y.shape, ...x.shape]);
       });
     });
-    return assemble(outDef(), def, outs.length, (j) => columns[j]!);
+    const jacobian = unflatten<unknown>(outDef(), columns.map(blockOf));
+    return options.hasAux ? [jacobian, ...rest(all)] : jacobian;
   });
 }
 
@@ -149,11 +178,21 @@ export function jacrev<A extends readonly unknown[], R, const N extends number =
  * console.log(hessian((x: Tensor) => np.sum(np.mul(x, np.mul(x, x))))(np.array([1, 2])).toArray()); // => [ [ 6, 0 ], [ 0, 12 ] ]
  * ```
  */
-export function hessian<A extends readonly unknown[], R, const N extends number = 0>(
+export function hessian<A extends readonly unknown[], R, Extra, const N extends number | readonly number[] = 0>(
+  f: (...args: A) => readonly [R, Extra],
+  options: JacobianOptions<N, true> & { readonly hasAux: true },
+): (...args: Args<A>) => [Jacobian<A, N, Jacobian<A, N, R>>, Extra];
+export function hessian<A extends readonly unknown[], R, const N extends number | readonly number[] = 0>(
   f: (...args: A) => R,
-  options: JacobianOptions<N> = {},
-): (...args: Args<A>) => Jacobian<A[N], Jacobian<A[N], R>> {
-  return jacfwd(jacrev(f, options) as (...args: A) => Jacobian<A[N], R>, options);
+  options?: JacobianOptions<N, false>,
+): (...args: Args<A>) => Jacobian<A, N, Jacobian<A, N, R>>;
+export function hessian<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  options: JacobianOptions<number | readonly number[]> = {},
+): (...args: Args<A>) => unknown {
+  // Both take and pass on the aux, if there is one: to them it is a function of either kind.
+  const either = options as JacobianOptions<number | readonly number[], false>;
+  return jacfwd(jacrev(f, either) as (...args: A) => R, either);
 }
 
 /**
@@ -190,9 +229,3 @@ const zerosOf = (...parts: readonly Value[]): Value =>
 /** An output's tangent that is the same in every direction (zero), with the axis of directions last. */
 const sameInAll = (tangent: Value, directions: number): Value =>
   broadcastInDim(tangent, [...tangent.shape, directions], range(tangent.ndim));
-
-/** A tree of the output's structure, with a tree of the argument's structure at each leaf. */
-function assemble<J>(outDef: TreeDef, argsDef: TreeDef, count: number, blocks: (j: number) => readonly Value[]): J {
-  const inner = range(count).map((j) => unflatten<readonly unknown[]>(argsDef, blocks(j))[0]);
-  return unflatten<J>(outDef, inner);
-}
