@@ -6,7 +6,7 @@
 import * as fc from 'fast-check';
 import { range, type Shape } from '../src/core/shape.ts';
 import { type Domain, within } from './arbitrary/elements.ts';
-import { apart, definite, dominant, either, lowRank } from './arbitrary/matrices.ts';
+import { apart, definite, dominant, either, large, lowRank } from './arbitrary/matrices.ts';
 import { tensorOf } from './arbitrary/tensor.ts';
 import { type FactoredName, factorJudges, type JudgeFactors } from './factors.ts';
 import type { Call, Row } from './generators/row.ts';
@@ -23,6 +23,10 @@ const domains: { readonly [Name in FactoredName]: readonly ((shape: Shape) => Do
   triangular_solve: [dominant, () => within(-2, 2)],
   cholesky: [definite],
   qr: [general],
+  lu: [general],
+  eigh: [general],
+  svd: [general],
+  tridiagonal_solve: [() => within(-0.75, 0.75), () => large, () => within(-0.75, 0.75), () => within(-2, 2)],
 };
 
 /** Powers of two by which operands are multiplied: up to where squares of elements overflow or vanish. */
@@ -46,7 +50,7 @@ const scaledCase = (
       .map((drawn) => ({
         call,
         // The scale of a solution is that of the right-hand side by that of the matrix, which must be a number too.
-        operands: drawn.map(([x, exponent], i) => (i === 0 && drawn.length > 1 ? x : scaled(x, 2 ** exponent))),
+        operands: drawn.map(([x, exponent], i) => (i < drawn.length - 1 ? x : scaled(x, 2 ** exponent))),
       })),
   );
 

@@ -5,12 +5,15 @@
  * `scatter`, `sort`, `random`, `special`; of linear algebra `triangular`, `householder`.
  * `sort`, `random`, `special`; of linear algebra `triangular`, `householder`.
  * `sort`, `random`, `special`, `window`.
+ * `sort`, `random`, `special`; of linear algebra `triangular`, `householder`, `elimination`,
+ * `symmetric`, `singular`.
  */
 
 import * as compare from './compare.ts';
 import * as dot from './dot.ts';
 import * as elementary from './elementary.ts';
 import * as elementwise from './elementwise.ts';
+import * as elimination from './elimination.ts';
 import * as householder from './householder.ts';
 import * as indexing from './indexing.ts';
 import * as random from './random.ts';
@@ -18,9 +21,12 @@ import * as reduce from './reduce.ts';
 import * as scatter from './scatter.ts';
 import * as search from './search.ts';
 import { sort, topK } from './sort.ts';
+import { svd } from './singular.ts';
+import { sort } from './sort.ts';
 import * as special from './special.ts';
 import * as structural from './structural.ts';
 
+import { eigh } from './symmetric.ts';
 import * as triangular from './triangular.ts';
 
 import * as window from './window.ts';
@@ -125,6 +131,10 @@ export const lowerings = {
   triangular_solve: triangular.triangularSolve,
   cholesky: triangular.cholesky,
   qr: householder.qr,
+  lu: elimination.lu,
+  eigh,
+  svd,
+  tridiagonal_solve: elimination.tridiagonalSolve,
 
   threefry2x32: random.threefry2x32,
   and: random.and,

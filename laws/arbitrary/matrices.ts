@@ -28,6 +28,10 @@ const each =
     return list(matrix(rows, columns), sizeOf(shape.slice(0, -2))).map((all) => all.flat(2));
   };
 
+/** Numbers of magnitude 2 to 4. */
+export const large: Domain = (dtype, n) =>
+  isFloat(dtype) ? list(fc.oneof(number(2, 4), number(-4, -2)), n) : edgy(dtype, n);
+
 /** Numbers of magnitude 2 to 4 on the diagonal, of either sign, and small ones elsewhere: triangles and bands of it solve well. */
 export const dominant = (shape: Shape): Domain =>
   each(shape, (rows, columns) =>

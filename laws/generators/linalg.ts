@@ -12,7 +12,7 @@ import type { Shape } from '../../src/core/shape.ts';
 import type { FirstOrderParams } from '../../src/prim/registry.ts';
 import { dtype, floats } from '../arbitrary/dtype.ts';
 import { type Domain, within } from '../arbitrary/elements.ts';
-import { apart, definite, dominant, oftenThese } from '../arbitrary/matrices.ts';
+import { apart, definite, dominant, large, oftenThese, pivoting, symmetric } from '../arbitrary/matrices.ts';
 import { axisLength } from '../arbitrary/shape.ts';
 import {
   type Call,
@@ -116,9 +116,85 @@ const qr: Row<FirstOrderParams<'qr'>> = {
   },
 };
 
+/** Results beside the first: vectors, weak if the operand is. */
+const vectors = (source: Aval, n: number): Aval =>
+  makeAval([...source.shape.slice(0, -2), n], source.dtype, source.weak);
+
+const lu: Row<None> = {
+  takes: floats,
+  calls: (dtypes) => matrix(dtypes).map((a) => makeCall([a], noParams)),
+  operands: claim(piecewise('where the pivot changes, or is zero'), pivoting),
+  values: ({ ins }) => oftenThese(pivoting(ins[0]!.shape)),
+  linear: nowhere,
+  results: ({ ins: [a] }) => {
+    const [batch, m, n] = [a!.shape.slice(0, -2), rowsOf(a!), columnsOf(a!)];
+    return [a!, makeAval([...batch, Math.min(m, n)], 'int32'), makeAval([...batch, m], 'int32')];
+  },
+};
+
+const eigh: Row<FirstOrderParams<'eigh'>> = {
+  takes: floats,
+  calls: (dtypes) => fc.tuple(square(dtypes), fc.boolean()).map(([a, lower]) => makeCall([a], { lower })),
+  operands: ({ ins: [a], params }) => [
+    { derivative: piecewise('where eigenvalues are equal'), domain: symmetric(a!.shape, params.lower) },
+  ],
+  values: ({ ins: [a], params }) => oftenThese(symmetric(a!.shape, params.lower)),
+  linear: nowhere,
+  results: ({ ins: [a] }) => [a!, vectors(a!, rowsOf(a!))],
+};
+
+const svdCalls =
+  (fits: (m: number, n: number) => boolean): Row<FirstOrderParams<'svd'>>['calls'] =>
+  (dtypes) =>
+    fc
+      .tuple(matrix(dtypes), fc.boolean(), fc.boolean())
+      .map(([a, full, computeUv]) =>
+        makeCall([a], { fullMatrices: full && (!computeUv || fits(rowsOf(a), columnsOf(a))), computeUv }),
+      );
+
+const svd: Row<FirstOrderParams<'svd'>> = {
+  takes: floats,
+  calls: svdCalls(() => true),
+  differentiableCalls: svdCalls((m, n) => m === n)(floats),
+  operands: claim(piecewise('where singular values are equal or zero'), apart),
+  values: ({ ins }) => oftenThese(apart(ins[0]!.shape)),
+  linear: nowhere,
+  results: ({ ins: [a], params: { fullMatrices, computeUv } }) => {
+    const [m, n] = [rowsOf(a!), columnsOf(a!)];
+    const k = Math.min(m, n);
+    const s = vectors(a!, k);
+    return computeUv ? [s, shaped(a!, m, fullMatrices ? m : k), shaped(a!, fullMatrices ? n : k, n)] : [s];
+  },
+};
+
+const tridiagonalSolve: Row<None> = {
+  takes: floats,
+  calls: (dtypes) =>
+    fc.tuple(batch, side, side, dtype(dtypes), weaknesses(4)).map(([b, n, k, d, weak]) =>
+      makeCall(
+        weak.map((w, i) => makeAval(i < 3 ? [...b, n] : [...b, n, k], d, w)),
+        noParams,
+      ),
+    ),
+  operands: claim(
+    smooth,
+    () => within(-0.75, 0.75),
+    () => large,
+    () => within(-0.75, 0.75),
+    anything,
+  ),
+  values: (_call, operand) => oftenThese(operand === 1 ? large : within(-0.75, 0.75)),
+  linear: () => [[3]],
+  results: ({ ins }) => [makeAval(ins[3]!.shape, ins[3]!.dtype, together(ins))],
+};
+
 /** Rows by name. */
 export const linalgRows = {
   triangular_solve: triangularSolve,
   cholesky,
   qr,
+  lu,
+  eigh,
+  svd,
+  tridiagonal_solve: tridiagonalSolve,
 } as const;

@@ -8,6 +8,7 @@
 import type { FloatDType } from '../core/dtype.ts';
 import type { Value } from '../core/value.ts';
 import { add } from '../prim/arithmetic.ts';
+import * as elimination from '../prim/lu.ts';
 import { expectSquare, matrixTranspose, times } from '../prim/matrices.ts';
 import * as orthogonal from '../prim/orthogonal.ts';
 import * as triangular from '../prim/triangular.ts';
@@ -24,7 +25,7 @@ export interface SymmetrizeOptions {
   readonly symmetrizeInput?: boolean;
 }
 
-/** Options of {@link qr}. */
+/** Options of {@link qr} and {@link svd}. */
 export interface FullMatricesOptions {
   /** Square orthogonal factors, completed by columns that the matrix does not determine. Default true. */
   readonly fullMatrices?: boolean;
@@ -110,3 +111,128 @@ export function qr<D extends FloatDType>(
   const { fullMatrices = true } = options;
   return staged(op, [x], (v) => orthogonal.qr(v!, { fullMatrices })) as unknown as readonly [Tensor<D>, Tensor<D>];
 }
+
+/**
+ * [lu, pivots, permutation] with x[permutation] = l u: below its diagonal the first holds the unit lower triangular l, on and above
+ * it the upper triangular u. In step i the rows i and `pivots[i]` were exchanged.
+ *
+ * Differentiable where no pivot is zero but the last, of a matrix with no more rows than columns.
+ *
+ * @param x - `float[..., m, n]`
+ * @returns `float[..., m, n]`, `int32[..., min(m, n)]`, `int32[..., m]`
+ *
+ * @example
+ * ```ts
+ * import { lax, np } from 'pullback';
+ * const [lu, pivots, permutation] = lax.linalg.lu(np.array([[1, 2], [4, 4]]));
+ * console.log(lu.toArray(), pivots.toArray(), permutation.toArray()); // => [ [ 4, 4 ], [ 0.25, 1 ] ] [ 1, 1 ] [ 1, 0 ]
+ * ```
+ */
+export function lu<D extends FloatDType>(
+  x: Tensor<D>,
+): readonly [lu: Tensor<D>, pivots: Tensor<'int32'>, permutation: Tensor<'int32'>] {
+  return staged('lax.linalg.lu', [x], (v) => elimination.lu(v!)) as unknown as readonly [
+    Tensor<D>,
+    Tensor<'int32'>,
+    Tensor<'int32'>,
+  ];
+}
+
+/** Options of {@link eigh}. */
+export interface EighOptions extends SymmetrizeOptions {
+  /** Which triangle is read if the operand is not symmetrized. Default the lower one. */
+  readonly lower?: boolean;
+}
+
+/**
+ * [v, w]: the eigenvectors of a symmetric matrix, as columns of v, and its eigenvalues w, which increase. (JAX's order;
+ * `np.linalg.eigh` has the eigenvalues first.) Signs are settled: of each eigenvector, the first element that is nearly (to 1 %) as large
+ * as its largest is positive. NaN if an element is not finite.
+ *
+ * Where eigenvalues are equal their vectors, and each value alone, have no derivative. There the rule leaves out the terms
+ * 1/(λᵢ − λⱼ): gradients are finite, and right of what treats equal eigenvalues alike, as their sum or the projection on
+ * their space.
+ *
+ * @param x - `float[..., n, n]`
+ * @throws ShapeError unless the matrices are square
+ *
+ * @example
+ * ```ts
+ * import { lax, np } from 'pullback';
+ * const [v, w] = lax.linalg.eigh(np.array([[2, 1], [1, 2]]));
+ * console.log(w.toArray(), v.toArray()); // => [ 1, 3 ] [ [ 0.707106…, 0.707106… ], [ -0.707106…, 0.707106… ] ]
+ * ```
+ */
+export function eigh<D extends FloatDType>(
+  x: Tensor<D>,
+  options: EighOptions = {},
+): readonly [v: Tensor<D>, w: Tensor<D>] {
+  const op = 'lax.linalg.eigh';
+  expectOptions(op, options, 'lower', 'symmetrizeInput');
+  const { lower = true, symmetrizeInput = true } = options;
+  return staged(op, [x], (v) =>
+    orthogonal.eigh(symmetrizeInput ? symmetrized(op, v!) : v!, { lower }),
+  ) as unknown as readonly [Tensor<D>, Tensor<D>];
+}
+
+/** Options of {@link svd}. */
+export interface SvdOptions extends FullMatricesOptions {
+  /** Also the singular vectors. Default true. */
+  readonly computeUv?: boolean;
+}
+
+/**
+ * [u, s, vᵀ] with x = u diag(s) vᵀ: orthonormal columns of u and v, and the singular values s ≥ 0, which decrease; without
+ * `computeUv` only s. Signs are settled: of each column of u, the first element that is nearly (to 1 %) as large as its largest is
+ * positive. NaN if an element is not finite.
+ *
+ * Where singular values are equal, or zero, their vectors have no derivative: as for {@link eigh} the terms that would be
+ * infinite are left out.
+ *
+ * @param x - `float[..., m, n]`
+ * @throws NotDifferentiableError for a derivative with `fullMatrices` and `computeUv` of matrices that are not square
+ *
+ * @example
+ * ```ts
+ * import { lax, np } from 'pullback';
+ * const [u, s, vt] = lax.linalg.svd(np.array([[0, 2], [1, 0], [0, 0]]), { fullMatrices: false });
+ * console.log(s.toArray(), u.shape, vt.toArray()); // => [ 2, 1 ] [ 3, 2 ] [ [ 0, 1 ], [ 1, 0 ] ]
+ * ```
+ */
+export function svd<D extends FloatDType>(x: Tensor<D>, options: SvdOptions & { readonly computeUv: false }): Tensor<D>;
+export function svd<D extends FloatDType>(
+  x: Tensor<D>,
+  options?: FullMatricesOptions & { readonly computeUv?: true },
+): readonly [u: Tensor<D>, s: Tensor<D>, vt: Tensor<D>];
+export function svd(x: Value, options: SvdOptions = {}): Value | readonly Value[] {
+  const op = 'lax.linalg.svd';
+  expectOptions(op, options, 'fullMatrices', 'computeUv');
+  const { fullMatrices = true, computeUv = true } = options;
+  const [s, u, vt] = staged(op, [x], (v) => orthogonal.svd(v!, { fullMatrices, computeUv }));
+  return computeUv ? [u!, s!, vt!] : s!;
+}
+
+/**
+ * The solution x of a x = b for matrices with the diagonal `d`, below it `dl` and above it `du`: in row i they are `dl[i]`, `d[i]`,
+ * `du[i]`, so that the first of `dl` and the last of `du` are not read. A singular matrix gives ±Inf or NaN.
+ *
+ * @param dl - `float[..., n]`, as `d` and `du`
+ * @param b - `float[..., n, k]`
+ * @throws ShapeError if they do not fit
+ *
+ * @example
+ * ```ts
+ * import { lax, np } from 'pullback';
+ * const [dl, d, du] = [np.array([0, -1, -1]), np.array([2, 2, 2]), np.array([-1, -1, 0])];
+ * console.log(lax.linalg.tridiagonalSolve(dl, d, du, np.array([[1], [0], [1]])).toArray()); // => [ [ 1 ], [ 1 ], [ 1 ] ]
+ * ```
+ */
+export const tridiagonalSolve = <D extends FloatDType>(
+  dl: Tensor<D>,
+  d: Tensor<D>,
+  du: Tensor<D>,
+  b: Tensor<D>,
+): Tensor<D> =>
+  staged('lax.linalg.tridiagonalSolve', [dl, d, du, b], (l, m, u, right) =>
+    elimination.tridiagonalSolve(l!, m!, u!, right!),
+  ) as Tensor<D>;

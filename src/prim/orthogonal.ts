@@ -7,14 +7,30 @@
  */
 
 import * as t from 'io-ts';
-import type { Aval } from '../core/aval.ts';
+import { type Aval, makeAval } from '../core/aval.ts';
 import { NotDifferentiableError } from '../core/errors.ts';
 import type { Primitive } from '../core/primitive.ts';
 import { bind } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
-import { add, sub } from './arithmetic.ts';
+import { add, div, mul, sub } from './arithmetic.ts';
+import { eq, select } from './compare.ts';
+import { fullLike, zeros } from './compose.ts';
 import { expectCount } from './define.ts';
-import { expectMatrices, like, matmul, matrixTranspose, sidesOf, triangle, vmapMatrices } from './matrices.ts';
+import {
+  alongColumns,
+  alongRows,
+  batchOf,
+  diagonal,
+  expectMatrices,
+  expectSquare,
+  like,
+  matmul,
+  matrixTranspose,
+  mirrored,
+  sidesOf,
+  triangle,
+  vmapMatrices,
+} from './matrices.ts';
 import { concatenate, sliceAxis } from './structural.ts';
 import { solving, triangularSolve } from './triangular.ts';
 
@@ -77,3 +93,101 @@ export const qrP: Primitive<'qr', QrParams> = {
 /** The factors q and r. */
 export const qr = (a: Value, params: QrParams): readonly [Value, Value] =>
   bind(qrP, [a], params) as readonly [Value, Value];
+
+const eighParams = t.readonly(t.strict({ lower: t.boolean }));
+
+type EighParams = t.TypeOf<typeof eighParams>;
+
+/** 1/x, and 0 where x is 0. */
+function inverseOrZero(x: Value): Value {
+  const zero = eq(x, zeros(x.aval));
+  const one = fullLike(x, 1);
+  return select(zero, zeros(x.aval), div(one, select(zero, one, x)));
+}
+
+/**
+ * Eigenvectors v and eigenvalues w of symmetric matrices, a v = v diag(w), of which one triangle is read. Eigenvalues increase;
+ * of each eigenvector the first element that is nearly (to 1 %) as large as its largest is positive. NaN unless all elements
+ * that are read are finite.
+ *
+ * With X = vᵀ da v: dw = diag X, dv = v (F ∘ X), F_ij = 1/(w_j − w_i) (Giles 2008, §3.1). The terms of equal eigenvalues,
+ * where no derivative of a single eigenvector exists, are zero. What does not depend on the choice of vectors among equal
+ * eigenvalues and treats those alike (their sum, the projection on their space) then has the right derivatives of every order.
+ */
+export const eighP: Primitive<'eigh', EighParams> = {
+  name: 'eigh',
+  params: eighParams,
+  abstractEval(ins, _params) {
+    expectCount('eigh', 1, ins);
+    const a = ins[0]!;
+    expectSquare('eigh', a);
+    return [a, makeAval(a.shape.slice(0, -1), a.dtype, a.weak)];
+  },
+  jvp([a], [da], params) {
+    const [v, w] = eigh(a!, params);
+    const n = a!.shape.at(-1)!;
+    const turned = matmul(v, matmul(mirrored(da!, params.lower), v), { x: true });
+    const gaps = inverseOrZero(sub(alongColumns(w, n), alongRows(w, n)));
+    return { outs: [v, w], tangents: [matmul(v, mul(gaps, turned)), diagonal(turned)] };
+  },
+  transpose: 'nonlinear',
+  vmap: vmapMatrices((a, params) => eigh(a, params)),
+};
+
+/** Eigenvectors and eigenvalues. */
+export const eigh = (a: Value, params: EighParams): readonly [Value, Value] =>
+  bind(eighP, [a], params) as readonly [Value, Value];
+
+const svdParams = t.readonly(t.strict({ fullMatrices: t.boolean, computeUv: t.boolean }));
+
+type SvdParams = t.TypeOf<typeof svdParams>;
+
+/**
+ * Singular values s, and with `computeUv` orthonormal u and vᵀ with a = u diag(s) vᵀ: for m × n matrices and k = min(m, n), u is
+ * m × k and vᵀ k × n; with `fullMatrices` they are square. Singular values decrease; of each column of u the first element that
+ * is nearly (to 1 %) as large as its largest is positive, and so of the columns of v that u does not determine. NaN unless all
+ * elements are finite.
+ *
+ * With X = uᵀ da v: ds = diag X, du = u (F ∘ (X S + S Xᵀ)) + (1 − u uᵀ) da v S⁻¹, dv = v (F ∘ (S X + Xᵀ S)) + (1 − v vᵀ) daᵀ u S⁻¹,
+ * F_ij = 1/(s_j² − s_i²) (Townsend 2016). The terms of equal singular values, and those of a singular value 0, are zero: see
+ * {@link eighP} for what that means.
+ */
+export const svdP: Primitive<'svd', SvdParams> = {
+  name: 'svd',
+  params: svdParams,
+  abstractEval(ins, { fullMatrices, computeUv }) {
+    expectCount('svd', 1, ins);
+    const a = ins[0]!;
+    expectMatrices('svd', a);
+    const [m, n] = sidesOf(a.shape);
+    const k = Math.min(m, n);
+    const s = makeAval([...batchOf(a.shape), k], a.dtype, a.weak);
+    return computeUv ? [s, like(a, m, fullMatrices ? m : k), like(a, fullMatrices ? n : k, n)] : [s];
+  },
+  jvp([a], [da], { fullMatrices, computeUv }) {
+    const [m, n] = sidesOf(a!.shape);
+    if (computeUv && fullMatrices && m !== n) throw ambiguous('svd', a!.aval);
+    const [s, u, vt] = svd(a!, { fullMatrices: false, computeUv: true }) as [Value, Value, Value];
+    const k = Math.min(m, n);
+    const right = matmul(da!, vt, { y: true });
+    const turned = matmul(u, right, { x: true });
+    if (!computeUv) return { outs: [s], tangents: [diagonal(turned)] };
+    const [across, down] = [alongColumns(s, k), alongRows(s, k)];
+    const gaps = inverseOrZero(mul(add(across, down), sub(across, down)));
+    const symmetricSum = (x: Value): Value => add(x, matrixTranspose(x));
+    let du = matmul(u, mul(gaps, symmetricSum(mul(turned, across))));
+    let dvt = matmul(mul(gaps, symmetricSum(mul(down, turned))), vt, { x: true });
+    const inverse = inverseOrZero(s);
+    if (m > k) du = add(du, mul(sub(right, matmul(u, turned)), alongColumns(inverse, m)));
+    if (n > k) {
+      const left = matmul(u, da!, { x: true });
+      dvt = add(dvt, mul(alongRows(inverse, n), sub(left, matmul(turned, vt))));
+    }
+    return { outs: [s, u, vt], tangents: [diagonal(turned), du, dvt] };
+  },
+  transpose: 'nonlinear',
+  vmap: vmapMatrices((a, params) => svd(a, params)),
+};
+
+/** Singular values, and the factors that were asked for. */
+export const svd = (a: Value, params: SvdParams): readonly Value[] => bind(svdP, [a], params);

@@ -37,6 +37,7 @@ import { dotGeneralP } from './dot.ts';
 import { dynamicSliceP, dynamicUpdateSliceP } from './dynamic.ts';
 import { gatherP } from './gather.ts';
 import { optimizationBarrierP, stopGradientP, tapP } from './identity.ts';
+import { luP, tridiagonalSolveP } from './lu.ts';
 import {
   acoshP,
   acosP,
@@ -66,7 +67,7 @@ import {
   tanhP,
   tanP,
 } from './math.ts';
-import { qrP } from './orthogonal.ts';
+import { eighP, qrP, svdP } from './orthogonal.ts';
 import { argmaxP, argminP, reduceAndP, reduceMaxP, reduceMinP, reduceOrP, reduceProdP, reduceSumP } from './reduce.ts';
 import { ceilP, floorP, isFiniteP, roundP } from './rounding.ts';
 import { scatterAddP, scatterP } from './scatter.ts';
@@ -171,6 +172,10 @@ export const firstOrder = {
   cholesky: choleskyP,
   qr: qrP,
   top_k: topKP,
+  lu: luP,
+  eigh: eighP,
+  svd: svdP,
+  tridiagonal_solve: tridiagonalSolveP,
   and: andP,
   or: orP,
   xor: xorP,

@@ -33,6 +33,7 @@ const b = np.greater(f, 2);
 const patch = np.array([[7, 8]]);
 const at = np.array([[1], [0]], { dtype: 'int32' });
 const square = np.eye(2);
+const column = np.ones([1, 2, 1]);
 const rows = { updateWindowDims: [1], insertedWindowDims: [0], scatterDimsToOperandDims: [0] };
 
 /** A call of each, total over the primitives: forgetting one is a type error. */
@@ -127,6 +128,10 @@ const calls: Readonly<Record<FirstOrderName, () => unknown>> = {
   qr: () => lax.linalg.qr(f),
   sort: () => lax.sort([i, f, f], { dimension: 0, numKeys: 2 }),
   top_k: () => lax.topK(f, 2),
+  lu: () => lax.linalg.lu(f),
+  eigh: () => lax.linalg.eigh(square, { symmetrizeInput: false }),
+  svd: () => lax.linalg.svd(f, { computeUv: false }),
+  tridiagonal_solve: () => lax.linalg.tridiagonalSolve(patch, patch, patch, column),
   and: () => lax.bitwiseAnd(i, i),
   or: () => lax.bitwiseOr(i, i),
   xor: () => lax.bitwiseXor(b, b),

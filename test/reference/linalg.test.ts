@@ -1,5 +1,5 @@
 /** Factorizations: values that are known, what is not read, corners; and that their judges notice what is wrong. */
-import { grad, jvp, lax, NotDifferentiableError, np, ShapeError, type Tensor, vmap } from 'pullback';
+import { grad, jvp, lax, NotDifferentiableError, np, random, ShapeError, type Tensor, vmap } from 'pullback';
 import { checkGrads, hostTensor, toHost } from 'pullback/laws';
 import { describe, expect, it } from 'vitest';
 import { type FactoredName, factorJudges, type JudgeFactors } from '../../laws/factors.ts';
@@ -22,6 +22,8 @@ const definite = (n: number): Tensor => {
   const a = general(n, n);
   return np.add(np.matmul(a, np.transpose(a)), np.eye(n));
 };
+
+const sum2 = (x: Tensor, y: Tensor): Tensor => np.add(x, y);
 
 /** A combination of all elements that no symmetry makes trivial. */
 const mix = (x: Tensor): Tensor =>
@@ -190,6 +192,188 @@ describe('qr', () => {
   });
 });
 
+/** Matrices at which iterations and roundings go wrong, by name. */
+const hard: Readonly<Record<string, (n: number) => Tensor<'float64'>>> = {
+  zeros: (n) => np.zeros([n, n], { dtype: 'float64' }),
+  identity: (n) => np.eye(n, n, { dtype: 'float64' }),
+  'all ones': (n) => np.ones([n, n], { dtype: 'float64' }),
+  random: (n) => random.normal(random.key(n), [n, n], { dtype: 'float64' }),
+  'rank one': (n) => np.outer(np.linspace(-1, 1, n, { dtype: 'float64' }), np.linspace(1, 2, n, { dtype: 'float64' })),
+  graded: (n) =>
+    np.mul(
+      random.normal(random.key(n), [n, n], { dtype: 'float64' }),
+      np.power(10, np.linspace(0, -300, n, { dtype: 'float64' })),
+    ),
+  subnormal: (n) => np.mul(random.normal(random.key(n), [n, n], { dtype: 'float64' }), 1e-310),
+  huge: (n) => np.mul(random.normal(random.key(n), [n, n], { dtype: 'float64' }), 1e300),
+  'nearly equal eigenvalues': (n) =>
+    np.add(np.eye(n, n, { dtype: 'float64' }), np.mul(np.ones([n, n], { dtype: 'float64' }), 1e-15)),
+  bidiagonal: (n) => np.add(np.eye(n, n, { dtype: 'float64' }), np.eye(n, n, { k: 1, dtype: 'float64' })),
+};
+
+describe('matrices at which iterations go wrong', () => {
+  const params: Readonly<Partial<Record<FactoredName, unknown>>> = {
+    qr: { fullMatrices: true },
+    lu: {},
+    eigh: { lower: true },
+    svd: { fullMatrices: true, computeUv: true },
+  };
+  const cases = Object.keys(hard).flatMap((kind) =>
+    (Object.keys(params) as FactoredName[]).map((name) => [kind, name] as const),
+  );
+  it.each(cases)('%s: %s', (kind, name) => {
+    for (const n of [1, 2, 5, 24]) {
+      const a = hard[kind]!(n);
+      const outs = bind(firstOrder[name] as unknown as Primitive, [a as never], params[name]).map(toHost);
+      const verdict = (factorJudges[name] as JudgeFactors<unknown>)(outs, [toHost(a as never)], params[name]);
+      expect(verdict, `n = ${n}`).toEqual({ _tag: 'Holds' });
+    }
+  });
+});
+
+describe('lu', () => {
+  it('is known, also where it is singular', () => {
+    const [packed, pivots, permutation] = linalg.lu(
+      np.array([
+        [1, 2, 3],
+        [2, 4, 6],
+        [4, 5, 6],
+      ]),
+    );
+    expect(packed.toArray()).toEqual([
+      [4, 5, 6],
+      [0.5, 1.5, 3],
+      [0.25, 0.5, 0],
+    ]);
+    expect([pivots.toArray(), permutation.toArray()]).toEqual([
+      [2, 1, 2],
+      [2, 1, 0],
+    ]);
+  });
+
+  it('has its derivative where the last pivot is zero', () => {
+    const a = np.array([
+      [2, 1],
+      [4, 2],
+    ]);
+    // The pivot row is (4, 2): l = 1/2, and u₁₁ = 1 − l·2.
+    const corner = (x: Tensor): Tensor => np.index(linalg.lu(x)[0], 1, 1);
+    expect(grad(corner)(a).toArray()).toEqual([
+      [-0.5, 1],
+      [0.25, -0.5],
+    ]);
+  });
+});
+
+describe('eigh', () => {
+  it('has settled signs and increasing values', () => {
+    const [v, w] = linalg.eigh(
+      np.array([
+        [0, -3],
+        [-3, 0],
+      ]),
+    );
+    expect(w.toArray()).toEqual([-3, 3]);
+    expect(v.dataSync()[0]).toBeCloseTo(Math.SQRT1_2);
+    expect(v.dataSync()[1]).toBeCloseTo(Math.SQRT1_2);
+    expect(v.dataSync()[3]).toBeCloseTo(-Math.SQRT1_2);
+  });
+
+  it('reads the triangle that it is told to', () => {
+    const a = np.array([
+      [1, 7],
+      [2, 1],
+    ]);
+    const values = (lower: boolean) => linalg.eigh(a, { lower, symmetrizeInput: false })[1].toArray();
+    expect(values(true)).toEqual([-1, 3]);
+    expect(values(false)).toEqual([-6, 8]);
+    const upper = (x: Tensor): Tensor => np.sum(np.square(linalg.eigh(x, { lower: false, symmetrizeInput: false })[1]));
+    // Σλ² = tr a² of the symmetric matrix: 1 + 1 + 2·7².
+    expect(np.round(grad(upper)(a), 4).toArray()).toEqual([
+      [2, 28],
+      [0, 2],
+    ]);
+  });
+
+  it('at equal eigenvalues, what treats them alike has its derivatives', () => {
+    const eye = np.eye(3);
+    const trace3 = (x: Tensor): Tensor => np.sum(np.power(linalg.eigh(x)[1], 3));
+    expect(grad(trace3)(eye).toArray()).toEqual([
+      [3, 0, 0],
+      [0, 3, 0],
+      [0, 0, 3],
+    ]);
+    const [v] = [grad((x: Tensor) => mix(linalg.eigh(x)[0]))(eye)];
+    expect(v.toArray()).toEqual([
+      [0, 0, 0],
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
+    // The projection on the plane of a double eigenvalue, off which it is moved.
+    const a = np.array([
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 3],
+    ]);
+    const plane = (x: Tensor): Tensor => {
+      const basis = np.index(linalg.eigh(x)[0], [], [0, 2]);
+      return np.sum(
+        np.mul(
+          np.matmul(basis, np.transpose(basis)),
+          np.array([
+            [0, 0, 1],
+            [0, 0, 0],
+            [0, 0, 0],
+          ]),
+        ),
+      );
+    };
+    // P₀₂ = −x₀₂/(3 − 1) to first order.
+    expect(grad(plane)(a).toArray()).toEqual([
+      [0, 0, -0.25],
+      [0, 0, 0],
+      [-0.25, 0, 0],
+    ]);
+  });
+});
+
+describe('svd', () => {
+  it('of zeros and of equal singular values has finite derivatives', () => {
+    for (const a of [np.zeros([3, 2]), np.eye(2), np.eye(2, 3), np.ones([3, 3])]) {
+      const f = (x: Tensor): Tensor => linalg.svd(x, { fullMatrices: false }).map(mix).reduce(sum2);
+      expect(np.all(np.isfinite(grad(f)(a))).item()).toBe(true);
+    }
+    expect(grad((x: Tensor) => np.sum(linalg.svd(x, { computeUv: false })))(np.eye(2)).toArray()).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+  });
+
+  it('of nothing is nothing, completed', () => {
+    const [u, s, vt] = linalg.svd(np.zeros([2, 0]));
+    expect([u.toArray(), s.shape, vt.shape]).toEqual([
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      [0],
+      [0, 0],
+    ]);
+    expect(linalg.svd(np.zeros([0, 2]))[2].toArray()).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+  });
+});
+
+describe('tridiagonal_solve', () => {
+  it('exchanges rows where it must, and does not read the corners', () => {
+    // [[0, 1], [1, 0]] x = (2, 3)
+    const x = linalg.tridiagonalSolve(np.array([NAN, 1]), np.zeros([2]), np.array([1, NAN]), np.array([[2], [3]]));
+    expect(x.toArray()).toEqual([[3], [2]]);
+  });
+});
+
 describe('second derivatives', () => {
   const cases: readonly (readonly [string, (...args: Tensor[]) => Tensor, readonly Tensor[]])[] = [
     ['triangular_solve', (a, b) => mix(linalg.triangularSolve(a!, b!, { lower: true })), [definite(3), general(2, 3)]],
@@ -198,6 +382,18 @@ describe('second derivatives', () => {
       'qr, tall',
       (a) => np.add(...(linalg.qr(a!, { fullMatrices: false }).map(mix) as [Tensor, Tensor])),
       [general(4, 3)],
+    ],
+    ['lu', (a) => mix(linalg.lu(a!)[0]), [general(3, 3)]],
+    ['lu, tall', (a) => mix(linalg.lu(a!)[0]), [general(4, 2)]],
+    ['lu, wide', (a) => mix(linalg.lu(a!)[0]), [general(2, 4)]],
+    ['eigh', (a) => np.add(...(linalg.eigh(a!).map(mix) as [Tensor, Tensor])), [definite(3)]],
+    ['svd, tall', (a) => linalg.svd(a!, { fullMatrices: false }).map(mix).reduce(sum2), [general(4, 2)]],
+    ['svd, wide', (a) => linalg.svd(a!, { fullMatrices: false }).map(mix).reduce(sum2), [general(2, 4)]],
+    ['svd, values', (a) => mix(linalg.svd(a!, { computeUv: false })), [general(3, 2)]],
+    [
+      'tridiagonal_solve',
+      (dl, d, du, b) => mix(linalg.tridiagonalSolve(dl!, np.add(d!, 4), du!, b!)),
+      [...[0, 1, 2].map((i) => np.index(general(3, 4), i)), general(4, 2)],
     ],
     ['qr, wide', (a) => np.add(...(linalg.qr(a!).map(mix) as [Tensor, Tensor])), [general(2, 4)]],
   ];
@@ -231,6 +427,10 @@ describe('the judges of factors notice', () => {
     ],
     cholesky: [[definite(3)], {}],
     qr: [[general(3, 2)], { fullMatrices: true }],
+    lu: [[general(3, 2)], {}],
+    eigh: [[definite(3)], { lower: true }],
+    svd: [[general(3, 2)], { fullMatrices: true, computeUv: true }],
+    tridiagonal_solve: [[np.ones([3]), np.full([3], 3), np.array([1, 2, 1]), general(3, 2)], {}],
   };
   const changed = (x: HostTensor, at: number): HostTensor =>
     hostTensor(

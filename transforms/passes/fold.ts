@@ -178,6 +178,10 @@ const evaluators: { readonly [Name in FirstOrderName]: Evaluate<FirstOrderParams
   scatter_mul: 'device',
   scatter_min: 'device',
   scatter_max: 'device',
+  lu: 'device',
+  eigh: 'device',
+  svd: 'device',
+  tridiagonal_solve: 'device',
 
   broadcast_in_dim: 'moves',
   reshape: 'moves',
