@@ -20,9 +20,8 @@ import * as random from './random.ts';
 import * as reduce from './reduce.ts';
 import * as scatter from './scatter.ts';
 import * as search from './search.ts';
-import { sort, topK } from './sort.ts';
 import { svd } from './singular.ts';
-import { sort } from './sort.ts';
+import { sort, topK } from './sort.ts';
 import * as special from './special.ts';
 import * as structural from './structural.ts';
 

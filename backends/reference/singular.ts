@@ -129,7 +129,7 @@ function decompose(a: Float64Array, m: number, n: number, sides: number): Decomp
 
 /** Flip the k-th vector. */
 function flip(x: Float64Array, k: number, n: number): void {
-  for (let i = k * n; i < (k + 1) * n; i++) x[i] = -x[i]!;
+  for (let i = k * n; i < (k + 1) * n; i++) x[i] = 0 - x[i]!;
 }
 
 /** Make the signs those that the record promises: `left` decides for the pairs of the first `rank` vectors. */

@@ -182,7 +182,7 @@ export const eigh: Lower<{ readonly lower: boolean }> = (ins, _outs, { lower }) 
         order.forEach((from, to) => {
           w[to] = d[from]! / scale;
           const sign = signOf(v, from, n, n);
-          for (let i = 0; i < n; i++) sorted[i * n + to] = sign * v[i * n + from]!;
+          for (let i = 0; i < n; i++) sorted[i * n + to] = sign < 0 ? 0 - v[i * n + from]! : v[i * n + from]!;
         });
       }
       vectors!.set(sorted, k * v.length);

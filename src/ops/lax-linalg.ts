@@ -159,8 +159,8 @@ export interface EighOptions extends SymmetrizeOptions {
  * @example
  * ```ts
  * import { lax, np } from 'pullback';
- * const [v, w] = lax.linalg.eigh(np.array([[2, 1], [1, 2]]));
- * console.log(w.toArray(), v.toArray()); // => [ 1, 3 ] [ [ 0.707106…, 0.707106… ], [ -0.707106…, 0.707106… ] ]
+ * const [v, w] = lax.linalg.eigh(np.array([[2, 0], [0, 1]]));
+ * console.log(w.toArray(), v.toArray()); // => [ 1, 2 ] [ [ 0, 1 ], [ 1, 0 ] ]
  * ```
  */
 export function eigh<D extends FloatDType>(
