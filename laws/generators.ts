@@ -5,6 +5,7 @@
 
 import type { PrimitiveName, PrimitiveParams } from '../transforms/registry.ts';
 import { callRows } from './generators/call.ts';
+import { controlRows } from './generators/control.ts';
 import { elementwiseRows } from './generators/elementwise.ts';
 import { indexingRows } from './generators/indexing.ts';
 import { linalgRows } from './generators/linalg.ts';
@@ -26,4 +27,5 @@ export const generators = {
   ...scatterRows,
   ...windowRows,
   ...callRows,
+  ...controlRows,
 } as const satisfies { readonly [Name in PrimitiveName]: Row<PrimitiveParams<Name>> };

@@ -4,9 +4,11 @@
  * Devices clean programs up before they run them, even those of one equation; what the passes preserve is judged against this.
  */
 
-import { type Lower, lowerings } from '../backends/reference/lowering.ts';
+import { control, type LowerControl } from '../backends/reference/control.ts';
+import { type Kernel, type Lower, lowerings } from '../backends/reference/lowering.ts';
 import { allocate, type TypedArray } from '../src/core/dtype.ts';
 import { type Atom, isLiteral, type Jaxpr } from '../src/core/jaxpr.ts';
+import type { Primitive } from '../src/core/primitive.ts';
 import type { FirstOrderName } from '../src/prim/registry.ts';
 import { type HostTensor, hostTensor } from './host.ts';
 
@@ -29,17 +31,23 @@ function run(jaxpr: Jaxpr, inputs: readonly TypedArray[]): readonly TypedArray[]
     isLiteral(atom) ? allocate(atom.aval.dtype, 1).fill(atom.value) : env.get(atom)!;
   for (const { primitive, params, ins, outs } of jaxpr.eqns) {
     const operands = ins.map(read);
-    const inner = primitive.higherOrder?.jaxprs(params)[0];
+    const inner = primitive.name === 'jit' ? primitive.higherOrder?.jaxprs(params)[0] : undefined;
     const results = inner ? run(inner, operands) : outs.map(({ aval }) => allocate(aval.dtype, aval.size));
-    if (!inner) {
-      const lower = table[primitive.name as FirstOrderName] as Lower<unknown>;
-      lower(
-        ins.map((atom) => atom.aval),
-        outs.map((v) => v.aval),
-        params,
-      )(operands, results);
-    }
+    if (!inner) kernelOf(primitive, params, ins, outs)(operands, results);
     outs.forEach((v, i) => env.set(v, results[i]!));
   }
   return jaxpr.outs.map(read);
+}
+
+function kernelOf({ name }: Primitive, params: unknown, ins: readonly Atom[], outs: readonly Atom[]): Kernel {
+  if (name in control) {
+    const lower = control[name as keyof typeof control] as LowerControl<unknown>;
+    return lower((jaxpr) => (operands) => run(jaxpr, operands), params);
+  }
+  const lower = table[name as FirstOrderName] as Lower<unknown>;
+  return lower(
+    ins.map((atom) => atom.aval),
+    outs.map((atom) => atom.aval),
+    params,
+  );
 }

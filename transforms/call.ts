@@ -69,7 +69,7 @@ export const asFunction =
     evalJaxpr(jaxpr, args.slice(0, jaxpr.consts.length), args.slice(jaxpr.consts.length));
 
 /** A program derived from another, with the constants that it captured (there are none but non-scalar tensors). */
-interface Derived {
+export interface Derived {
   readonly jaxpr: Jaxpr;
   readonly consts: readonly Value[];
 }
@@ -82,7 +82,8 @@ const derive = (f: FlatFunction, avals: readonly Aval[]): Derived => {
 const callDerived = (name: string, { jaxpr, consts }: Derived, args: readonly Value[]): readonly Value[] =>
   call(name, jaxpr, [...consts, ...args]);
 
-const mask = (flags: readonly boolean[]): string => flags.map((flag) => (flag ? '1' : '0')).join('');
+/** Flags as part of a key. */
+export const mask = (flags: readonly boolean[]): string => flags.map((flag) => (flag ? '1' : '0')).join('');
 
 function jvpOf(jaxpr: Jaxpr, active: readonly boolean[]) {
   return remember(jaxpr, `jvp ${mask(active)}`, () => {
@@ -159,7 +160,7 @@ function linearizeOf(jaxpr: Jaxpr, active: readonly boolean[]) {
 }
 
 /** The equations that depend on no input and no constant of a program, and the variables they bind. */
-function constantPart(jaxpr: Jaxpr): { readonly eqns: readonly Eqn[]; readonly vars: ReadonlySet<Var> } {
+export function constantPart(jaxpr: Jaxpr): { readonly eqns: readonly Eqn[]; readonly vars: ReadonlySet<Var> } {
   const vars = new Set<Var>();
   const eqns = jaxpr.eqns.filter((eqn) => {
     if (!eqn.ins.every((atom) => isLiteral(atom) || vars.has(atom)) || hasEffect(eqn)) return false;
@@ -170,7 +171,7 @@ function constantPart(jaxpr: Jaxpr): { readonly eqns: readonly Eqn[]; readonly v
 }
 
 /** The linear program with `residuals` as its first inputs, and constant residuals computed at its head. */
-function withPrologue(
+export function withPrologue(
   linear: Jaxpr,
   residuals: readonly Var[],
   constant: readonly Eqn[],
@@ -226,7 +227,7 @@ function vmapOf(jaxpr: Jaxpr, size: number, dims: readonly (number | null)[], av
 }
 
 /** Spread `present` values over the places where `flags` is true. */
-function spread(flags: readonly boolean[], present: readonly Value[]): readonly Tangent[] {
+export function spread(flags: readonly boolean[], present: readonly Value[]): readonly Tangent[] {
   let next = 0;
   return flags.map((flag) => (flag ? present[next++]! : null));
 }

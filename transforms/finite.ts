@@ -15,6 +15,7 @@ import { stridesOf } from '../src/core/shape.ts';
 import { currentTrace, type Trace, withTrace } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
 import { nameAfter } from './args.ts';
+import { stepByStep } from './loops.ts';
 import type { HigherOrderName, PrimitiveParams } from './registry.ts';
 
 /** Options of {@link checkFinite}. */
@@ -29,6 +30,7 @@ type Steps<P> = (operands: readonly Value[], params: P) => readonly Value[];
 /** How each of them is walked into. */
 const steps: { readonly [Name in HigherOrderName]: Steps<PrimitiveParams<Name>> } = {
   jit: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
+  scan: stepByStep,
 };
 
 class FiniteTrace implements Trace {

@@ -6,5 +6,6 @@ export { hessian, hvp, jacfwd, jacrev } from './derived.ts';
 export { type CheckFiniteOptions, checkFinite } from './finite.ts';
 export { evalShape, makeJaxpr } from './inspect.ts';
 export { type JitOptions, type Jitted, jit } from './jit.ts';
+export { type ScanOptions, scan } from './loops.ts';
 export { stopGradient } from './stop.ts';
 export { type Axes, vmap } from './vmap.ts';

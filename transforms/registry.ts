@@ -3,8 +3,9 @@
 import type { ParamsOf } from '../src/core/primitive.ts';
 import { type FirstOrderName, firstOrder } from '../src/prim/registry.ts';
 import { jitP } from './call.ts';
+import { scanP } from './scan.ts';
 
-export const primitives = { ...firstOrder, jit: jitP } as const;
+export const primitives = { ...firstOrder, jit: jitP, scan: scanP } as const;
 
 /** The name of any primitive. */
 export type PrimitiveName = keyof typeof primitives;

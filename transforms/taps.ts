@@ -86,6 +86,14 @@ const exposers: { readonly [Name in HigherOrderName]: Exposer<PrimitiveParams<Na
       shown: exposed.shown,
     };
   },
+  scan(params) {
+    const exposed = expose(params.jaxpr);
+    return {
+      params: { ...params, jaxpr: exposed.jaxpr },
+      hidden: hiddenOf(params.jaxpr, exposed).map((aval) => withShape(aval, [params.length, ...aval.shape])),
+      shown: exposed.shown.map((one) => ({ ...one, steps: one.steps + 1 })),
+    };
+  },
 };
 
 /** Hand the hidden outputs over, in the order of the program. */

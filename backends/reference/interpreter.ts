@@ -12,6 +12,7 @@ import { allocate, type TypedArray } from '../../src/core/dtype.ts';
 import { CompileError } from '../../src/core/errors.ts';
 import { type Atom, type Eqn, isLiteral, type Jaxpr, type Literal } from '../../src/core/jaxpr.ts';
 import type { FirstOrderName, FirstOrderParams } from '../../src/prim/registry.ts';
+import { control, type LowerControl, type Run } from './control.ts';
 import { type Kernel, type Lower, lowerings } from './lowering.ts';
 
 /** Total over the first-order primitives: a primitive without a lowering does not type-check. */
@@ -66,8 +67,14 @@ class ReferenceDevice implements Device {
     return allocate(this.wide && aval.dtype === 'float32' ? 'float64' : aval.dtype, aval.size);
   }
 
-  compile(jaxpr: Jaxpr): Executable {
+  compile(jaxpr: Jaxpr): Program {
     return new Program(this, this.prepare(jaxpr));
+  }
+
+  /** The kernel of an equation. */
+  kernel(eqn: Eqn): Kernel {
+    const lower = (control as Readonly<Record<string, LowerControl<never> | undefined>>)[eqn.primitive.name];
+    return lower ? lower((jaxpr) => this.compile(jaxpr).call, eqn.params as never) : kernelFor(eqn);
   }
 }
 
@@ -117,15 +124,19 @@ class Program implements Executable {
       const outs = eqn.outs.map((v) => numbering.get(v)!);
       const last = [...new Set([...ins, ...outs])].filter((slot) => !seen.has(slot) && !kept.has(slot));
       for (const slot of last) seen.add(slot);
-      steps.push({ kernel: kernelFor(eqn), ins, outs, avals: eqn.outs.map((v) => v.aval), last });
+      steps.push({ kernel: this.device.kernel(eqn), ins, outs, avals: eqn.outs.map((v) => v.aval), last });
     }
     return steps.reverse();
   }
 
   run(ins: readonly Storage[]): readonly Storage[] {
+    return this.call(ins.map((x) => (x as HostStorage).host)).map((host) => new HostStorage(host));
+  }
+
+  readonly call: Run = (ins) => {
     const { device, steps, literals, inputs } = this;
     const env = new Array<TypedArray | undefined>(this.slots);
-    for (let i = 0; i < inputs; i++) env[i] = (ins[i] as HostStorage).host;
+    for (let i = 0; i < inputs; i++) env[i] = ins[i]!;
     for (let i = 0; i < literals.length; i++) env[inputs + i] = literals[i];
     for (const step of steps) {
       const operands = step.ins.map((slot) => env[slot]!);
@@ -134,8 +145,8 @@ class Program implements Executable {
       for (let i = 0; i < results.length; i++) env[step.outs[i]!] = results[i];
       for (const slot of step.last) env[slot] = undefined;
     }
-    return this.outs.map((slot) => new HostStorage(env[slot]!));
-  }
+    return this.outs.map((slot) => env[slot]!);
+  };
 }
 
 function kernelFor(eqn: Eqn): Kernel {

@@ -59,7 +59,8 @@ export class Draft {
   readonly avals: Aval[];
   readonly steps: Step[] = [];
   private readonly ops: readonly Op[];
-  private readonly inputs: number;
+  /** How many of the values are inputs. */
+  readonly inputs: number;
   private readonly hidden = new Set<number>();
   private gene: Gene = { op: 0, picks: [], numbers: [], body: [] };
   private picked = 0;
@@ -138,12 +139,21 @@ export class Draft {
     return size <= maxSize;
   }
 
+  /** The values that may be picked, the latest first. */
+  visible(): readonly number[] {
+    return range(this.avals.length)
+      .filter((i) => !this.hidden.has(i))
+      .reverse();
+  }
+
   /** The program that returns the last `count` values. */
   finish(count: number): Program {
-    const { steps, avals } = this;
-    const visible = range(avals.length).filter((i) => !this.hidden.has(i));
-    const outs = visible.reverse().slice(0, count);
-    return program(avals.slice(0, this.inputs), [...steps], outs, avals);
+    return this.returning(this.visible().slice(0, count));
+  }
+
+  /** The program that returns these values. */
+  returning(outs: readonly number[]): Program {
+    return program(this.avals.slice(0, this.inputs), [...this.steps], outs, this.avals);
   }
 }
 
@@ -203,6 +213,10 @@ const gene: fc.Arbitrary<Gene> = fc.record({
   body: fc.array(simple, { maxLength: 3, size: 'max' }),
 });
 
+/** The choices of a program of at most `maxSteps` operations. */
+export const genes = (maxSteps: number): fc.Arbitrary<readonly Gene[]> =>
+  fc.array(gene, { minLength: 1, maxLength: maxSteps, size: 'max' });
+
 /** A program of these operations, of one to three results, the last value among them. */
 export const programs = ({
   ops,
@@ -216,7 +230,7 @@ export const programs = ({
       // Inputs share one shape more often than not, so that binary operations find partners.
       fc.array(fc.tuple(fc.nat({ max: 2 }), fc.constantFrom(...dtypes)), { minLength: 1, maxLength: maxInputs }),
       fc.array(shape(lengths), { minLength: 2, maxLength: 2 }),
-      fc.array(gene, { minLength: 1, maxLength: maxSteps, size: 'max' }),
+      genes(maxSteps),
       fc.integer({ min: 1, max: 3 }),
     )
     .map(([inputs, shapes, genes, outs]) => {

@@ -1,12 +1,14 @@
 /**
  * Dead code: equations of which nothing is used are left out, also inside of calls.
  *
- * A call is asked only for the outputs that are used, and given only the inputs that those need. Being unused is all it takes,
+ * A call is asked only for the outputs that are used, and given only the inputs that those need; a loop keeps the carries that
+ * what is used depends on. Being unused is all it takes,
  * but for `tap`, which somebody watches; a barrier of which something is used is kept whole, as tying its operands is its purpose.
  */
 
 import { type Atom, type Eqn, hasEffect, type Jaxpr, type Var } from '../../src/core/jaxpr.ts';
-import { remember } from '../call.ts';
+import { closure, count } from '../bodies.ts';
+import { mask, remember } from '../call.ts';
 import type { HigherOrderName, PrimitiveParams } from '../registry.ts';
 
 /** A call that computes only some of its outputs. */
@@ -14,6 +16,8 @@ interface Pruned<P> {
   readonly params: P;
   /** Which operands it still takes. */
   readonly takes: readonly boolean[];
+  /** Which outputs it still has: those that are live, and carries that those need. */
+  readonly gives: readonly boolean[];
 }
 
 /** For each primitive with inner jaxprs: the same call for the outputs that are `live`, some of which are. */
@@ -25,18 +29,38 @@ const calls: {
 } = {
   jit(params, live) {
     const { jaxpr, takes } = pruned(params.jaxpr, live);
-    return { params: jaxpr === params.jaxpr ? params : { ...params, jaxpr }, takes };
+    return { params: jaxpr === params.jaxpr ? params : { ...params, jaxpr }, takes, gives: live };
+  },
+  scan(params, live) {
+    const { consts, carry } = params;
+    const ys = live.slice(carry);
+    const prune = (carries: readonly boolean[]) =>
+      pruned(params.jaxpr, [...carries, ...ys], (i) => carries[i - consts] === true);
+    // A carry that is returned or read in a step is needed from the step before.
+    const { flags, made } = closure(live.slice(0, carry), (carries) => {
+      const body = prune(carries);
+      return { flags: body.takes.slice(consts, consts + carry), made: body };
+    });
+    const { jaxpr, takes } = made;
+    const gives = [...flags, ...ys];
+    if (jaxpr === params.jaxpr) return { params, takes, gives };
+    const kept = { consts: count(takes.slice(0, consts)), carry: count(flags) };
+    return { params: { ...params, ...kept, jaxpr }, takes, gives };
   },
 };
 
-/** The inner program for the outputs that are `live`, without the inputs that those do not need. */
-function pruned(jaxpr: Jaxpr, live: readonly boolean[]): { readonly jaxpr: Jaxpr; readonly takes: readonly boolean[] } {
-  return remember(jaxpr, `dce ${live.map(Number).join('')}`, () => {
+/** The inner program for the outputs that are `live`, without the inputs that those do not need, unless they must be kept. */
+function pruned(
+  jaxpr: Jaxpr,
+  live: readonly boolean[],
+  keeps: (i: number) => boolean = () => false,
+): { readonly jaxpr: Jaxpr; readonly takes: readonly boolean[] } {
+  return remember(jaxpr, `dce ${mask(live)} ${mask(jaxpr.ins.map((_, i) => keeps(i)))}`, () => {
     const outs = jaxpr.outs.filter((_, i) => live[i]);
     const body = dce(outs.length === jaxpr.outs.length ? jaxpr : { ...jaxpr, outs });
     const read = new Set<Atom>(body.outs);
     for (const eqn of body.eqns) for (const atom of eqn.ins) read.add(atom);
-    const takes = jaxpr.ins.map((v) => read.has(v));
+    const takes = jaxpr.ins.map((v, i) => read.has(v) || keeps(i));
     const ins = body.ins.filter((_, i) => takes[i]);
     return { jaxpr: ins.length === body.ins.length ? body : { ...body, ins }, takes };
   });
@@ -71,7 +95,7 @@ function pruneCall(eqn: Eqn, needed: ReadonlySet<Atom>): Eqn {
     live: readonly boolean[],
   ) => Pruned<unknown>;
   const live = eqn.outs.map((v: Var) => needed.has(v));
-  const { params, takes } = prune(eqn.params, live);
+  const { params, takes, gives } = prune(eqn.params, live);
   if (params === eqn.params) return eqn;
-  return { ...eqn, params, ins: eqn.ins.filter((_, i) => takes[i]), outs: eqn.outs.filter((_, i) => live[i]) };
+  return { ...eqn, params, ins: eqn.ins.filter((_, i) => takes[i]), outs: eqn.outs.filter((_, i) => gives[i]) };
 }
