@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 const here = import.meta.dirname;
 const notExamples = new Set(['cli', 'run']);
 
-/** Examples are files, and folders with a `main.ts`. */
+/** Examples are files that are no tests, and folders with a `main.ts`. */
 const examples = new Map(
   readdirSync(here, { withFileTypes: true }).flatMap((entry): [string, string][] => {
     if (entry.isDirectory()) {
@@ -14,7 +14,9 @@ const examples = new Map(
       return main ? [[entry.name, `${here}/${entry.name}/main.ts`]] : [];
     }
     const name = entry.name.replace(/\.ts$/, '');
-    return name === entry.name || notExamples.has(name) ? [] : [[name, `${here}/${entry.name}`]];
+    return name === entry.name || name.endsWith('.test') || notExamples.has(name)
+      ? []
+      : [[name, `${here}/${entry.name}`]];
   }),
 );
 

@@ -8,8 +8,8 @@
 
 import { referenceDevice } from '../backends/reference/device.ts';
 import { type Device, withDefaultDevice } from '../src/core/backend.ts';
-import type { Value } from '../src/core/value.ts';
-import { exactTensor, type HostTensor } from './host.ts';
+import type { Tensor, Value } from '../src/core/value.ts';
+import { exactTensor, type HostTensor, toTensor } from './host.ts';
 
 /** The device on which float32 values are not rounded: derivatives are judged there. */
 export const exact: Device = referenceDevice({ precision: 'float64' });
@@ -62,7 +62,7 @@ export function difference(
 }
 
 /**
- * A function of values as one of numbers, evaluated on {@link exact}; outputs that are not floats are left out.
+ * A function of values as one of numbers, evaluated on {@link exact} or another device.
  *
  * @param like - the inputs; those that are not `active` keep their elements
  */
@@ -70,13 +70,18 @@ export function numeric(
   f: (...args: readonly Value[]) => readonly Value[],
   like: readonly HostTensor[],
   active: readonly number[],
+  device: Device = exact,
 ): NumericFunction {
   return (xs) =>
-    withDefaultDevice(exact, () => {
+    withDefaultDevice(device, () => {
       const args = like.map((x, i) => {
         const at = active.indexOf(i);
-        return exactTensor(x, at >= 0 ? xs[at]! : Float64Array.from(x.data), exact);
+        return place(x, at >= 0 ? xs[at]! : Float64Array.from(x.data), device);
       });
       return f(...args).map((y) => Float64Array.from(y.dataSync()));
     });
 }
+
+/** A tensor of `device` with these elements, which only {@link exact} keeps unrounded whatever its dtype. */
+export const place = (like: HostTensor, data: Float64Array, device: Device): Tensor =>
+  device === exact ? exactTensor(like, data, device) : toTensor({ ...like, data }, device);

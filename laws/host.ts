@@ -7,7 +7,7 @@ import { makeAval, showAval } from '../src/core/aval.ts';
 import { type Device, defaultDevice } from '../src/core/backend.ts';
 import { allocate, type DType, isFloat, type TypedArray } from '../src/core/dtype.ts';
 import { inserted, type Shape, sizeOf, stridesOf, without } from '../src/core/shape.ts';
-import { type Tensor, tensorFrom, type Value } from '../src/core/value.ts';
+import { type Tensor, tensorFrom, Value } from '../src/core/value.ts';
 import { expect, fails, holds, type Verdict } from './law.ts';
 
 /** A tensor on the host; a bool is 0 or 1. */
@@ -23,6 +23,17 @@ export function hostTensor(shape: Shape, dtype: DType, data: ArrayLike<number>, 
   const self: HostTensor = { shape, dtype, weak, data };
   return Object.defineProperty(self, fc.toStringMethod, { value: () => showHost(self) });
 }
+
+/** Is this a host tensor, and not a tree that has a `data`? */
+export const isHostTensor = (x: unknown): x is HostTensor =>
+  typeof x === 'object' &&
+  x !== null &&
+  !(x instanceof Value) &&
+  'data' in x &&
+  'shape' in x &&
+  Array.isArray(x.shape) &&
+  'dtype' in x &&
+  typeof x.dtype === 'string';
 
 /** `float32[2] [1,-0]`. */
 export const showHost = ({ shape, dtype, weak, data }: HostTensor): string =>

@@ -9,11 +9,12 @@
 import * as fc from 'fast-check';
 import type * as M from 'fp-ts/lib/Monoid.js';
 
-/** What a property says of one case. */
-export type Verdict =
+/** What a property says of one case; a `note` is for the report, whatever the verdict. */
+export type Verdict = { readonly note?: string } & (
   | { readonly _tag: 'Holds' }
   | { readonly _tag: 'Inconclusive'; readonly why: string }
-  | { readonly _tag: 'Fails'; readonly why: string };
+  | { readonly _tag: 'Fails'; readonly why: string }
+);
 
 /** The case obeys the law. */
 export const holds: Verdict = { _tag: 'Holds' };
@@ -65,6 +66,8 @@ export interface Report {
   readonly runs: number;
   readonly inconclusive: number;
   readonly failure: Failure | null;
+  /** What is to be known of how cases were judged: `not traced: run with float64 arguments`. */
+  readonly notes: readonly string[];
 }
 
 /** Why a law does not hold. */
@@ -129,11 +132,18 @@ export function law<const Ts extends readonly unknown[]>(
   const cases = fc.tuple(...(arbitraries as readonly fc.Arbitrary<unknown>[])) as unknown as fc.Arbitrary<Ts>;
   const run = ({ runs = 100, seed, path, shrink = true }: RunOptions = {}): Report => {
     const undecided: string[] = [];
+    const notes = new Set<string>();
+    let failed = false;
     const details = fc.check(
       fc.property(cases, (args) => {
         const verdict = property(...args);
-        if (verdict._tag === 'Fails') throw new Broken(verdict.why);
-        if (verdict._tag === 'Inconclusive') undecided.push(verdict.why);
+        if (verdict.note !== undefined) notes.add(verdict.note);
+        if (verdict._tag === 'Fails') {
+          failed = true;
+          throw new Broken(verdict.why);
+        }
+        // What comes after a failure are attempts to shrink it.
+        if (verdict._tag === 'Inconclusive' && !failed) undecided.push(verdict.why);
       }),
       {
         numRuns: runs,
@@ -142,7 +152,7 @@ export function law<const Ts extends readonly unknown[]>(
         ...(path === undefined ? {} : { path }),
       },
     );
-    const common = { law: name, runs: details.numRuns, inconclusive: undecided.length };
+    const common = { law: name, runs: details.numRuns, inconclusive: undecided.length, notes: [...notes] };
     if (details.failed) return { ...common, failure: failureOf(details) };
     if (undecided.length > Math.max(1, details.numRuns / 10)) {
       const why = `${undecided.length} of ${details.numRuns} cases decide nothing, the first: ${undecided[0]}`;
@@ -165,20 +175,25 @@ function failureOf<Ts>(details: fc.RunDetails<[Ts]>): Failure {
       error instanceof Broken
         ? error.message
         : `threw ${error instanceof Error ? (error.stack ?? error.message) : error}`,
-    counterexample: details.counterexample ? fc.stringify(details.counterexample[0]) : null,
+    counterexample: details.counterexample ? fc.stringify(alone(details.counterexample[0])) : null,
     seed: details.seed,
     path: details.counterexamplePath,
     shrinks: details.numShrinks,
   };
 }
 
+/** The arguments of a case; the argument itself if there is one. */
+const alone = (args: unknown): unknown => (Array.isArray(args) && args.length === 1 ? args[0] : args);
+
 /** A report as text: what failed, on what, and how to see it again. */
-export function showReport({ law: name, runs, inconclusive: undecided, failure }: Report): string {
+export function showReport({ law: name, runs, inconclusive: undecided, failure, notes }: Report): string {
   const cases = `${runs} case${runs === 1 ? '' : 's'}${undecided > 0 ? `, ${undecided} undecided` : ''}`;
-  if (!failure) return `${name}: holds (${cases})`;
+  const remarks = notes.map((note) => `  ${note}`);
+  if (!failure) return [`${name}: holds (${cases})`, ...remarks].join('\n');
   const { why, counterexample, seed, path, shrinks } = failure;
   return [
     `${name}: ${why}`,
+    ...remarks,
     ...(counterexample === null ? [] : [`  counterexample: ${counterexample}`]),
     `  after ${cases}, ${shrinks} shrinks; replay with seed ${seed}${path === null ? '' : ` and path ${JSON.stringify(path)}`}`,
   ].join('\n');

@@ -25,8 +25,8 @@ import {
 import { integers } from './arbitrary/dtype.ts';
 import { edgy, within } from './arbitrary/elements.ts';
 import { tensor } from './arbitrary/tensor.ts';
-import { type HostTree, isHostTensor, mapHostTree, tree } from './arbitrary/tree.ts';
-import { close, hostTensor, sameBits, sameValues, toHost, toTensor } from './host.ts';
+import { type HostTree, mapHostTree, tree } from './arbitrary/tree.ts';
+import { close, hostTensor, isHostTensor, sameBits, sameValues, toHost, toTensor } from './host.ts';
 import { every, expect, fails, holds, type Law, law, type Suite, type Verdict } from './law.ts';
 
 /** The tree on the default device. */

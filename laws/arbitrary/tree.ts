@@ -1,7 +1,7 @@
 /** Arbitrary trees of tensors: nested objects, arrays and statics, which shrink to a leaf. */
 
 import * as fc from 'fast-check';
-import type { HostTensor } from '../host.ts';
+import { type HostTensor, isHostTensor } from '../host.ts';
 import { tensor } from './tensor.ts';
 
 /** What an arbitrary tree has at its leaves, before they are put on a device. */
@@ -13,9 +13,6 @@ export type HostTree =
   | null
   | readonly HostTree[]
   | { readonly [k: string]: HostTree };
-
-/** Whether a node of an arbitrary tree is a tensor. */
-export const isHostTensor = (x: HostTree): x is HostTensor => typeof x === 'object' && x !== null && 'data' in x;
 
 const names = fc.constantFrom('w', 'b', 'layers', 'odd name', 'z', 'a', '0', '10', '9');
 const statics = fc.constantFrom<HostTree>('tanh', 3, -0, true, null, 'x');
