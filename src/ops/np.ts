@@ -5,6 +5,7 @@
  * primitives that they become, and the ones that errors give.
  */
 
+export { putAlongAxis, takeAlongAxis } from './along.ts';
 export {
   add,
   div,
@@ -83,7 +84,17 @@ export {
   tan,
   tanh,
 } from './math.ts';
+export {
+  argwhere,
+  compress,
+  extract,
+  flatnonzero,
+  nonzero,
+  type SizeOptions,
+} from './nonzero.ts';
 export { argsort, lexsort, sort } from './order.ts';
+export { median, percentile, type QuantileMethod, type QuantileOptions, quantile } from './quantile.ts';
+
 export {
   all,
   any,
@@ -113,6 +124,17 @@ export {
   sign,
   trunc,
 } from './rounding.ts';
+export {
+  type BincountOptions,
+  bincount,
+  digitize,
+  type SearchOptions,
+  searchsorted,
+  type Unique,
+  type UniqueOptions,
+  unique,
+  uniqueAll,
+} from './search.ts';
 export {
   broadcastTo,
   expandDims,

@@ -194,7 +194,7 @@ export interface Address {
 }
 
 /** Indices as int32, where negative ones count from the end of an axis of length `n`. */
-function normalized(indices: Value, n: number, wrap: boolean): Value {
+export function normalized(indices: Value, n: number, wrap: boolean): Value {
   if (indices.dtype === 'uint32') {
     return convertElementType(min(indices, fullLike(indices, 2 ** 31 - 1)), 'int32');
   }
