@@ -6,6 +6,7 @@
 import type { PrimitiveName, PrimitiveParams } from '../transforms/registry.ts';
 import { callRows } from './generators/call.ts';
 import { controlRows } from './generators/control.ts';
+import { cumulativeRows } from './generators/cumulative.ts';
 import { elementwiseRows } from './generators/elementwise.ts';
 import { indexingRows } from './generators/indexing.ts';
 import { linalgRows } from './generators/linalg.ts';
@@ -26,6 +27,7 @@ export const generators = {
   ...linalgRows,
   ...scatterRows,
   ...windowRows,
+  ...cumulativeRows,
   ...callRows,
   ...controlRows,
 } as const satisfies { readonly [Name in PrimitiveName]: Row<PrimitiveParams<Name>> };

@@ -10,6 +10,7 @@
  */
 
 import * as compare from './compare.ts';
+import * as cumulative from './cumulative.ts';
 import * as dot from './dot.ts';
 import * as elementary from './elementary.ts';
 import * as elementwise from './elementwise.ts';
@@ -115,6 +116,11 @@ export const lowerings = {
   reduce_window_min: window.reduceWindowMin,
   select_and_gather_add: window.selectAndGatherAdd,
   select_and_scatter_add: window.selectAndScatterAdd,
+  cumsum: cumulative.cumsum,
+  cumprod: cumulative.cumprod,
+  cummax: cumulative.cummax,
+  cummin: cumulative.cummin,
+  cumlogsumexp: cumulative.cumlogsumexp,
 
   gather: indexing.gather,
   scatter: indexing.scatter,

@@ -12,7 +12,7 @@ import { freeAxes } from '../../src/prim/dot.ts';
 import { firstOrder as p } from '../../src/prim/registry.ts';
 import { hostTensor } from '../host.ts';
 import type { Draft, Op, Operand } from './program.ts';
-import { exactWindows, windowExtrema, windowSums } from './program-pooling.ts';
+import { exactWindows, smoothCumulative, windowExtrema, windowSums } from './program-pooling.ts';
 import { largest, scatteredExtrema, scatteredProduct, sorting, windows } from './program-windows.ts';
 
 type Test = (aval: Aval) => boolean;
@@ -218,7 +218,8 @@ export const smooth: readonly Op[] = [
   scatteredProduct((d, x) => d.emit(p.sin, [d.pickLike(x)], noParams), float),
   ...structural,
   ...windows,
-  windowSums,
+  ...windowSums,
+  ...smoothCumulative,
   call,
 ];
 
@@ -236,7 +237,7 @@ export const piecewise: readonly Op[] = [
     ),
   ),
   on(float, (d, x) => d.emit(p.select, [d.emit(p.lt, [x, d.pickLike(x)], noParams), x, d.pickLike(x)], noParams)),
-  windowExtrema,
+  ...windowExtrema,
   unary(p.stop_gradient, float),
   ...scatteredExtrema,
 ];
@@ -259,7 +260,7 @@ export const linear: readonly Op[] = [
   selectFixed(float),
   ...structural.filter((_, i) => i !== 4),
   ...windows,
-  windowSums,
+  ...windowSums,
   call,
 ];
 

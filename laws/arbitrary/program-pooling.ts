@@ -2,7 +2,9 @@
 
 import type { Aval } from '../../src/core/aval.ts';
 import { isFloat, isInteger } from '../../src/core/dtype.ts';
+import { noParams } from '../../src/core/primitive.ts';
 import { sizeOf } from '../../src/core/shape.ts';
+import type { CumulativeParams } from '../../src/prim/cumulative.ts';
 import { firstOrder as p } from '../../src/prim/registry.ts';
 import { type Windows, windowCounts } from '../../src/prim/window.ts';
 import type { Draft, Op } from './program.ts';
@@ -29,13 +31,31 @@ const overWindows =
 
 const float = ({ dtype }: Aval): boolean => isFloat(dtype);
 
-/** The sums of windows, a linear map. */
-export const windowSums: Op = overWindows(float, (d, x, windows) => d.emit(p.reduce_window_sum, [x], windows));
+/** Run `f` on a value with an axis, and from one end of it. */
+const along =
+  (test: (aval: Aval) => boolean, f: (d: Draft, x: number, params: CumulativeParams) => void): Op =>
+  (d) => {
+    const x = d.pick((aval) => aval.shape.length > 0 && test(aval));
+    if (x !== null) f(d, x, { axis: d.next(d.avals[x]!.shape.length - 1), reverse: d.next(1) === 0 });
+  };
 
-/** The largest or least elements of windows. */
-export const windowExtrema: Op = overWindows(float, (d, x, windows) =>
-  d.emit(d.next(1) ? p.reduce_window_max : p.reduce_window_min, [x], windows),
-);
+/** Sums of windows and cumulative sums, which are linear maps. */
+export const windowSums: readonly Op[] = [
+  overWindows(float, (d, x, windows) => d.emit(p.reduce_window_sum, [x], windows)),
+  along(float, (d, x, params) => d.emit(p.cumsum, [x], params)),
+];
+
+/** Cumulative products of moderate values, and logarithms of sums of powers: smooth everywhere. */
+export const smoothCumulative: readonly Op[] = [
+  along(float, (d, x, params) => d.emit(p.cumprod, [d.emit(p.sin, [x], noParams)], params)),
+  along(float, (d, x, params) => d.emit(p.cumlogsumexp, [d.emit(p.sin, [x], noParams)], params)),
+];
+
+/** The largest or least elements of windows, and of the first elements. */
+export const windowExtrema: readonly Op[] = [
+  overWindows(float, (d, x, windows) => d.emit(d.next(1) ? p.reduce_window_max : p.reduce_window_min, [x], windows)),
+  along(float, (d, x, params) => d.emit(d.next(1) ? p.cummax : p.cummin, [x], params)),
+];
 
 /** What does not depend on an order of summation: extrema, sums of integers, choices. */
 export const exactWindows: readonly Op[] = [
@@ -51,5 +71,13 @@ export const exactWindows: readonly Op[] = [
     ({ dtype }) => dtype !== 'bool',
     (d, x, windows) =>
       d.emit(p.select_and_gather_add, [x, d.pickLike(x)], { ...windows, select: d.next(1) ? 'ge' : 'le' }),
+  ),
+  along(
+    () => true,
+    (d, x, params) => d.emit(d.next(1) ? p.cummax : p.cummin, [x], params),
+  ),
+  along(
+    ({ dtype }) => isInteger(dtype),
+    (d, x, params) => d.emit(d.next(1) ? p.cumsum : p.cumprod, [x], params),
   ),
 ];

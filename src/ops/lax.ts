@@ -28,6 +28,7 @@ import { expectDType } from './untyped.ts';
 export { stopGradient } from '../../transforms/stop.ts';
 export type { IndexMode } from '../prim/addressing.ts';
 export type { DotDimensions } from '../prim/dot.ts';
+export { type CumulativeOptions, cumlogsumexp, cummax, cummin, cumprod, cumsum } from './lax-cumulative.ts';
 export {
   dynamicSlice,
   dynamicUpdateSlice,

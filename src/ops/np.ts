@@ -55,6 +55,7 @@ export {
   zeros,
   zerosLike,
 } from './create.ts';
+export { cumprod, cumsum } from './cumulative.ts';
 export { einsum, tensordot } from './einsum.ts';
 export { type Index, index, type ReadOptions, type Slice, take } from './indexing.ts';
 export { concatenate, split, stack } from './join.ts';

@@ -33,6 +33,7 @@ import {
   xorP,
 } from './bits.ts';
 import { eqP, geP, gtP, leP, ltP, neP, selectP } from './compare.ts';
+import { cumlogsumexpP, cummaxP, cumminP, cumprodP, cumsumP } from './cumulative.ts';
 import { dotGeneralP } from './dot.ts';
 import { dynamicSliceP, dynamicUpdateSliceP } from './dynamic.ts';
 import { gatherP } from './gather.ts';
@@ -159,6 +160,11 @@ export const firstOrder = {
   reduce_window_min: reduceWindowMinP,
   select_and_gather_add: selectAndGatherAddP,
   select_and_scatter_add: selectAndScatterAddP,
+  cumsum: cumsumP,
+  cumprod: cumprodP,
+  cummax: cummaxP,
+  cummin: cumminP,
+  cumlogsumexp: cumlogsumexpP,
   gather: gatherP,
   scatter: scatterP,
   scatter_add: scatterAddP,
