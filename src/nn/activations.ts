@@ -168,7 +168,9 @@ export function gelu<A extends ArrayLike>(x: A, options?: GeluOptions): Tensor<F
   if (options?.approximate === false) {
     return np.mul(half, math.erfc(np.mul(value, -Math.SQRT1_2))) as Tensor<Floated<DTypeOf<A>>>;
   }
-  const cubic = np.add(value, np.mul(np.mul(value, np.mul(value, value)), 0.044715));
+  // Beyond ±10 the tanh is ±1, in every digit; its derivative must not be 0 times a power that has overflowed.
+  const near = np.clip(value, -10, 10);
+  const cubic = np.add(near, np.mul(np.mul(near, np.mul(near, near)), 0.044715));
   const smoothed = math.tanh(np.mul(cubic, Math.sqrt(2 / Math.PI)));
   return np.mul(half, np.add(smoothed, 1)) as Tensor<Floated<DTypeOf<A>>>;
 }

@@ -58,7 +58,8 @@ export function logSoftmaxOf(op: string, x: ArrayLike, axis: number): Value {
 }
 
 /**
- * log Σ eˣ over `axis`: a smooth maximum. Large x do not overflow; of nothing but −∞ it is −∞.
+ * log Σ eˣ over `axis`: a smooth maximum. Large x do not overflow. Where it is infinite it is the maximum, and so is its
+ * derivative; elsewhere that is the softmax.
  *
  * @param axis - one axis, several, or all if left out
  * @throws ShapeError for an axis that is out of range, named twice or empty
@@ -75,11 +76,14 @@ export function logsumexp<A extends ArrayLike>(
   options?: ReduceOptions,
 ): Tensor<Floated<DTypeOf<A>>> {
   const value = toFloat('nn.logsumexp', x);
-  const top = stopGradientOf(np.max(value, axis, { keepdims: true }));
-  // An infinite maximum would make its own difference NaN; what is infinite needs no shift.
-  const shift = np.where(np.isfinite(top), top, 0);
-  const total = np.log(np.sum(np.exp(np.sub(value, shift)), axis, options));
-  return np.add(total, np.reshape(shift, total.shape)) as Tensor<Floated<DTypeOf<A>>>;
+  const top = np.max(value, axis, { keepdims: true });
+  const ordinary = np.isfinite(top);
+  // Differences of infinities would be NaN, and so would be the derivatives of what is not chosen.
+  const shift = stopGradientOf(np.where(ordinary, top, 0));
+  const powers = np.exp(np.sub(np.where(ordinary, value, 0), shift));
+  const total = np.log(np.sum(powers, axis, options));
+  const like = (x: Value): Value => np.reshape(x, total.shape);
+  return np.where(like(ordinary), np.add(total, like(shift)), like(top)) as Tensor<Floated<DTypeOf<A>>>;
 }
 
 /** Options of {@link standardize}. */
