@@ -166,8 +166,7 @@ function typeOf(before: Aval, after: Aval, number: number | null): Aval | null {
 function asIntegers(init: FlatScalars, avals: readonly Aval[], jaxpr: Jaxpr): readonly Aval[] | null {
   const isOpen = (i: number): boolean => init.numbers[i] !== null && avals[i]!.weak && isFloat(avals[i]!.dtype);
   const strong = (aval: Aval): boolean => isInteger(aval.dtype) && !aval.weak;
-  const present =
-    jaxpr.ins.some((v) => strong(v.aval)) || jaxpr.eqns.some((eqn) => eqn.outs.some((v) => strong(v.aval)));
+  const present = jaxpr.eqns.some((eqn) => [...eqn.ins, ...eqn.outs].some((atom) => strong(atom.aval)));
   if (!present || !avals.some((_, i) => isOpen(i))) return null;
   return avals.map((aval, i) => (isOpen(i) ? makeAval(aval.shape, 'int32', true) : aval));
 }

@@ -31,6 +31,17 @@ type Steps<P> = (operands: readonly Value[], params: P) => readonly Value[];
 const steps: { readonly [Name in HigherOrderName]: Steps<PrimitiveParams<Name>> } = {
   jit: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
   scan: stepByStep,
+  while(operands, { cond, body, condConsts, bodyConsts }) {
+    const at = condConsts + bodyConsts;
+    let carry: readonly Value[] = operands.slice(at);
+    const holds = (): boolean => evalJaxpr(cond, [], [...operands.slice(0, condConsts), ...carry])[0]!.item() === true;
+    while (holds()) carry = evalJaxpr(body, [], [...operands.slice(condConsts, at), ...carry]);
+    return carry;
+  },
+  cond([index, ...operands], { branches }) {
+    const at = Math.min(Math.max(Number(index!.item()), 0), branches.length - 1);
+    return evalJaxpr(branches[at]!, [], operands);
+  },
 };
 
 class FiniteTrace implements Trace {

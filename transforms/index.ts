@@ -1,6 +1,7 @@
 /** Transforms of functions: derivatives, batching, staging. */
 
 export { grad, jvp, linearize, linearTranspose, valueAndGrad, vjp } from './autodiff.ts';
+export { cond, switch_ } from './branches.ts';
 export * as debug from './debug.ts';
 export { hessian, hvp, jacfwd, jacrev } from './derived.ts';
 export { type CheckFiniteOptions, checkFinite } from './finite.ts';
@@ -9,3 +10,4 @@ export { type JitOptions, type Jitted, jit } from './jit.ts';
 export { type ScanOptions, scan } from './loops.ts';
 export { stopGradient } from './stop.ts';
 export { type Axes, vmap } from './vmap.ts';
+export { whileLoop } from './while.ts';

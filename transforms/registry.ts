@@ -3,9 +3,11 @@
 import type { ParamsOf } from '../src/core/primitive.ts';
 import { type FirstOrderName, firstOrder } from '../src/prim/registry.ts';
 import { jitP } from './call.ts';
+import { condP } from './cond.ts';
 import { scanP } from './scan.ts';
+import { whileP } from './while.ts';
 
-export const primitives = { ...firstOrder, jit: jitP, scan: scanP } as const;
+export const primitives = { ...firstOrder, jit: jitP, scan: scanP, while: whileP, cond: condP } as const;
 
 /** The name of any primitive. */
 export type PrimitiveName = keyof typeof primitives;

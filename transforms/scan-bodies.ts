@@ -39,21 +39,24 @@ export const scanParams = t.readonly(
 /** What a scan says: the body, how many of its inputs are constants and carry, how many steps, and from which end. */
 export type ScanParams = t.TypeOf<typeof scanParams>;
 
+/** A body that carries values: what loops of all kinds have. */
+export type Body = Pick<ScanParams, 'jaxpr' | 'consts' | 'carry'>;
+
 /** What belongs to the constants, the carry and the sliced inputs. */
 export type Parts<A> = readonly [consts: readonly A[], carry: readonly A[], xs: readonly A[]];
 
-export const partsOf = <A>(all: readonly A[], { consts, carry }: ScanParams): Parts<A> => [
+export const partsOf = <A>(all: readonly A[], { consts, carry }: Body): Parts<A> => [
   all.slice(0, consts),
   all.slice(consts, consts + carry),
   all.slice(consts + carry),
 ];
 
 /** Flags of all inputs of the body, those of the carry grown by `found`, flags of its results. */
-const withCarry = (flags: readonly boolean[], found: readonly boolean[], { consts, carry }: ScanParams) =>
+const withCarry = (flags: readonly boolean[], found: readonly boolean[], { consts, carry }: Body) =>
   flags.map((flag, i) => flag || (i >= consts && i < consts + carry && found[i - consts]!));
 
 /** Remember a transform of the body: the same body may be the body of different scans. */
-export const rememberBody = <A>(name: string, params: ScanParams, key: string, make: () => A): A =>
+export const rememberBody = <A>(name: string, params: Body, key: string, make: () => A): A =>
   remember(params.jaxpr, `scan ${name} ${params.consts} ${params.carry} ${key}`, make);
 
 /** The tangents of what is `active`, with zeros of the types of `like` where they are zero. */
@@ -64,7 +67,7 @@ export const filled = (
 ): readonly Value[] => active.flatMap((flag, i) => (flag ? [instantiate(tangents[i]!, like[i]!)] : []));
 
 /** [consts, their tangents | carry, its tangents | xs, their tangents] → [carry, its tangents | ys, their tangents]. */
-export function jvpBody(params: ScanParams, given: readonly boolean[]) {
+export function jvpBody(params: Body, given: readonly boolean[]) {
   const { jaxpr, carry } = params;
   return rememberBody('jvp', params, mask(given), () => {
     const parts = partsOf(inAvals(jaxpr), params);
@@ -111,7 +114,7 @@ export const isInvariant = ({ kind }: ResidualSource): boolean => kind === 'oper
  * The forward body returns residuals as further outputs, which the scan stacks. What is an input or output already is not
  * stacked again; what is the same at every step is computed once, before the loop; what depends on nothing is computed again.
  */
-export function linearizeBody(params: ScanParams, given: readonly boolean[]) {
+export function linearizeBody(params: Body, given: readonly boolean[]) {
   const { jaxpr, carry } = params;
   return rememberBody('linearize', params, mask(given), () => {
     const { flags, made } = closure(given, (active) => {
@@ -228,7 +231,7 @@ function linearBody(
   fixed: number,
   sliced: number,
   [dconsts, dcarry, dxs]: Parts<boolean>,
-  params: ScanParams,
+  params: Body,
   nonzero: readonly boolean[],
 ): Derived {
   const { jaxpr, carry } = params;
@@ -263,7 +266,7 @@ function dependents(jaxpr: Jaxpr, flags: readonly boolean[]): readonly boolean[]
 }
 
 /** The carries that have cotangents: those in which the scan is linear, and those that such things flow into. */
-export const linearCarries = (params: ScanParams, holes: readonly boolean[]): readonly boolean[] =>
+export const linearCarries = (params: Body, holes: readonly boolean[]): readonly boolean[] =>
   rememberBody('linear', params, mask(holes), () => {
     const step = (flags: readonly boolean[]) => {
       const found = dependents(params.jaxpr, flags);
@@ -276,7 +279,7 @@ export const linearCarries = (params: ScanParams, holes: readonly boolean[]): re
  * [known consts | sums of cotangents of consts, cotangents of the carry | known carry, known xs, cotangents of ys]
  * → [the sums, of the carry | of xs].
  */
-export function transposeBody(params: ScanParams, holes: readonly boolean[], given: readonly boolean[]) {
+export function transposeBody(params: Body, holes: readonly boolean[], given: readonly boolean[]) {
   const { jaxpr, consts, carry } = params;
   return rememberBody('transpose', params, `${mask(holes)} ${mask(given)}`, () => {
     const isLinear = [...holes];
@@ -332,7 +335,7 @@ export function transposeBody(params: ScanParams, holes: readonly boolean[], giv
   });
 }
 
-export function vmapBody(params: ScanParams, size: number, dims: readonly (number | null)[], avals: readonly Aval[]) {
+export function vmapBody(params: Body, size: number, dims: readonly (number | null)[], avals: readonly Aval[]) {
   const { jaxpr, consts, carry } = params;
   const key = `${size} ${dims.join()} ${avals.map((aval) => aval.id).join()}`;
   return rememberBody('vmap', params, key, () => {

@@ -6,13 +6,25 @@
  * values says which are real.
  */
 
-import { type Aval, withShape } from '../src/core/aval.ts';
+import { type Aval, makeAval, withShape } from '../src/core/aval.ts';
 import { evalTrace, observeWith } from '../src/core/eager.ts';
-import { type Atom, type Eqn, hasEffect, isObserved, type Jaxpr, makeVar } from '../src/core/jaxpr.ts';
-import type { ParamsOf } from '../src/core/primitive.ts';
+import {
+  type Atom,
+  type Eqn,
+  evalJaxpr,
+  hasEffect,
+  isObserved,
+  type Jaxpr,
+  makeLiteral,
+  makeVar,
+} from '../src/core/jaxpr.ts';
+import type { ParamsOf, Primitive } from '../src/core/primitive.ts';
 import { withTrace } from '../src/core/trace.ts';
 import { type Tensor, tensorFrom, type Value } from '../src/core/value.ts';
+import { full, zeros } from '../src/prim/compose.ts';
 import { type Deliver, tapP } from '../src/prim/identity.ts';
+import { broadcastInDimP, concatenate, reshape, sliceAxis } from '../src/prim/structural.ts';
+import { derive } from './bodies.ts';
 import type { HigherOrderName, PrimitiveParams } from './registry.ts';
 
 /** What is shown of one tap: this many hidden outputs. */
@@ -52,7 +64,8 @@ export function expose(jaxpr: Jaxpr): Exposed {
     } else if (hasEffect(eqn)) {
       const inner = (exposers[eqn.primitive.name as HigherOrderName] as Exposer<unknown>)(eqn.params);
       const outs = inner.hidden.map(makeVar);
-      eqns.push({ ...eqn, params: inner.params, outs: [...eqn.outs, ...outs] });
+      const more = (inner.start ?? []).map((aval) => zerosInto(eqns, aval));
+      eqns.push({ ...eqn, params: inner.params, ins: [...eqn.ins, ...more], outs: [...eqn.outs, ...outs] });
       hidden.push(...outs);
       shown.push(...inner.shown);
     } else eqns.push(eqn);
@@ -68,6 +81,18 @@ interface ExposedParams<P> {
   readonly params: P;
   readonly hidden: readonly Aval[];
   readonly shown: readonly Shown[];
+  /** The avals of further operands, which are zeros. */
+  readonly start?: readonly Aval[];
+}
+
+/** Zeros of this aval, made by an equation. */
+function zerosInto(eqns: Eqn[], aval: Aval): Atom {
+  const zero = makeLiteral(makeAval([], aval.dtype, aval.weak), 0);
+  if (aval.shape.length === 0) return zero;
+  const out = makeVar(aval);
+  const params = { shape: aval.shape, broadcastDimensions: [] };
+  eqns.push({ primitive: broadcastInDimP as Primitive, params, ins: [zero], outs: [out], source: null });
+  return out;
 }
 
 type Exposer<P> = (params: P) => ExposedParams<P>;
@@ -75,6 +100,36 @@ type Exposer<P> = (params: P) => ExposedParams<P>;
 /** The avals of what `exposed` has more outputs than `jaxpr`. */
 const hiddenOf = (jaxpr: Jaxpr, exposed: Exposed): readonly Aval[] =>
   exposed.jaxpr.outs.slice(jaxpr.outs.length).map((atom) => atom.aval);
+
+/** What is shown of one tap, with the places of its hidden outputs; those that have no mask get one. */
+interface Masked {
+  readonly shown: Shown;
+  /** The avals of the values, and of the mask: a bool for each step. */
+  readonly avals: readonly Aval[];
+  /** The values and the mask, from all hidden outputs of a program that has run. */
+  readonly read: (hidden: readonly Value[]) => readonly Value[];
+}
+
+/** The taps of a program with a mask for each: where it may not run, or run more often than is kept. */
+function masked(jaxpr: Jaxpr, exposed: Exposed): readonly Masked[] {
+  const hidden = hiddenOf(jaxpr, exposed);
+  let next = 0;
+  return exposed.shown.map((shown) => {
+    const at = next;
+    next += shown.count + Number(shown.masked);
+    const values = hidden.slice(at, at + shown.count);
+    const steps = shown.masked ? hidden[at + shown.count]!.shape : (values[0]?.shape.slice(0, shown.steps) ?? []);
+    const mask = makeAval(steps, 'bool');
+    return {
+      shown: { ...shown, masked: true },
+      avals: [...values, mask],
+      read: (all) => [...all.slice(at, at + shown.count), shown.masked ? all[at + shown.count]! : full(mask, 1)],
+    };
+  });
+}
+
+/** The steps of a loop of unknown length that are kept: the last ones. */
+const kept = 16;
 
 /** How each primitive that holds programs shows what they do. */
 const exposers: { readonly [Name in HigherOrderName]: Exposer<PrimitiveParams<Name>> } = {
@@ -93,6 +148,55 @@ const exposers: { readonly [Name in HigherOrderName]: Exposer<PrimitiveParams<Na
       hidden: hiddenOf(params.jaxpr, exposed).map((aval) => withShape(aval, [params.length, ...aval.shape])),
       shown: exposed.shown.map((one) => ({ ...one, steps: one.steps + 1 })),
     };
+  },
+  while(params) {
+    const { body, cond, condConsts, bodyConsts } = params;
+    const exposed = expose(body);
+    const taps = masked(body, exposed);
+    const start = taps.flatMap(({ avals }) => avals.map((aval) => withShape(aval, [kept, ...aval.shape])));
+    const { jaxpr } = derive(
+      'debug',
+      (...args) => {
+        const results = evalJaxpr(exposed.jaxpr, [], args.slice(0, body.ins.length));
+        const hidden = results.slice(body.outs.length);
+        // The last steps are kept in order: the oldest goes, the newest comes behind the others.
+        const latest = taps
+          .flatMap(({ read }) => read(hidden))
+          .map((x, i) => {
+            const before = sliceAxis(args[body.ins.length + i]!, 0, 1, kept);
+            return concatenate([before, reshape(x, [1, ...x.shape])], 0);
+          });
+        return [...results.slice(0, body.outs.length), ...latest];
+      },
+      [...body.ins.map((v) => v.aval), ...start],
+    );
+    return {
+      params: { cond: { ...cond, ins: [...cond.ins, ...start.map(makeVar)] }, body: jaxpr, condConsts, bodyConsts },
+      hidden: start,
+      shown: taps.map(({ shown }) => ({ ...shown, steps: shown.steps + 1 })),
+      start,
+    };
+  },
+  cond({ branches }) {
+    const exposed = branches.map(expose);
+    const taps = branches.map((branch, j) => masked(branch, exposed[j]!));
+    const hidden = taps.flatMap((own) => own.flatMap(({ avals }) => avals));
+    const shownBy = branches.map((branch, j) => {
+      const { jaxpr } = derive(
+        'debug',
+        (...args) => {
+          const results = evalJaxpr(exposed[j]!.jaxpr, [], args);
+          const own = results.slice(branch.outs.length);
+          const all = taps.map((some, k) =>
+            some.flatMap(({ avals, read }) => (k === j ? read(own) : avals.map(zeros))),
+          );
+          return [...results.slice(0, branch.outs.length), ...all.flat()];
+        },
+        branch.ins.map((v) => v.aval),
+      );
+      return jaxpr;
+    });
+    return { params: { branches: shownBy }, hidden, shown: taps.flatMap((own) => own.map(({ shown }) => shown)) };
   },
 };
 

@@ -76,6 +76,7 @@ function transposeEqn(
     op: primitive.name,
     problem: 'is not linear, so it cannot be transposed',
     remedy: 'transpose linear functions only; for a derivative use vjp or grad, which linearize first',
+    ...primitive.irreversible,
     ...(eqn.source ? { source: eqn.source } : {}),
   });
 }

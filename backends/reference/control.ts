@@ -34,8 +34,31 @@ const scan: LowerControl<PrimitiveParams<'scan'>> = (compile, { jaxpr, consts, c
   };
 };
 
+const whileLoop: LowerControl<PrimitiveParams<'while'>> = (compile, { cond, body, condConsts, bodyConsts }) => {
+  const [holds, step] = [compile(cond), compile(body)];
+  const at = condConsts + bodyConsts;
+  return (ins, outs) => {
+    const [fixed, captured] = [ins.slice(0, condConsts), ins.slice(condConsts, at)];
+    let state = ins.slice(at);
+    while (holds([...fixed, ...state])[0]![0] !== 0) state = step([...captured, ...state]) as TypedArray[];
+    for (let j = 0; j < outs.length; j++) outs[j]!.set(state[j]!);
+  };
+};
+
+const cond: LowerControl<PrimitiveParams<'cond'>> = (compile, { branches }) => {
+  const runs = branches.map(compile);
+  return ([index, ...operands], outs) => {
+    const results = runs[Math.min(Math.max(index![0]!, 0), runs.length - 1)]!(operands);
+    for (let j = 0; j < outs.length; j++) outs[j]!.set(results[j]!);
+  };
+};
+
 /** Calls are gone before a program is lowered. */
 type Lowered = Exclude<HigherOrderName, 'jit'>;
 
 /** A lowering for each primitive that holds programs. */
-export const control: { readonly [Name in Lowered]: LowerControl<PrimitiveParams<Name>> } = { scan };
+export const control: { readonly [Name in Lowered]: LowerControl<PrimitiveParams<Name>> } = {
+  scan,
+  while: whileLoop,
+  cond,
+};

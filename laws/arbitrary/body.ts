@@ -28,7 +28,7 @@ export interface BodyOptions {
   readonly slices?: boolean;
   /** What becomes of a carry before it is returned, so that it stays moderate from step to step. */
   readonly settle?: (draft: Draft, carry: number) => number;
-  /** Carry a counter as well, an int32 by which the first carry is multiplied. */
+  /** Carry a counter as well, an int32 by which the first carry is multiplied, if it is a float. */
   readonly counts?: boolean;
 }
 
@@ -76,25 +76,55 @@ export const bodies = ({
       const draft = new Draft(ins, ops);
       const next = counts ? count(draft, consts, consts + carry) : [];
       draft.decode(choices);
-      const taken = new Map<string, number>();
-      const returned = carried.slice(0, carry).map((aval) => {
-        const fitting = draft.visible().filter((i) => alike(draft.avals[i]!, aval));
-        const key = `${aval.dtype}${aval.shape}`;
-        const already = taken.get(key) ?? 0;
-        taken.set(key, already + 1);
-        return fitting[Math.min(already, fitting.length - 1)]!;
-      });
+      const returned = latestLike(draft, carried.slice(0, carry));
       const stacked = draft.visible().slice(0, ys);
       const outs = [...returned.map((i) => settle(draft, i)), ...next, ...stacked];
       return { program: draft.returning(outs), consts, carry: carried.length };
     });
 
+/** The latest value of each type; of a type that is wanted again, the one before. */
+function latestLike(draft: Draft, wanted: readonly Aval[]): readonly number[] {
+  const taken = new Map<string, number>();
+  return wanted.map((aval) => {
+    const fitting = draft.visible().filter((i) => alike(draft.avals[i]!, aval));
+    const key = `${aval.dtype}${aval.shape}`;
+    const already = taken.get(key) ?? 0;
+    taken.set(key, already + 1);
+    return fitting[Math.min(already, fitting.length - 1)]!;
+  });
+}
+
+/** Two or three programs of the same inputs, with results of the types of the first inputs. */
+export const alternatives = ({
+  ops,
+  dtypes,
+  maxSteps = 3,
+  settle = (_, x) => x,
+}: BodyOptions): fc.Arbitrary<readonly Program[]> =>
+  fc
+    .record({
+      lengths: fc.array(shape({ maxRank: 2, empty: false }), { minLength: 2, maxLength: 2 }),
+      inputs: fc.array(fc.tuple(fc.nat({ max: 2 }), fc.constantFrom(...dtypes)), { minLength: 1, maxLength: 3 }),
+      results: fc.integer({ min: 1, max: 2 }),
+      choices: fc.array(genes(maxSteps), { minLength: 2, maxLength: 3 }),
+    })
+    .map(({ lengths, inputs, results, choices }) => {
+      const ins = inputs.map(([which, dtype]) => makeAval(lengths[which === 2 ? 1 : 0]!, dtype));
+      return choices.map((chosen) => {
+        const draft = new Draft(ins, ops);
+        draft.decode(chosen);
+        return draft.returning(latestLike(draft, ins.slice(0, results)).map((i) => settle(draft, i)));
+      });
+    });
+
 /** Multiply the value `x` by the counter at `at`, which is counted up; returns the next counter. */
 function count(draft: Draft, x: number, at: number): readonly number[] {
   const { dtype, shape: s } = draft.avals[x]!;
-  const factor = draft.hide(draft.emit(p.convert_element_type, [at], { dtype, weak: false }));
-  const spread = draft.hide(draft.emit(p.broadcast_in_dim, [factor], { shape: s, broadcastDimensions: [] }));
-  draft.emit(p.mul, [x, spread], noParams);
+  if (isFloat(dtype)) {
+    const factor = draft.hide(draft.emit(p.convert_element_type, [at], { dtype, weak: false }));
+    const spread = draft.hide(draft.emit(p.broadcast_in_dim, [factor], { shape: s, broadcastDimensions: [] }));
+    draft.emit(p.mul, [x, spread], noParams);
+  }
   draft.hide(at);
   return [draft.hide(draft.emit(p.add, [at, hostTensor([], 'int32', [1])], noParams))];
 }

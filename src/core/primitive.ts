@@ -88,6 +88,8 @@ export interface Primitive<Name extends string = string, P = unknown> {
   abstractEval(ins: readonly Aval[], params: P): readonly Aval[];
   jvp(...args: Parameters<JvpRule<P>>): ReturnType<JvpRule<P>>;
   readonly transpose: 'nonlinear' | Bivariant<TransposeRule<P>>;
+  /** Of what is differentiable but cannot be transposed: why, and what to do instead. */
+  readonly irreversible?: { readonly op: string; readonly problem: string; readonly remedy: string };
   vmap(...args: Parameters<VmapRule<P>>): ReturnType<VmapRule<P>>;
   readonly higherOrder?: HigherOrder<P>;
   /** Somebody watches: equations stay where they are, used or not, and are never merged (`tap` alone). */

@@ -47,6 +47,32 @@ const calls: {
     const kept = { consts: count(takes.slice(0, consts)), carry: count(flags) };
     return { params: { ...params, ...kept, jaxpr }, takes, gives };
   },
+  while(params, live) {
+    const { condConsts, bodyConsts } = params;
+    const prune = (carries: readonly boolean[]) => ({
+      cond: pruned(params.cond, [true], (i) => carries[i - condConsts] === true),
+      body: pruned(params.body, carries, (i) => carries[i - bodyConsts] === true),
+    });
+    const { flags, made } = closure(live, (carries) => {
+      const { cond, body } = prune(carries);
+      const read = carries.map((_, i) => cond.takes[condConsts + i]! || body.takes[bodyConsts + i]!);
+      return { flags: read, made: { cond, body } };
+    });
+    const { cond, body } = made;
+    const [cc, bc] = [cond.takes.slice(0, condConsts), body.takes.slice(0, bodyConsts)];
+    const takes = [...cc, ...bc, ...flags];
+    if (cond.jaxpr === params.cond && body.jaxpr === params.body) return { params, takes, gives: flags };
+    const kept = { condConsts: count(cc), bodyConsts: count(bc) };
+    return { params: { cond: cond.jaxpr, body: body.jaxpr, ...kept }, takes, gives: flags };
+  },
+  cond(params, live) {
+    const { branches } = params;
+    const found = branches.map((branch) => pruned(branch, live).takes);
+    const reads = branches[0]!.ins.map((_, i) => found.some((takes) => takes[i]));
+    const kept = branches.map((branch) => pruned(branch, live, (i) => reads[i]!).jaxpr);
+    const same = kept.every((branch, j) => branch === branches[j]);
+    return { params: same ? params : { branches: kept }, takes: [true, ...reads], gives: live };
+  },
 };
 
 /** The inner program for the outputs that are `live`, without the inputs that those do not need, unless they must be kept. */
