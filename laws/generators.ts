@@ -8,6 +8,7 @@ import { callRows } from './generators/call.ts';
 import { controlRows } from './generators/control.ts';
 import { cumulativeRows } from './generators/cumulative.ts';
 import { elementwiseRows } from './generators/elementwise.ts';
+import { fftRows } from './generators/fft.ts';
 import { indexingRows } from './generators/indexing.ts';
 import { linalgRows } from './generators/linalg.ts';
 import { reduceRows } from './generators/reduce.ts';
@@ -24,6 +25,7 @@ export const generators = {
   ...elementwiseRows,
   ...reduceRows,
   ...indexingRows,
+  ...fftRows,
   ...linalgRows,
   ...scatterRows,
   ...windowRows,

@@ -36,6 +36,7 @@ export type { Shape } from './core/shape.ts';
 export type { NestedArray } from './core/value.ts';
 export * as tree from './entry/tree.ts';
 export * as nn from './nn/index.ts';
+export type { Complex } from './ops/complex.ts';
 export * as lax from './ops/lax.ts';
 export * as np from './ops/np.ts';
 export type { ArrayLike, Tensor } from './ops/types.ts';

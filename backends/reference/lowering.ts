@@ -15,6 +15,7 @@ import * as dot from './dot.ts';
 import * as elementary from './elementary.ts';
 import * as elementwise from './elementwise.ts';
 import * as elimination from './elimination.ts';
+import { fft } from './fft.ts';
 import * as householder from './householder.ts';
 import * as indexing from './indexing.ts';
 import * as random from './random.ts';
@@ -132,6 +133,7 @@ export const lowerings = {
   dynamic_update_slice: indexing.dynamicUpdateSlice,
   sort,
   top_k: topK,
+  fft,
 
   triangular_solve: triangular.triangularSolve,
   cholesky: triangular.cholesky,

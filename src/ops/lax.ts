@@ -29,6 +29,7 @@ export { stopGradient } from '../../transforms/stop.ts';
 export type { IndexMode } from '../prim/addressing.ts';
 export type { DotDimensions } from '../prim/dot.ts';
 export { type CumulativeOptions, cumlogsumexp, cummax, cummin, cumprod, cumsum } from './lax-cumulative.ts';
+export { type FftKind, fft } from './lax-fft.ts';
 export {
   dynamicSlice,
   dynamicUpdateSlice,

@@ -57,6 +57,7 @@ export {
 } from './create.ts';
 export { cumprod, cumsum } from './cumulative.ts';
 export { einsum, tensordot } from './einsum.ts';
+export * as fft from './fft.ts';
 export { type Index, index, type ReadOptions, type Slice, take } from './indexing.ts';
 export { concatenate, split, stack } from './join.ts';
 export type { Indices } from './lax-indexing.ts';

@@ -36,6 +36,7 @@ import { eqP, geP, gtP, leP, ltP, neP, selectP } from './compare.ts';
 import { cumlogsumexpP, cummaxP, cumminP, cumprodP, cumsumP } from './cumulative.ts';
 import { dotGeneralP } from './dot.ts';
 import { dynamicSliceP, dynamicUpdateSliceP } from './dynamic.ts';
+import { fftP } from './fft.ts';
 import { gatherP } from './gather.ts';
 import { optimizationBarrierP, stopGradientP, tapP } from './identity.ts';
 import { luP, tridiagonalSolveP } from './lu.ts';
@@ -178,6 +179,7 @@ export const firstOrder = {
   cholesky: choleskyP,
   qr: qrP,
   top_k: topKP,
+  fft: fftP,
   lu: luP,
   eigh: eighP,
   svd: svdP,

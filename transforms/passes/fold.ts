@@ -202,6 +202,7 @@ const evaluators: { readonly [Name in FirstOrderName]: Evaluate<FirstOrderParams
   dynamic_update_slice: 'moves',
   sort: 'moves',
   top_k: 'device',
+  fft: 'device',
   select_and_gather_add: 'moves',
   stop_gradient: 'moves',
   optimization_barrier: 'barrier',
