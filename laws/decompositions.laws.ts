@@ -8,13 +8,15 @@
 import { type Decompose, type DecomposedName, decomposing, decompositions } from '../backends/loop/decompose/index.ts';
 import { constsAsInputs } from '../src/core/jaxpr.ts';
 import type { Primitive } from '../src/core/primitive.ts';
+import { range, sizeOf } from '../src/core/shape.ts';
 import { stage } from '../src/core/stage.ts';
 import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
+import type { FftParams } from '../src/prim/fft.ts';
 import { call } from '../transforms/call.ts';
 import type { Row } from './generators/row.ts';
-import { closeValues, sameValues, toTensor } from './host.ts';
-import { expect, fails, type Law, law, type Suite, type Verdict } from './law.ts';
+import { close, closeValues, sameValues, toHost, toTensor } from './host.ts';
+import { every, expect, fails, type Law, law, type Suite, type Verdict } from './law.ts';
 import { anyDomain, cases } from './primitive-case.ts';
 import { subject } from './primitives.laws.ts';
 
@@ -35,9 +37,21 @@ export const within =
   (found, wanted) =>
     closeValues('decomposed', found, wanted, rtol);
 
+/** Within some roundings of the largest sum that a row of the operands can have. */
+const spectrum: Judge = (found, wanted, { operands, params }) => {
+  const { kind, fftLengths } = params as FftParams;
+  const largest = Math.max(...operands.flatMap((x) => Array.from(x.dataSync(), Math.abs)));
+  const rounding = found[0]!.dtype === 'float32' ? 2 ** -24 : 2 ** -53;
+  const scale = Math.max(2 ** -20, kind === 'FFT' ? largest * sizeOf(fftLengths) : largest);
+  return every(range(2), (i) =>
+    close(`decomposed, result ${i}`, toHost(found[i]!), toHost(wanted[i]!), 4 * rounding, scale),
+  );
+};
+
 const judges: { readonly [Name in DecomposedName]: Judge } = {
   sort: bits,
   top_k: bits,
+  fft: spectrum,
 };
 
 /** A decomposition computes what its primitive does, and is a program without it. */

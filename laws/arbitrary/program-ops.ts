@@ -13,7 +13,7 @@ import { firstOrder as p } from '../../src/prim/registry.ts';
 import { hostTensor } from '../host.ts';
 import type { Draft, Op, Operand } from './program.ts';
 import { exactWindows, smoothCumulative, windowExtrema, windowSums } from './program-pooling.ts';
-import { largest, scatteredExtrema, scatteredProduct, sorting, windows } from './program-windows.ts';
+import { largest, scatteredExtrema, scatteredProduct, sorting, spectra, windows } from './program-windows.ts';
 
 type Test = (aval: Aval) => boolean;
 
@@ -217,6 +217,7 @@ export const smooth: readonly Op[] = [
   selectFixed(float),
   scatteredProduct((d, x) => d.emit(p.sin, [d.pickLike(x)], noParams), float),
   ...structural,
+  spectra,
   ...windows,
   ...windowSums,
   ...smoothCumulative,
@@ -259,6 +260,7 @@ export const linear: readonly Op[] = [
   sumOf(float),
   selectFixed(float),
   ...structural.filter((_, i) => i !== 4),
+  spectra,
   ...windows,
   ...windowSums,
   call,

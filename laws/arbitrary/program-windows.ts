@@ -1,6 +1,7 @@
 /** Windows and sorting in random programs: places that are constants, inside and outside of what they name. */
 
 import type { Aval } from '../../src/core/aval.ts';
+import { isFloat } from '../../src/core/dtype.ts';
 import { noParams } from '../../src/core/primitive.ts';
 import { range } from '../../src/core/shape.ts';
 import type { IndexMode } from '../../src/prim/addressing.ts';
@@ -122,6 +123,13 @@ export const windows: readonly Op[] = [gather, scatter, dynamicSlice, dynamicUpd
 export const sorting: Op = onRows(
   () => true,
   (d, x, _, axis) => d.emit(p.sort, [x, d.pickLike(x), d.pickLike(x)], { dimension: axis, numKeys: 1 + d.next(2) }),
+);
+
+/** The transform of a value, beside another, over its last axis; its inverse is picked as often. */
+export const spectra: Op = onRows(
+  ({ dtype }) => isFloat(dtype),
+  (d, x, { shape }) =>
+    d.emit(p.fft, [x, d.pickLike(x)], { kind: d.next(1) ? 'FFT' : 'IFFT', fftLengths: shape.slice(-1) }),
 );
 
 /** The largest elements of a value, and where they are. */

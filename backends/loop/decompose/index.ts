@@ -10,6 +10,7 @@ import type { Primitive } from '../../../src/core/primitive.ts';
 import { currentTrace, type Trace, withTrace } from '../../../src/core/trace.ts';
 import type { Value } from '../../../src/core/value.ts';
 import type { PrimitiveName, PrimitiveParams } from '../../../transforms/registry.ts';
+import { fft } from './fft.ts';
 import { sort, topK } from './sort.ts';
 
 /** A primitive in terms of others. */
@@ -19,6 +20,7 @@ export type Decompose<P> = (operands: readonly Value[], params: P) => readonly V
 export const decompositions = {
   sort,
   top_k: topK,
+  fft,
 } as const satisfies { readonly [Name in PrimitiveName]?: Decompose<PrimitiveParams<Name>> };
 
 /** The names of the primitives that have a decomposition. */
