@@ -52,6 +52,9 @@ const judges: { readonly [Name in DecomposedName]: Judge } = {
   sort: bits,
   top_k: bits,
   fft: spectrum,
+  scatter_mul: within(1e-6),
+  scatter_min: bits,
+  scatter_max: bits,
 };
 
 /** A decomposition computes what its primitive does, and is a program without it. */

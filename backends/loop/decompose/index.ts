@@ -11,6 +11,7 @@ import { currentTrace, type Trace, withTrace } from '../../../src/core/trace.ts'
 import type { Value } from '../../../src/core/value.ts';
 import type { PrimitiveName, PrimitiveParams } from '../../../transforms/registry.ts';
 import { fft } from './fft.ts';
+import { scatterMax, scatterMin, scatterMul } from './scatter.ts';
 import { sort, topK } from './sort.ts';
 
 /** A primitive in terms of others. */
@@ -21,6 +22,9 @@ export const decompositions = {
   sort,
   top_k: topK,
   fft,
+  scatter_mul: scatterMul,
+  scatter_min: scatterMin,
+  scatter_max: scatterMax,
 } as const satisfies { readonly [Name in PrimitiveName]?: Decompose<PrimitiveParams<Name>> };
 
 /** The names of the primitives that have a decomposition. */
