@@ -1,5 +1,6 @@
-/** Transforms of functions: derivatives, batching, staging. */
+/** Transforms of functions: derivatives, batching, staging, control flow. */
 
+export { type AssociativeScanOptions, associativeScan } from './associative-scan.ts';
 export { grad, jvp, linearize, linearTranspose, valueAndGrad, vjp } from './autodiff.ts';
 export { cond, switch_ } from './branches.ts';
 export * as debug from './debug.ts';
@@ -7,7 +8,7 @@ export { hessian, hvp, jacfwd, jacrev } from './derived.ts';
 export { type CheckFiniteOptions, checkFinite } from './finite.ts';
 export { evalShape, makeJaxpr } from './inspect.ts';
 export { type JitOptions, type Jitted, jit } from './jit.ts';
-export { type ScanOptions, scan } from './loops.ts';
+export { foriLoop, type MapOptions, map, type ScanOptions, scan } from './loops.ts';
 export { stopGradient } from './stop.ts';
 export { type Axes, vmap } from './vmap.ts';
 export { whileLoop } from './while.ts';

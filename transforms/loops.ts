@@ -5,17 +5,22 @@
  */
 
 import { showAval } from '../src/core/aval.ts';
-import { ConcretizationError, ShapeError, TreeError } from '../src/core/errors.ts';
+import { isInteger } from '../src/core/dtype.ts';
+import { ConcretizationError, DTypeError, ShapeError, TreeError } from '../src/core/errors.ts';
 import { evalJaxpr, outAvals } from '../src/core/jaxpr.ts';
 import { range } from '../src/core/shape.ts';
 import { Value } from '../src/core/value.ts';
-import { zeros } from '../src/prim/compose.ts';
-import { concatenate, reshape, sliceAxis } from '../src/prim/structural.ts';
+import { add, convertElementType } from '../src/prim/arithmetic.ts';
+import { lt } from '../src/prim/compare.ts';
+import { full, scalar, zeros } from '../src/prim/compose.ts';
+import { concatenate, iota, reshape, sliceAxis } from '../src/prim/structural.ts';
 import { leafPaths } from '../src/tree/def.ts';
 import { flatten, unflatten } from '../src/tree/tree.ts';
-import { derive, flattenScalars, type Lifted, traceCarrying, type Weakly } from './bodies.ts';
+import { derive, type FlatScalars, flattenScalars, type Lifted, traceCarrying, type Weakly } from './bodies.ts';
 import type { Derived } from './call.ts';
 import { type ScanParams, scanOver, scanP, stepOf } from './scan.ts';
+import { vmap } from './vmap.ts';
+import { whileFor } from './while.ts';
 
 /** Options of {@link scan}. */
 export interface ScanOptions {
@@ -73,27 +78,148 @@ export function scan<C, X, Y>(
   xs: X,
   options: ScanOptions = {},
 ): [C, Lifted<Y>] {
-  const initial = flattenScalars(init, 'scan', 'init');
-  const sliced = flatten(xs, 'scan', 'xs');
-  const length = lengthOf('scan', sliced.leaves, leafPaths(sliced.def, 'xs'), options.length);
+  return scanFor('scan', f, init, xs, options);
+}
+
+/** {@link scan} for the function `op`, under whose name errors are reported. */
+function scanFor<C, X, Y>(
+  op: string,
+  f: (carry: C, x: X) => readonly [unknown, Y],
+  init: unknown,
+  xs: X,
+  { length: given, reverse = false, unroll = 1 }: ScanOptions = {},
+): [C, Lifted<Y>] {
+  const initial = flattenScalars(init, op, 'init');
+  const sliced = flatten(xs, op, 'xs');
+  const length = lengthOf(op, sliced.leaves, leafPaths(sliced.def, 'xs'), given);
   const { carry, carryDef, restDef, ...body } = traceCarrying(
-    'scan',
+    op,
     initial,
     sliced.leaves.map((x) => stepOf(x.aval)),
     (c, slices) => pairOf(f(c as C, unflatten<X>(sliced.def, slices))),
   );
-  const { reverse = false } = options;
-  const run = { length, reverse, unroll: unrolled(options.unroll ?? 1, length) };
-  const [last, ys] = loop(body, carry, sliced.leaves, run);
+  const [last, ys] = loop(body, carry, sliced.leaves, { length, reverse, unroll: unrolled(unroll, length) });
   return [unflatten<C>(carryDef, last), unflatten<Lifted<Y>>(restDef, ys)];
 }
+
+/** Options of {@link map}. */
+export interface MapOptions {
+  /** How many slices are computed at once, by `vmap`; default 1. */
+  readonly batchSize?: number;
+}
+
+/**
+ * `f` of each slice of `xs` along axis 0, stacked: what `vmap` computes, one slice (or `batchSize` of them) after the other, in
+ * the memory of one.
+ *
+ * @throws ShapeError if lengths differ, or `batchSize` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * import { map, np, type Tensor } from 'pullback';
+ * const rows = np.array([[1, 2], [3, 4], [5, 6]]);
+ * console.log(map((row: Tensor) => np.sum(row), rows, { batchSize: 2 }).toArray()); // => [ 3, 7, 11 ]
+ * ```
+ */
+export function map<X, Y>(f: (x: X) => Y, xs: X, { batchSize = 1 }: MapOptions = {}): Lifted<Y> {
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
+    throw new ShapeError({ op: 'map', problem: `batchSize is ${batchSize}`, remedy: 'pass a positive integer' });
+  }
+  const lifted = (x: X): Lifted<Y> => {
+    const { def, leaves } = flattenScalars(f(x), 'map', 'output');
+    return unflatten<Lifted<Y>>(def, leaves);
+  };
+  const { leaves, def } = flatten(xs, 'map', 'xs');
+  const length = lengthOf('map', leaves, leafPaths(def, 'xs'), undefined);
+  const one = (_: null, x: X): readonly [null, Lifted<Y>] => [null, lifted(x)];
+  if (batchSize === 1 || length === 0) return scanFor('map', one, null, xs)[1] as Lifted<Y>;
+  const blocks = Math.floor(length / batchSize);
+  const whole = blocks * batchSize;
+  const parts: FlatScalars[] = [];
+  if (blocks > 0) {
+    const folded = leaves.map((x) => reshape(sliceAxis(x, 0, 0, whole), [blocks, batchSize, ...x.shape.slice(1)]));
+    const block = (_: null, x: X): readonly [null, Lifted<Y>] => [null, vmap(lifted)(x)];
+    const [, ys] = scanFor('map', block, null, unflatten<X>(def, folded));
+    const flat = flattenScalars(ys, 'map', 'output');
+    parts.push({ ...flat, leaves: flat.leaves.map((y) => reshape(y, [whole, ...y.shape.slice(2)])) });
+  }
+  if (whole < length) {
+    const rest = leaves.map((x) => sliceAxis(x, 0, whole, length));
+    parts.push(flattenScalars(vmap(lifted)(unflatten<X>(def, rest)), 'map', 'output'));
+  }
+  const [first, second] = parts;
+  const joined = second ? first!.leaves.map((y, i) => concatenate([y, second.leaves[i]!], 0)) : first!.leaves;
+  return unflatten<Lifted<Y>>(first!.def, joined);
+}
+
+/**
+ * Repeat `body` for i from `lower` to `upper` − 1: `for (let i = lower; i < upper; i++) carry = body(i, carry)` as one equation.
+ *
+ * With JS numbers for both bounds it is a {@link scan}, which has derivatives of both modes. With a tensor for one of them it is
+ * a `whileLoop`, which has a forward derivative only.
+ *
+ * @param body - takes the index, an int32 scalar, and the carry
+ * @throws DTypeError if a bound is not an integer; TreeError, ShapeError or DTypeError if the carry changes its type
+ *
+ * @example
+ * ```ts
+ * import { foriLoop, grad, np, type Tensor } from 'pullback';
+ * const power = (x: Tensor) => foriLoop(0, 3, (_i, y: Tensor) => np.mul(y, x), 1);
+ * console.log(grad(power)(2).item()); // => 12
+ * ```
+ */
+export function foriLoop<C>(lower: Bound, upper: Bound, body: (i: Value<'int32'>, carry: C) => NoInfer<C>, init: C): C;
+export function foriLoop<C>(
+  lower: Bound,
+  upper: Bound,
+  body: (i: Value<'int32'>, carry: C) => Weakly<NoInfer<C>>,
+  init: Weakly<NoInfer<C>>,
+): C;
+export function foriLoop<C>(lower: Bound, upper: Bound, body: (i: Value<'int32'>, carry: C) => C, init: C): C {
+  const [from, to] = [bound('lower', lower), bound('upper', upper)];
+  if (typeof lower === 'number' && typeof upper === 'number') {
+    const length = Math.max(0, upper - lower);
+    const counted = iota([length], 0, 'int32') as Value<'int32'>;
+    const indices = (lower === 0 ? counted : add(counted, full(counted.aval, lower))) as Value<'int32'>;
+    const step = (carry: C, i: Value<'int32'>): readonly [C, null] => [body(i, carry), null];
+    return scanFor<C, Value<'int32'>, null>('foriLoop', step, init, indices)[0];
+  }
+  const one = scalar(1, 'int32');
+  type Counted = readonly [Value<'int32'>, C];
+  return whileFor<Counted>(
+    'foriLoop',
+    ([i]) => lt(i, to),
+    ([i, carry]) => [add(i, one), body(i, carry)],
+    [from, init],
+  )[1];
+}
+
+/** A bound of {@link foriLoop}. */
+type Bound = number | Value<'int32' | 'uint32'>;
+
+/** A bound as an int32 scalar. @throws DTypeError if it is none */
+function bound(name: string, x: Bound): Value<'int32'> {
+  if (x instanceof Value && isInteger(x.dtype) && x.ndim === 0) {
+    return (x.dtype === 'int32' ? x : convertElementType(x, 'int32')) as Value<'int32'>;
+  }
+  if (typeof x === 'number' && Number.isInteger(x) && Math.abs(x) < 2 ** 31)
+    return scalar(x, 'int32') as Value<'int32'>;
+  throw new DTypeError({
+    op: 'foriLoop',
+    problem: `${name} must be an integer, got ${x instanceof Value ? showAval(x.aval) : String(x)}`,
+    remedy: "pass a JS number, or a scalar cast with np.astype(x, 'int32')",
+  });
+}
+
+const shownResult = (x: unknown): string =>
+  Array.isArray(x) ? `an array of ${x.length}` : x instanceof Value ? showAval(x.aval) : typeof x;
 
 /** @throws TreeError unless the body has returned `[carry, y]` */
 function pairOf(result: unknown): { readonly carry: unknown; readonly rest: unknown } {
   if (Array.isArray(result) && result.length === 2) return { carry: result[0], rest: result[1] };
   throw new TreeError({
     op: 'scan',
-    problem: `the body must return [carry, y], got ${Array.isArray(result) ? `an array of ${result.length}` : typeof result}`,
+    problem: `the body must return [carry, y], got ${shownResult(result)}`,
     remedy: 'return a pair; y is null if there is nothing to stack',
   });
 }

@@ -264,27 +264,27 @@ export function whileLoop<C>(
   body: (carry: C) => unknown,
   init: unknown,
 ): C {
-  const traced = traceCarrying('whileLoop', flattenScalars(init, 'whileLoop', 'init'), [], (carry) => ({
+  return whileFor('whileLoop', cond, body, init);
+}
+
+/** {@link whileLoop} for the function `op`, under whose name errors are reported. */
+export function whileFor<C>(op: string, cond: (carry: C) => unknown, body: (carry: C) => unknown, init: unknown): C {
+  const traced = traceCarrying(op, flattenScalars(init, op, 'init'), [], (carry) => ({
     carry: body(carry as C),
     rest: null,
   }));
-  const avals = inAvals(traced.jaxpr).slice(traced.consts.length);
   const predicate = derive(
-    'whileLoop',
+    op,
     (...leaves) => {
-      const { leaves: outs } = flattenScalars(
-        cond(unflatten<C>(traced.carryDef, leaves)),
-        'whileLoop',
-        'the predicate',
-      );
-      expectPredicate('whileLoop', outs);
+      const { leaves: outs } = flattenScalars(cond(unflatten<C>(traced.carryDef, leaves)), op, 'the predicate');
+      expectPredicate(op, outs);
       return outs;
     },
-    avals,
+    traced.carry.map((_, i) => traced.jaxpr.ins[traced.consts.length + i]!.aval),
   );
   if (isObserved(predicate.jaxpr)) {
     throw new CompileError({
-      op: 'whileLoop',
+      op,
       problem: 'something is watched in the predicate, which has no results to show',
       remedy: 'move debug.print or debug.callback into the body',
     });

@@ -7,7 +7,7 @@
 
 import { checkJaxpr } from '../../src/core/check.ts';
 import { CheckError } from '../../src/core/errors.ts';
-import { type Jaxpr, outAvals, sameAvals } from '../../src/core/jaxpr.ts';
+import { innerJaxprs, isJaxpr, type Jaxpr, outAvals, sameAvals } from '../../src/core/jaxpr.ts';
 import { cse } from './cse.ts';
 import { dce } from './dce.ts';
 import { folding } from './fold.ts';
@@ -30,7 +30,7 @@ const rounds = 8;
 const optimized = new WeakMap<Jaxpr, Jaxpr>();
 
 /**
- * The same program with less to do: calls inlined, simplified, constants folded, equal equations merged, dead ones left out.
+ * The same program, bodies of loops and branches included, with less to do: calls inlined, simplified, constants folded, equal equations merged, dead ones left out.
  *
  * Inputs, constants and the avals of the outputs are those of `jaxpr`, and so is every bit of its results (law: "optimize
  * preserves values"). Remembered on the jaxpr; each pass is checked; linear in the number of equations.
@@ -40,18 +40,39 @@ const optimized = new WeakMap<Jaxpr, Jaxpr>();
 export function optimize(jaxpr: Jaxpr): Jaxpr {
   const known = optimized.get(jaxpr);
   if (known) return known;
-  let current = checked('inline', inline, jaxpr);
+  let current = checked('bodies', bodies, checked('inline', inline, jaxpr));
   for (let round = 0; round < rounds; round++) {
     const simple = checked('simplify', (before) => rewrite(before, local), current);
     // Merging again what was merged finds nothing.
     if (round > 0 && simple === current) break;
     const merged = checked('cse', cse, simple);
-    current = checked('dce', dce, merged);
+    current = checked('bodies', bodies, checked('dce', dce, merged));
     if (merged === simple) break;
   }
   optimized.set(jaxpr, current);
   optimized.set(current, current);
   return current;
+}
+
+/** The program with the bodies of its loops and branches optimized. */
+function bodies(jaxpr: Jaxpr): Jaxpr {
+  let changed = false;
+  const eqns = jaxpr.eqns.map((eqn) => {
+    if (innerJaxprs(eqn).every((body) => optimize(body) === body)) return eqn;
+    changed = true;
+    return { ...eqn, params: withBodies(eqn.params) };
+  });
+  return changed ? { ...jaxpr, eqns } : jaxpr;
+}
+
+/** Parameters with each program in them optimized, which keeps the avals of what it takes and returns. */
+function withBodies(params: unknown): unknown {
+  const improved = (x: unknown): unknown => (isJaxpr(x) ? optimize(x) : x);
+  const entries = Object.entries(params as object).map(([key, x]) => [
+    key,
+    Array.isArray(x) ? x.map(improved) : improved(x),
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /** What `pass` makes of `before`, if it is well typed and has the same outputs. */
