@@ -7,6 +7,7 @@ import type { PrimitiveName, PrimitiveParams } from '../transforms/registry.ts';
 import { callRows } from './generators/call.ts';
 import { controlRows } from './generators/control.ts';
 import { cumulativeRows } from './generators/cumulative.ts';
+import { customRows } from './generators/custom.ts';
 import { elementwiseRows } from './generators/elementwise.ts';
 import { fftRows } from './generators/fft.ts';
 import { indexingRows } from './generators/indexing.ts';
@@ -32,4 +33,5 @@ export const generators = {
   ...cumulativeRows,
   ...callRows,
   ...controlRows,
+  ...customRows,
 } as const satisfies { readonly [Name in PrimitiveName]: Row<PrimitiveParams<Name>> };

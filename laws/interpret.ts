@@ -31,7 +31,7 @@ function run(jaxpr: Jaxpr, inputs: readonly TypedArray[]): readonly TypedArray[]
     isLiteral(atom) ? allocate(atom.aval.dtype, 1).fill(atom.value) : env.get(atom)!;
   for (const { primitive, params, ins, outs } of jaxpr.eqns) {
     const operands = ins.map(read);
-    const inner = primitive.name === 'jit' ? primitive.higherOrder?.jaxprs(params)[0] : undefined;
+    const inner = primitive.higherOrder?.body?.(params);
     const results = inner ? run(inner, operands) : outs.map(({ aval }) => allocate(aval.dtype, aval.size));
     if (!inner) kernelOf(primitive, params, ins, outs)(operands, results);
     outs.forEach((v, i) => env.set(v, results[i]!));

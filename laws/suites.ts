@@ -9,6 +9,7 @@ import { passesLaws } from './passes.laws.ts';
 import { primitiveLaws } from './primitives.laws.ts';
 import { programsLaws } from './programs.laws.ts';
 import { randomLaws } from './random.laws.ts';
+import { rulesLaws } from './rules.laws.ts';
 import { transformsLaws } from './transforms.laws.ts';
 import { treeLaws } from './tree.laws.ts';
 
@@ -17,6 +18,7 @@ export const suites: readonly Suite[] = [
   primitiveLaws,
   transformsLaws,
   programsLaws,
+  rulesLaws,
   passesLaws,
   decompositionsLaws,
   factorsLaws,

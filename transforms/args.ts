@@ -26,7 +26,7 @@ export type Tangents<A extends readonly unknown[]> = {
 export type Cotangent<T> = T extends number ? Value<'float32'> : T;
 
 /** A bare number, given as a whole argument, is a weak scalar. */
-const promoteNumber = (x: unknown): unknown => (typeof x === 'number' ? scalar(x, 'float32', true) : x);
+export const promoteNumber = (x: unknown): unknown => (typeof x === 'number' ? scalar(x, 'float32', true) : x);
 
 /** Differentiated arguments, with the path of each leaf. */
 export interface Primals<L = Value> extends Flat<L> {
@@ -161,8 +161,8 @@ interface Expected {
 }
 
 /**
- * Tangents (or cotangents) in the structure of what they belong to, leaf by leaf. `null` stands for zero, and is the only
- * tangent of an integer or bool leaf.
+ * Tangents (or cotangents) in the structure of what they belong to, leaf by leaf. `null` stands for zero, of a leaf or of a
+ * whole subtree, and is the only tangent of an integer or bool leaf.
  *
  * @throws TreeError where the structure differs
  * @throws ShapeError where a leaf has another shape or dtype
@@ -182,6 +182,10 @@ export function flattenTangents(
       remedy: `give each ${what} the structure of what it belongs to, with null (zero) where it has none`,
     });
   const visit = (x: unknown, d: TreeDef, path: string): void => {
+    if (x === null) {
+      for (let i = 0; i < d.size; i++) result.push(null);
+      return;
+    }
     switch (d.kind) {
       case 'static':
         return;
@@ -209,7 +213,6 @@ export function flattenTangents(
   };
   const leaf = (x: unknown, path: string): Tangent => {
     const want = expected[result.length]!;
-    if (x === null) return null;
     const value = promoteNumber(x);
     if (!(value instanceof Value)) throw differs(path, 'must be a tensor or null');
     if (!isFloat(want.dtype)) throw differs(path, `must be null: ${want.dtype} has no derivative`);

@@ -4,7 +4,7 @@
  */
 
 import * as t from 'io-ts';
-import { type Aval, compatible, showAval } from '../src/core/aval.ts';
+import { type Aval, compatible, sameAval, showAval, withShape } from '../src/core/aval.ts';
 import { isFloat } from '../src/core/dtype.ts';
 import { CheckError } from '../src/core/errors.ts';
 import {
@@ -20,12 +20,22 @@ import {
   outAvals,
   type Var,
 } from '../src/core/jaxpr.ts';
-import { type Hole, isHole, type Primitive, type Tangent } from '../src/core/primitive.ts';
+import {
+  type BatchDim,
+  type Hole,
+  isHole,
+  type Linearized,
+  type Primitive,
+  type Tangent,
+} from '../src/core/primitive.ts';
+import { inserted } from '../src/core/shape.ts';
 import { stage } from '../src/core/stage.ts';
 import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
+import { convertElementType } from '../src/prim/arithmetic.ts';
+import { batchAt } from '../src/prim/define.ts';
 import { type FlatFunction, jvpFlat } from './jvp.ts';
-import { linearizeFlat } from './linearize.ts';
+import { type Linearization, linearizeFlat } from './linearize.ts';
 import { backwardPass } from './transpose.ts';
 import { vmapFlat } from './vmap.ts';
 
@@ -74,15 +84,17 @@ export interface Derived {
   readonly consts: readonly Value[];
 }
 
-const derive = (f: FlatFunction, avals: readonly Aval[]): Derived => {
+/** The program of `f`. */
+export const derive = (f: FlatFunction, avals: readonly Aval[]): Derived => {
   const { jaxpr, consts } = stage('jit', f, avals);
   return { jaxpr: constsAsInputs(jaxpr), consts };
 };
 
-const callDerived = (name: string, { jaxpr, consts }: Derived, args: readonly Value[]): readonly Value[] =>
+/** Call a derived program. */
+export const callDerived = (name: string, { jaxpr, consts }: Derived, args: readonly Value[]): readonly Value[] =>
   call(name, jaxpr, [...consts, ...args]);
 
-/** Flags as part of a key. */
+/** Flags as text, for keys. */
 export const mask = (flags: readonly boolean[]): string => flags.map((flag) => (flag ? '1' : '0')).join('');
 
 function jvpOf(jaxpr: Jaxpr, active: readonly boolean[]) {
@@ -106,58 +118,94 @@ function jvpOf(jaxpr: Jaxpr, active: readonly boolean[]) {
 /** Where the linear program finds a residual: it is an operand, an output, or one of the extra outputs. */
 type ResidualSource = readonly ['in' | 'out' | 'extra', number];
 
+/** A program that returns its residuals behind its outputs, but for those that are operands or outputs already. */
+export interface Forwarding {
+  readonly jaxpr: Jaxpr;
+  readonly sources: readonly ResidualSource[];
+}
+
+/** The program `whole` with the outputs `outs` and, of the residuals, those that are not operands or outputs already. */
+export function forwarding(whole: Jaxpr, outs: readonly Atom[], residuals: readonly Atom[]): Forwarding {
+  const inAt = new Map<Atom, number>(whole.ins.map((v, i) => [v, i]));
+  const outAt = new Map<Atom, number>(outs.map((atom, i) => [atom, i]));
+  const extraAt = new Map<Atom, number>();
+  const sources = residuals.map((atom): ResidualSource => {
+    const [asIn, asOut] = [inAt.get(atom), outAt.get(atom)];
+    if (asIn !== undefined) return ['in', asIn];
+    if (asOut !== undefined) return ['out', asOut];
+    if (!extraAt.has(atom)) extraAt.set(atom, extraAt.size);
+    return ['extra', extraAt.get(atom)!];
+  });
+  return { jaxpr: { ...whole, outs: [...outs, ...extraAt.keys()] }, sources };
+}
+
+/** The residuals, from the operands and the results of a program whose first `count` results are outputs. */
+export const residualsOf = (
+  sources: readonly ResidualSource[],
+  operands: readonly Value[],
+  results: readonly Value[],
+  count: number,
+): readonly Value[] =>
+  sources.map(([from, i]) => (from === 'in' ? operands[i]! : from === 'out' ? results[i]! : results[count + i]!));
+
+/** What a linearized call consists of. */
+export interface LinearizedCall {
+  /** Outputs and residuals. */
+  readonly program: Derived;
+  readonly sources: readonly ResidualSource[];
+  /** From the residuals and the tangents of the active operands to the tangents that are not zero. */
+  readonly linear: Jaxpr;
+  readonly nonzero: readonly boolean[];
+}
+
 /**
  * The forward program of a linearized call returns its residuals as extra outputs and the linear one takes them as inputs. A
  * residual that is an input or an output already is not returned twice, and constants (what depends on no input) are computed
  * again in the linear program.
  */
-function linearizeOf(jaxpr: Jaxpr, active: readonly boolean[]) {
-  return remember(jaxpr, `linearize ${mask(active)}`, () => {
-    let linear!: Jaxpr;
-    let nonzero: readonly boolean[] = [];
-    const forward = stage(
-      'jit',
-      (...args) => {
-        const result = linearizeFlat(asFunction(jaxpr), args, active);
-        linear = result.linear.jaxpr;
-        nonzero = result.nonzero;
-        return [...result.outs, ...result.linear.consts];
-      },
-      inAvals(jaxpr),
-    );
-    const whole = forward.jaxpr;
-    const count = jaxpr.outs.length;
-    const residuals = whole.outs.slice(count);
-    const { eqns: constant, vars } = constantPart(whole);
-    const inAt = new Map<Atom, number>(whole.ins.map((v, i) => [v, i]));
-    const outAt = new Map<Atom, number>(whole.outs.slice(0, count).map((atom, i) => [atom, i]));
-    const extraAt = new Map<Var, number>();
-    const sources: ResidualSource[] = [];
-    const residualVars: Var[] = [];
-    const prologue = new Map<Var, Atom>();
-    residuals.forEach((atom, i) => {
-      const target = linear.consts[i]!;
-      if (isLiteral(atom) || vars.has(atom)) {
-        prologue.set(target, atom);
-        return;
-      }
+export function linearizedCall(
+  linearize: (...args: readonly Value[]) => Linearization,
+  avals: readonly Aval[],
+): LinearizedCall {
+  let linear!: Jaxpr;
+  let nonzero: readonly boolean[] = [];
+  let count = 0;
+  const { jaxpr: whole, consts } = stage(
+    'jit',
+    (...args) => {
+      const result = linearize(...args);
+      linear = result.linear.jaxpr;
+      nonzero = result.nonzero;
+      count = result.outs.length;
+      return [...result.outs, ...result.linear.consts];
+    },
+    avals,
+  );
+  const { eqns: constant, vars } = constantPart(whole);
+  const residuals: Atom[] = [];
+  const residualVars: Var[] = [];
+  const prologue = new Map<Var, Atom>();
+  whole.outs.slice(count).forEach((atom, i) => {
+    const target = linear.consts[i]!;
+    if (isLiteral(atom) || vars.has(atom)) prologue.set(target, atom);
+    else {
       residualVars.push(target);
-      const [asIn, asOut] = [inAt.get(atom), outAt.get(atom)];
-      if (asIn !== undefined) sources.push(['in', asIn]);
-      else if (asOut !== undefined) sources.push(['out', asOut]);
-      else {
-        if (!extraAt.has(atom)) extraAt.set(atom, extraAt.size);
-        sources.push(['extra', extraAt.get(atom)!]);
-      }
-    });
-    const program: Derived = {
-      jaxpr: constsAsInputs({ ...whole, outs: [...whole.outs.slice(0, count), ...extraAt.keys()] }),
-      consts: forward.consts,
-    };
-    const linearProgram = withPrologue(linear, residualVars, constant, prologue);
-    return { program, sources, linear: linearProgram, nonzero };
+      residuals.push(atom);
+    }
   });
+  const { jaxpr, sources } = forwarding(whole, whole.outs.slice(0, count), residuals);
+  return {
+    program: { jaxpr: constsAsInputs(jaxpr), consts },
+    sources,
+    linear: withPrologue(linear, residualVars, constant, prologue),
+    nonzero,
+  };
 }
+
+const linearizeOf = (jaxpr: Jaxpr, active: readonly boolean[]): LinearizedCall =>
+  remember(jaxpr, `linearize ${mask(active)}`, () =>
+    linearizedCall((...args) => linearizeFlat(asFunction(jaxpr), args, active), inAvals(jaxpr)),
+  );
 
 /** The equations that depend on no input and no constant of a program, and the variables they bind. */
 export function constantPart(jaxpr: Jaxpr): { readonly eqns: readonly Eqn[]; readonly vars: ReadonlySet<Var> } {
@@ -191,7 +239,8 @@ export function withPrologue(
   return { consts: [], ins: [...residuals, ...linear.ins], eqns: [...head.reverse(), ...eqns], outs };
 }
 
-function transposeOf(jaxpr: Jaxpr, linear: readonly boolean[], present: readonly boolean[]) {
+/** The transpose of a program in the inputs that are `linear`, for the outputs whose cotangent is `present`. */
+export function transposeOf(jaxpr: Jaxpr, linear: readonly boolean[], present: readonly boolean[]) {
   return remember(jaxpr, `transpose ${mask(linear)} ${mask(present)}`, () => {
     let nonzero: readonly boolean[] = [];
     const known = inAvals(jaxpr).filter((_, i) => !linear[i]);
@@ -226,24 +275,63 @@ function vmapOf(jaxpr: Jaxpr, size: number, dims: readonly (number | null)[], av
   });
 }
 
+/**
+ * The program on batches, with the batch in front of every output, whether it depends on it or not.
+ *
+ * @param dims - where each input has its batch axis; `null` if it has none
+ */
+export const vmapAtFront = (jaxpr: Jaxpr, size: number, dims: readonly BatchDim[]): Derived =>
+  remember(jaxpr, `vmap at front ${size} ${dims.join()}`, () =>
+    derive(
+      (...args) => {
+        const { outs, dims: found } = vmapFlat(asFunction(jaxpr), size, args, dims);
+        return outs.map((x, i) => withAval(batchAt(size, x, found[i]!, 0), batchAval(jaxpr.outs[i]!.aval, size, 0)));
+      },
+      inAvals(jaxpr).map((aval, i) => batchAval(aval, size, dims[i]!)),
+    ),
+  );
+
+/** The aval of a batch, with its axis at `dim`. */
+export const batchAval = (aval: Aval, size: number, dim: BatchDim): Aval =>
+  dim === null ? aval : withShape(aval, inserted(aval.shape, dim, size));
+
+/** `x` with the weakness of `aval`, the rest of which it has. */
+export const withAval = (x: Value, aval: Aval): Value =>
+  sameAval(x.aval, aval) ? x : convertElementType(x, aval.dtype, aval.weak);
+
 /** Spread `present` values over the places where `flags` is true. */
 export function spread(flags: readonly boolean[], present: readonly Value[]): readonly Tangent[] {
   let next = 0;
   return flags.map((flag) => (flag ? present[next++]! : null));
 }
 
+/** The results of a call. @throws CheckError if the operands are not those that the program was traced for */
+export function calledAvals(op: string, ins: readonly Aval[], { name, jaxpr }: CallParams): readonly Aval[] {
+  if (ins.length === jaxpr.ins.length && ins.every((aval, i) => compatible(aval, jaxpr.ins[i]!.aval))) {
+    return outAvals(jaxpr);
+  }
+  throw new CheckError({
+    op,
+    problem: `${name} was traced for ${inAvals(jaxpr).map(showAval).join(', ')}, called with ${ins.map(showAval).join(', ')}`,
+  });
+}
+
+/** The transpose of a call of a program that is linear in the operands that are holes. */
+export function transposeCall(
+  cotangents: readonly Tangent[],
+  operands: readonly (Value | Hole)[],
+  { name, jaxpr }: CallParams,
+): readonly Tangent[] {
+  const present = cotangents.map((x) => x !== null);
+  const { program, nonzero } = transposeOf(jaxpr, operands.map(isHole), present);
+  const known = operands.filter((x): x is Value => !isHole(x));
+  return spread(nonzero, callDerived(name, program, [...known, ...cotangents.filter((x) => x !== null)]));
+}
+
 export const jitP: Primitive<'jit', CallParams> = {
   name: 'jit',
   params: callParams,
-  abstractEval(ins, { jaxpr, name }) {
-    if (ins.length !== jaxpr.ins.length || ins.some((aval, i) => !compatible(aval, jaxpr.ins[i]!.aval))) {
-      throw new CheckError({
-        op: 'jit',
-        problem: `${name} was traced for ${inAvals(jaxpr).map(showAval).join(', ')}, called with ${ins.map(showAval).join(', ')}`,
-      });
-    }
-    return outAvals(jaxpr);
-  },
+  abstractEval: (ins, params) => calledAvals('jit', ins, params),
   jvp(primals, tangents, { jaxpr, name }) {
     const { program, nonzero } = jvpOf(
       jaxpr,
@@ -253,12 +341,7 @@ export const jitP: Primitive<'jit', CallParams> = {
     const count = jaxpr.outs.length;
     return { outs: results.slice(0, count), tangents: spread(nonzero, results.slice(count)) };
   },
-  transpose(cotangents, operands, { jaxpr, name }) {
-    const present = cotangents.map((x) => x !== null);
-    const { program, nonzero } = transposeOf(jaxpr, operands.map(isHole), present);
-    const known = operands.filter((x): x is Value => !isHole(x));
-    return spread(nonzero, callDerived(name, program, [...known, ...cotangents.filter((x) => x !== null)]));
-  },
+  transpose: transposeCall,
   vmap(size, operands, dims, { jaxpr, name }) {
     const { program, outDims } = vmapOf(
       jaxpr,
@@ -270,25 +353,32 @@ export const jitP: Primitive<'jit', CallParams> = {
   },
   higherOrder: {
     jaxprs: ({ jaxpr }) => [jaxpr],
+    body: ({ jaxpr }) => jaxpr,
     linearize(primals, active, { jaxpr, name }) {
       const floats = active.map((isActive, i) => isActive && isFloat(primals[i]!.dtype));
-      const { program, sources, linear, nonzero } = linearizeOf(jaxpr, floats);
-      const results = callDerived(name, program, primals);
-      const count = jaxpr.outs.length;
-      const residuals = sources.map(([from, i]) =>
-        from === 'in' ? primals[i]! : from === 'out' ? results[i]! : results[count + i]!,
-      );
-      return {
-        outs: results.slice(0, count),
-        residuals,
-        linear: (res, tangents) => {
-          const given = tangents.filter((x, i) => floats[i] && x !== null) as readonly Value[];
-          return spread(nonzero, linear.outs.length === 0 ? [] : call(name, linear, [...res, ...given]));
-        },
-      };
+      return callLinearized(name, linearizeOf(jaxpr, floats), primals, floats);
     },
   },
 };
+
+/** Call a linearized program: its outputs now, its linear part for later. The tangents are those of the `active` operands. */
+export function callLinearized(
+  name: string,
+  { program, sources, linear, nonzero }: LinearizedCall,
+  primals: readonly Value[],
+  active: readonly boolean[],
+): Linearized {
+  const results = callDerived(name, program, primals);
+  const count = nonzero.length;
+  return {
+    outs: results.slice(0, count),
+    residuals: residualsOf(sources, primals, results, count),
+    linear: (residuals, tangents) => {
+      const given = tangents.filter((x, i) => active[i] && x !== null) as readonly Value[];
+      return spread(nonzero, linear.outs.length === 0 ? [] : call(name, linear, [...residuals, ...given]));
+    },
+  };
+}
 
 /** Call a program without constants. */
 export const call = (name: string, jaxpr: Jaxpr, args: readonly Value[]): readonly Value[] =>

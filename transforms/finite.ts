@@ -15,6 +15,7 @@ import { stridesOf } from '../src/core/shape.ts';
 import { currentTrace, type Trace, withTrace } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
 import { nameAfter } from './args.ts';
+import { forwardOf } from './custom-lin.ts';
 import { stepByStep } from './loops.ts';
 import type { HigherOrderName, PrimitiveParams } from './registry.ts';
 
@@ -42,6 +43,9 @@ const steps: { readonly [Name in HigherOrderName]: Steps<PrimitiveParams<Name>> 
     const at = Math.min(Math.max(Number(index!.item()), 0), branches.length - 1);
     return evalJaxpr(branches[at]!, [], operands);
   },
+  custom_jvp: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
+  custom_vjp: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
+  custom_lin: (operands, params) => evalJaxpr(forwardOf(params), [], operands),
 };
 
 class FiniteTrace implements Trace {

@@ -3,6 +3,8 @@
 export { type AssociativeScanOptions, associativeScan } from './associative-scan.ts';
 export { grad, jvp, linearize, linearTranspose, valueAndGrad, vjp } from './autodiff.ts';
 export { cond, switch_ } from './branches.ts';
+export { type CustomOptions, customJvp } from './custom-jvp.ts';
+export { customVjp } from './custom-vjp.ts';
 export * as debug from './debug.ts';
 export { hessian, hvp, jacfwd, jacrev } from './derived.ts';
 export { type CheckFiniteOptions, checkFinite } from './finite.ts';

@@ -122,14 +122,15 @@ const withStatics =
   (...dynamic: A): R =>
     f(...(dynamic.map((x, i) => (statics.has(i) ? statics.get(i) : x)) as unknown as A));
 
-const holdsFunction = (def: TreeDef): boolean =>
+/** Is a static leaf a function? */
+export const holdsFunction = (def: TreeDef): boolean =>
   [...staticLeaves(def, 'args').values()].some((key) => key.startsWith('f#'));
 
 /**
  * Unformatted sources hold the functions on their stacks. An entry must not keep a static argument alive, so where there is
  * one the sources are formatted now.
  */
-function releaseFrames(jaxpr: Jaxpr): void {
+export function releaseFrames(jaxpr: Jaxpr): void {
   for (const eqn of jaxpr.eqns) void eqn.source?.location;
 }
 

@@ -4,16 +4,31 @@ import type { ParamsOf } from '../src/core/primitive.ts';
 import { type FirstOrderName, firstOrder } from '../src/prim/registry.ts';
 import { jitP } from './call.ts';
 import { condP } from './cond.ts';
+import { customJvpP } from './custom-jvp.ts';
+import { customLinP } from './custom-lin.ts';
+import { customVjpP } from './custom-vjp.ts';
 import { scanP } from './scan.ts';
 import { whileP } from './while.ts';
 
-export const primitives = { ...firstOrder, jit: jitP, scan: scanP, while: whileP, cond: condP } as const;
+export const primitives = {
+  ...firstOrder,
+  jit: jitP,
+  custom_jvp: customJvpP,
+  custom_vjp: customVjpP,
+  custom_lin: customLinP,
+  scan: scanP,
+  while: whileP,
+  cond: condP,
+} as const;
 
 /** The name of any primitive. */
 export type PrimitiveName = keyof typeof primitives;
 
 /** The names of those whose parameters hold jaxprs. */
 export type HigherOrderName = Exclude<PrimitiveName, FirstOrderName>;
+
+/** The calls among them: a program stands in their place before a device lowers them. */
+export type CallName = 'jit' | 'custom_jvp' | 'custom_vjp' | 'custom_lin';
 
 /** The parameters of a primitive, by name. */
 export type PrimitiveParams<Name extends PrimitiveName> = ParamsOf<(typeof primitives)[Name]>;

@@ -131,16 +131,14 @@ function masked(jaxpr: Jaxpr, exposed: Exposed): readonly Masked[] {
 /** The steps of a loop of unknown length that are kept: the last ones. */
 const kept = 16;
 
+/** A call shows what its program does. */
+function exposeCall<P extends { readonly jaxpr: Jaxpr }>(params: P): ExposedParams<P> {
+  const exposed = expose(params.jaxpr);
+  return { params: { ...params, jaxpr: exposed.jaxpr }, hidden: hiddenOf(params.jaxpr, exposed), shown: exposed.shown };
+}
+
 /** How each primitive that holds programs shows what they do. */
 const exposers: { readonly [Name in HigherOrderName]: Exposer<PrimitiveParams<Name>> } = {
-  jit(params) {
-    const exposed = expose(params.jaxpr);
-    return {
-      params: { ...params, jaxpr: exposed.jaxpr },
-      hidden: hiddenOf(params.jaxpr, exposed),
-      shown: exposed.shown,
-    };
-  },
   scan(params) {
     const exposed = expose(params.jaxpr);
     return {
@@ -198,6 +196,11 @@ const exposers: { readonly [Name in HigherOrderName]: Exposer<PrimitiveParams<Na
     });
     return { params: { branches: shownBy }, hidden, shown: taps.flatMap((own) => own.map(({ shown }) => shown)) };
   },
+  jit: exposeCall,
+  custom_jvp: exposeCall,
+  custom_vjp: exposeCall,
+  // It is a derivative, and those show nothing.
+  custom_lin: (params) => ({ params, hidden: [], shown: [] }),
 };
 
 /** Hand the hidden outputs over, in the order of the program. */

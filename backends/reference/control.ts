@@ -5,7 +5,7 @@
 
 import type { TypedArray } from '../../src/core/dtype.ts';
 import type { Jaxpr } from '../../src/core/jaxpr.ts';
-import type { HigherOrderName, PrimitiveParams } from '../../transforms/registry.ts';
+import type { CallName, HigherOrderName, PrimitiveParams } from '../../transforms/registry.ts';
 import type { Kernel } from './kernel.ts';
 
 /** A compiled body: new arrays for its results, or some of its operands. */
@@ -54,7 +54,7 @@ const cond: LowerControl<PrimitiveParams<'cond'>> = (compile, { branches }) => {
 };
 
 /** Calls are gone before a program is lowered. */
-type Lowered = Exclude<HigherOrderName, 'jit'>;
+type Lowered = Exclude<HigherOrderName, CallName>;
 
 /** A lowering for each primitive that holds programs. */
 export const control: { readonly [Name in Lowered]: LowerControl<PrimitiveParams<Name>> } = {

@@ -64,6 +64,8 @@ export interface Linearized {
 export interface HigherOrder<P> {
   /** The jaxprs in the parameters. */
   jaxprs(params: P): readonly Jaxpr[];
+  /** If an equation is a call: the program to put in its place, of the same operands and results. */
+  body?(params: P): Jaxpr;
   /** Split into primal work that returns residuals and a linear program that takes them. */
   linearize(primals: readonly Value[], active: readonly boolean[], params: P): Linearized;
 }

@@ -6,7 +6,7 @@
 import { lowerings } from '../../backends/reference/lowering.ts';
 import type { Aval } from '../../src/core/aval.ts';
 import { allocate, type TypedArray } from '../../src/core/dtype.ts';
-import { type Atom, innerJaxprs, isLiteral, type Jaxpr } from '../../src/core/jaxpr.ts';
+import { type Atom, isLiteral, type Jaxpr } from '../../src/core/jaxpr.ts';
 import { stage } from '../../src/core/stage.ts';
 import type { Value } from '../../src/core/value.ts';
 import type { FirstOrderName } from '../../src/prim/registry.ts';
@@ -25,9 +25,9 @@ export function interpret(jaxpr: Jaxpr, ins: readonly TypedArray[], precision: P
   const env = new Map<Atom, TypedArray>(jaxpr.ins.map((v, i) => [v, ins[i]!]));
   const read = (atom: Atom): TypedArray =>
     isLiteral(atom) ? arrayFor(atom.aval, precision).fill(atom.value) : env.get(atom)!;
-  for (const { primitive, params, ins: operands, outs, source } of jaxpr.eqns) {
+  for (const { primitive, params, ins: operands, outs } of jaxpr.eqns) {
     const values = operands.map(read);
-    const [inner] = innerJaxprs({ primitive, params, ins: operands, outs, source });
+    const inner = primitive.higherOrder?.body?.(params);
     let results: readonly TypedArray[];
     if (inner) results = interpret(inner, values, precision);
     else {

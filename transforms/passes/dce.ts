@@ -20,6 +20,9 @@ interface Pruned<P> {
   readonly gives: readonly boolean[];
 }
 
+/** The call as it is. */
+const whole = <P>(params: P): Pruned<P> => ({ params, takes: [], gives: [] });
+
 /** For each primitive with inner jaxprs: the same call for the outputs that are `live`, some of which are. */
 const calls: {
   readonly [Name in HigherOrderName]: (
@@ -73,6 +76,10 @@ const calls: {
     const same = kept.every((branch, j) => branch === branches[j]);
     return { params: same ? params : { branches: kept }, takes: [true, ...reads], gives: live };
   },
+  // Their rules are for all outputs. They are inlined before a program is compiled, and pruned then.
+  custom_jvp: whole,
+  custom_vjp: whole,
+  custom_lin: whole,
 };
 
 /** The inner program for the outputs that are `live`, without the inputs that those do not need, unless they must be kept. */

@@ -1,5 +1,6 @@
 /**
- * Inlining: the body of every `jit` call in place of the call, so that what stands on the two sides of a call meets.
+ * Inlining: the body of every call in place of the call, so that what stands on the two sides of a call meets. Calls are `jit`
+ * and what customizes derivatives, which have been taken when a program is compiled.
  *
  * Each copy binds variables of its own; equations keep the source that they had in the body.
  */
@@ -8,14 +9,10 @@ import { type Aval, sameAval } from '../../src/core/aval.ts';
 import { type Atom, type Eqn, isLiteral, type Jaxpr, makeLiteral, makeVar } from '../../src/core/jaxpr.ts';
 import type { Primitive } from '../../src/core/primitive.ts';
 import { convertElementTypeP } from '../../src/prim/arithmetic.ts';
-import type { CallParams } from '../call.ts';
-import type { PrimitiveName } from '../registry.ts';
 
-/**
- * By name, as devices find kernels: a copy of the record is a call as well, and whoever never calls `jit` need not load it in
- * order to run programs without calls.
- */
-const isCall = (eqn: Eqn): boolean => eqn.primitive.name === ('jit' satisfies PrimitiveName);
+const bodyOf = ({ primitive, params }: Eqn): Jaxpr | null => primitive.higherOrder?.body?.(params) ?? null;
+
+const isCall = (eqn: Eqn): boolean => eqn.primitive.higherOrder?.body !== undefined;
 
 /**
  * The program without calls, at any depth.
@@ -37,8 +34,8 @@ function splice(jaxpr: Jaxpr, renamed: Map<Atom, Atom>, eqns: Eqn[], copy: boole
   const read = (atom: Atom): Atom => renamed.get(atom) ?? atom;
   for (const eqn of jaxpr.eqns) {
     const ins = eqn.ins.map(read);
-    if (isCall(eqn)) {
-      const { jaxpr: body } = eqn.params as CallParams;
+    const body = bodyOf(eqn);
+    if (body) {
       const operands = body.ins.map((v, i) => [v, withAval(ins[i]!, v.aval, eqn, eqns)] as const);
       const results = splice(body, new Map(operands), eqns, true);
       for (let i = 0; i < results.length; i++) renamed.set(eqn.outs[i]!, results[i]!);
