@@ -107,7 +107,8 @@ const asNumber = (condition: Value, dtype: DType): Value => convertElementType(c
 
 /**
  * The derivative is the mean of those of everything that attains the extremum: the operand's element, and the updates that meet
- * there. That is JAX's and PyTorch's choice, and that of `reduce_max`. An element that no update names keeps its own.
+ * there. That is JAX's and PyTorch's choice, and that of `reduce_max`. NaN is attained
+ * where it is, so that an element that no update names keeps its own tangent, whatever it is.
  */
 const extremum = <Name extends 'scatter_min' | 'scatter_max'>(
   name: Name,
