@@ -15,6 +15,7 @@ import { linalgRows } from './generators/linalg.ts';
 import { reduceRows } from './generators/reduce.ts';
 import type { Row } from './generators/row.ts';
 import { scatterRows } from './generators/scatter.ts';
+import { specialRows } from './generators/special.ts';
 import { structuralRows } from './generators/structural.ts';
 import { windowRows } from './generators/window.ts';
 
@@ -24,6 +25,7 @@ export type { Call, Derivative, OperandClaim, Row } from './generators/row.ts';
 export const generators = {
   ...structuralRows,
   ...elementwiseRows,
+  ...specialRows,
   ...reduceRows,
   ...indexingRows,
   ...fftRows,

@@ -7,6 +7,7 @@ import * as fc from 'fast-check';
 import { compatible, showAvalShort } from '../src/core/aval.ts';
 import { withDefaultDevice } from '../src/core/backend.ts';
 import { isFloat } from '../src/core/dtype.ts';
+import { NotDifferentiableError } from '../src/core/errors.ts';
 import { constsAsInputs } from '../src/core/jaxpr.ts';
 import { type Hole, isHole, type Primitive, type Tangent } from '../src/core/primitive.ts';
 import { range } from '../src/core/shape.ts';
@@ -19,7 +20,16 @@ import { difference, exact, numeric } from './fd.ts';
 import type { Call, Row } from './generators/row.ts';
 import { close, type HostTensor, hostTensor, sameValues, toTensor } from './host.ts';
 import { every, expect, fails, holds, inconclusive, type Law, law, type Verdict } from './law.ts';
-import { applying, cases, differentiableCalls, directions, doubles, elements, pushForward } from './primitive-case.ts';
+import {
+  applying,
+  type Case,
+  cases,
+  differentiableCalls,
+  directions,
+  doubles,
+  elements,
+  pushForward,
+} from './primitive-case.ts';
 
 /** A differentiable call, two directions of its operands, and two numbers. */
 const differentiable = <P>(row: Row<P>) =>
@@ -29,7 +39,26 @@ const differentiable = <P>(row: Row<P>) =>
 
 /** The operands of a call that carry tangents, by the row's claims; those whose derivative is zero among them. */
 const activeOf = <P>(row: Row<P>, call: Call<P>): readonly number[] =>
-  row.operands(call).flatMap(({ derivative }, i) => (derivative.kind === 'undefined' ? [] : [i]));
+  row.operands(call).flatMap(({ derivative: { kind } }, i) => (kind === 'undefined' || kind === 'refused' ? [] : [i]));
+
+/** The operands that the row says are refused throw, whatever else carries a tangent. */
+const expectRefused = <P>(
+  primitive: Primitive<string, P>,
+  row: Row<P>,
+  { call, operands }: Case<P>,
+  tangents: readonly HostTensor[],
+): Verdict =>
+  every(
+    row.operands(call).flatMap(({ derivative }, i) => (derivative.kind === 'refused' ? [i] : [])),
+    (operand) => {
+      try {
+        pushForward(applying(primitive, call), operands, tangents, [...activeOf(row, call), operand]);
+      } catch (error) {
+        return expect(error instanceof NotDifferentiableError, () => `operand ${operand} is refused by ${error}`);
+      }
+      return fails(`the row says that tangents of operand ${operand} are refused, the record takes them`);
+    },
+  );
 
 /** The jvp rule is the derivative: central differences agree for every subset of the operands that carry tangents. */
 export function jvpLaw<P>(primitive: Primitive<string, P>, row: Row<P>): Law {
@@ -43,6 +72,8 @@ export function jvpLaw<P>(primitive: Primitive<string, P>, row: Row<P>): Law {
     const apply = applying(primitive, call);
     return withDefaultDevice(exact, () => {
       const plain = apply(...operands.map((x) => toTensor(x)));
+      const refusals = expectRefused(primitive, row, { call, operands }, first);
+      if (refusals._tag === 'Fails') return refusals;
       return every(
         subsets(activeOf(row, call)),
         (active) => {

@@ -7,8 +7,10 @@
  * `sort`, `random`, `special`, `window`.
  * `sort`, `random`, `special`; of linear algebra `triangular`, `householder`, `elimination`,
  * `symmetric`, `singular`.
+ * `scatter`, `sort`, `random`, `special`, `gamma`, `bessel`; of linear algebra `triangular`, `householder`.
  */
 
+import * as bessel from './bessel.ts';
 import * as compare from './compare.ts';
 import * as cumulative from './cumulative.ts';
 import * as dot from './dot.ts';
@@ -16,6 +18,7 @@ import * as elementary from './elementary.ts';
 import * as elementwise from './elementwise.ts';
 import * as elimination from './elimination.ts';
 import { fft } from './fft.ts';
+import * as gamma from './gamma.ts';
 import * as householder from './householder.ts';
 import * as indexing from './indexing.ts';
 import * as random from './random.ts';
@@ -92,6 +95,12 @@ export const lowerings = {
   erf: special.erf,
   erfc: special.erfc,
   erf_inv: special.erfInv,
+  lgamma: gamma.lgamma,
+  digamma: gamma.digamma,
+  polygamma: gamma.polygamma,
+  bessel_i0e: bessel.besselI0e,
+  bessel_i1e: bessel.besselI1e,
+  nextafter: bessel.nextafter,
 
   eq: compare.eq,
   ne: compare.ne,

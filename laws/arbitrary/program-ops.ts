@@ -13,6 +13,7 @@ import { firstOrder as p } from '../../src/prim/registry.ts';
 import { hostTensor } from '../host.ts';
 import type { Draft, Op, Operand } from './program.ts';
 import { exactWindows, smoothCumulative, windowExtrema, windowSums } from './program-pooling.ts';
+import { special } from './program-special.ts';
 import { largest, scatteredExtrema, scatteredProduct, sorting, spectra, windows } from './program-windows.ts';
 
 type Test = (aval: Aval) => boolean;
@@ -389,5 +390,6 @@ export const exact: readonly Op[] = [
   ...exactWindows,
   sorting,
   largest,
+  special,
   call,
 ];

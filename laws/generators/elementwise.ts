@@ -28,7 +28,7 @@ import {
 } from './row.ts';
 
 /** `count` operands of one shape and dtype, no parameters. */
-const equally = (count: number, takes: readonly DType[]) => ({
+export const equally = (count: number, takes: readonly DType[]) => ({
   takes,
   calls: (dtypes: readonly DType[]): fc.Arbitrary<Call<None>> =>
     alike(count)(dtypes).map((ins) => makeCall(ins, noParams)),
@@ -36,7 +36,7 @@ const equally = (count: number, takes: readonly DType[]) => ({
 });
 
 /** A differentiable function of one float. */
-const elementary = (domain: Domain): Row<None> => ({
+export const elementary = (domain: Domain): Row<None> => ({
   ...equally(1, floats),
   operands: claims(smooth, domain),
   linear: nowhere,

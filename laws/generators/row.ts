@@ -28,6 +28,8 @@ export type Derivative =
   | { readonly kind: 'piecewise'; readonly kinks: string }
   /** A float with a derivative that is zero by definition. */
   | { readonly kind: 'zero' }
+  /** A float in which the record refuses to be differentiated, by a NotDifferentiableError. */
+  | { readonly kind: 'refused' }
   /** Not a float: no tangents exist. */
   | { readonly kind: 'undefined' };
 
@@ -83,6 +85,8 @@ export const claims =
 export const smooth: Derivative = { kind: 'smooth' };
 /** A float whose derivative is zero by definition. */
 export const zero: Derivative = { kind: 'zero' };
+/** A float whose tangents are refused. */
+export const refused: Derivative = { kind: 'refused' };
 /** Not a float, so without tangents. */
 export const notFloat: Derivative = { kind: 'undefined' };
 /** Differentiable but where `kinks` says. */

@@ -75,6 +75,7 @@ import { ceilP, floorP, isFiniteP, roundP } from './rounding.ts';
 import { scatterAddP, scatterP } from './scatter.ts';
 import { scatterMaxP, scatterMinP, scatterMulP } from './scatter-combine.ts';
 import { sortP, topKP } from './sort.ts';
+import { besselI0eP, besselI1eP, digammaP, lgammaP, nextafterP, polygammaP } from './special.ts';
 import { broadcastInDimP, concatenateP, iotaP, padP, reshapeP, revP, sliceP, transposeP } from './structural.ts';
 
 import { choleskyP, triangularSolveP } from './triangular.ts';
@@ -147,6 +148,12 @@ export const firstOrder = {
   erf: erfP,
   erfc: erfcP,
   erf_inv: erfInvP,
+  lgamma: lgammaP,
+  digamma: digammaP,
+  polygamma: polygammaP,
+  bessel_i0e: besselI0eP,
+  bessel_i1e: besselI1eP,
+  nextafter: nextafterP,
   reduce_sum: reduceSumP,
   reduce_max: reduceMaxP,
   reduce_min: reduceMinP,
