@@ -27,6 +27,10 @@ describe('elementwise', () => {
   const hard = (x: number): number => Math.min(Math.max(x + 3, 0), 6) / 6;
   const hardSlope = (x: number): number => (Math.abs(x) < 3 ? 1 / 6 : 0);
   const mishSlope = (x: number): number => Math.tanh(softplus(x)) + x * sech(softplus(x)) ** 2 * sigma(x);
+  const sparse = (x: number): number => Math.min(Math.max((x + 1) / 2, 0), 1);
+  const squareplus = (b: number) => (x: number) =>
+    x > 0 ? (x + Math.hypot(x, b ** 0.5)) / 2 : b / 2 / (Math.hypot(x, b ** 0.5) - x);
+  const squareplusSlope = (b: number) => (x: number) => (1 + x / Math.hypot(x, b ** 0.5)) / 2;
   const rows = [
     ['relu', nn.relu, (x: number) => Math.max(x, 0), step],
     ['relu6', nn.relu6, (x: number) => Math.min(Math.max(x, 0), 6), (x: number) => (x > 0 && x < 6 ? 1 : 0)],
@@ -54,6 +58,11 @@ describe('elementwise', () => {
     ['logSigmoid', nn.logSigmoid, (x: number) => -softplus(-x), (x: number) => sigma(-x)],
     ['softplus', nn.softplus, softplus, sigma],
     ['softSign', nn.softSign, (x: number) => x / (1 + Math.abs(x)), (x: number) => 1 / (1 + Math.abs(x)) ** 2],
+    ['squareplus', nn.squareplus, squareplus(4), squareplusSlope(4)],
+    ['squareplus of ½', (x: Tensor<'float64'>) => nn.squareplus(x, 0.5), squareplus(0.5), squareplusSlope(0.5)],
+    ['sparsePlus', nn.sparsePlus, (x: number) => (x <= -1 ? 0 : x >= 1 ? x : (x + 1) ** 2 / 4), sparse],
+    ['sparseSigmoid', nn.sparseSigmoid, sparse, (x: number) => (Math.abs(x) < 1 ? 0.5 : 0)],
+    ['identity', nn.identity, (x: number) => x, () => 1],
     ['tanh', nn.tanh, Math.tanh, (x: number) => sech(x) ** 2],
     ['silu', nn.silu, (x: number) => x * sigma(x), (x: number) => sigma(x) * (1 + x * sigma(-x))],
     ['mish', nn.mish, (x: number) => x * Math.tanh(softplus(x)), mishSlope],
@@ -83,6 +92,11 @@ describe('elementwise', () => {
     logSigmoid: [-1000, 1, 0, 0],
     softplus: [0, 0, 1000, 1],
     softSign: [-1000 / 1001, 1 / 1001 ** 2, 1000 / 1001, 1 / 1001 ** 2],
+    squareplus: [0.000999999000002, 9.9999700001e-7, 1000.000999999, 0.999999000003],
+    'squareplus of ½': [0.00012499998437500391, 1.2499995312501953e-7, 1000.0001249999843, 0.9999998750000468],
+    sparsePlus: [0, 0, 1000, 1],
+    sparseSigmoid: [0, 0, 1, 0],
+    identity: [-1000, 1, 1000, 1],
     tanh: [-1, 0, 1, 0],
     silu: [0, 0, 1000, 1],
     mish: [0, 0, 1000, 1],

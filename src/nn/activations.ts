@@ -114,6 +114,45 @@ export const softplus = activation('nn.softplus', (x) => {
   return add(select(positive, x, zero), beyond);
 });
 
+/**
+ * (x + √(x² + b))/2, elementwise: a {@link relu} that is smooth without exponentials, nearer to it the smaller `b` is.
+ *
+ * Below 0 it is computed as ½b/(√(x² + b) − x), where nothing cancels. J. T. Barron, "Squareplus: a softplus-like algebraic
+ * rectifier" (2021).
+ *
+ * @example
+ * ```ts
+ * import { nn, np } from 'pullback';
+ * console.log(nn.squareplus(np.array([-1000, 0, 1000])).toArray()); // => [ 0.00099999…, 1, 1000.00097… ]
+ * ```
+ */
+export function squareplus<A extends ArrayLike>(x: A, b = 4): Tensor<Floated<DTypeOf<A>>> {
+  const value = toFloat('nn.squareplus', x);
+  const positive = gt(value, zeros(value.aval));
+  const sum = add(select(positive, value, neg(value)), math.sqrt(add(mul(value, value), fullLike(value, b))));
+  const [above, below] = [div(sum, fullLike(value, 2)), div(fullLike(value, b / 2), sum)];
+  return select(positive, above, below) as Tensor<Floated<DTypeOf<A>>>;
+}
+
+/**
+ * 0 up to −1, x from 1 on, (x + 1)²/4 between, elementwise: {@link softplus} with exact ends. Its derivative is
+ * {@link sparseSigmoid}.
+ *
+ * M. Blondel, A. F. T. Martins, V. Niculae, "Learning with Fenchel–Young losses" (2019).
+ */
+export const sparsePlus = activation('nn.sparsePlus', (x) => {
+  const one = fullLike(x, 1);
+  const lifted = add(x, one);
+  const between = mul(mul(lifted, lifted), fullLike(x, 0.25));
+  return select(le(x, neg(one)), zeros(x.aval), select(ge(x, one), x, between));
+});
+
+/** (x + 1)/2 between −1 and 1, 0 below, 1 above, elementwise. */
+export const sparseSigmoid = activation('nn.sparseSigmoid', (x) => np.mul(0.5, np.clip(np.add(x, 1), 0, 2)) as Value);
+
+/** x itself, elementwise: for tables of activations. */
+export const identity = activation('nn.identity', (x) => x);
+
 /** log σ(x) = −softplus(−x), elementwise. */
 export const logSigmoid = activation('nn.logSigmoid', (x) => neg(softplus(neg(x))));
 

@@ -10,6 +10,7 @@ export {
   hardSilu,
   hardSwish,
   hardTanh,
+  identity,
   leakyRelu,
   logSigmoid,
   mish,
@@ -20,6 +21,9 @@ export {
   silu,
   softplus,
   softSign,
+  sparsePlus,
+  sparseSigmoid,
+  squareplus,
   swish,
   tanh,
 } from './activations.ts';
