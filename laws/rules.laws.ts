@@ -1,6 +1,6 @@
 /**
  * Functions with rules of their own: with the true derivative for a rule, they are indistinguishable from the function itself,
- * under every transform. Judged on random programs, in float64 on the reference.
+ * under every transform. So are functions that are computed twice. Judged on random programs, in float64 on the reference.
  */
 
 import * as fc from 'fast-check';
@@ -12,6 +12,7 @@ import { scalar } from '../src/prim/compose.ts';
 import { cos } from '../src/prim/math.ts';
 import { reduceSum } from '../src/prim/reduce.ts';
 import { grad, jvp, linearize, vjp } from '../transforms/autodiff.ts';
+import { checkpoint, checkpointPolicies } from '../transforms/checkpoint.ts';
 import { customJvp } from '../transforms/custom-jvp.ts';
 import { customVjp } from '../transforms/custom-vjp.ts';
 import { hvp } from '../transforms/derived.ts';
@@ -28,13 +29,16 @@ import { every, inconclusive, type Law, law, type Suite, type Verdict } from './
 
 type Flat = (...args: readonly Value[]) => readonly Value[];
 
-/** The same function, with a rule for its derivative that is the derivative. */
+/** The same function: with a rule for its derivative that is the derivative, or with less that is kept for it. */
 const variants: Readonly<Record<string, (f: Flat) => Flat>> = {
-  customJvp: (f) => {
+  'customJvp with the true derivative': (f) => {
     const self: Flat = customJvp(f, (primals, tangents) => [self(...primals), jvp(f, primals, tangents)[1]]);
     return self;
   },
-  customVjp: (f) => {
+  checkpoint: (f) => checkpoint(f),
+  'checkpoint, products saved': (f) => checkpoint(f, { policy: checkpointPolicies.dotsSaveable }),
+  'checkpoint within checkpoint': (f) => checkpoint((...args: readonly Value[]) => checkpoint(f)(...args)),
+  'customVjp with the true derivative': (f) => {
     const self: Flat = customVjp(
       f,
       (...args: readonly Value[]) => [self(...args), args],
@@ -136,20 +140,17 @@ const moderate = (xs: readonly Value[]): boolean =>
   xs.every((x) => (x.dataSync() as Float64Array).every((v) => Math.abs(v) <= 1e6));
 
 const indistinguishable = (name: string, variant: (f: Flat) => Flat): Law =>
-  law(
-    `${name} with the true derivative = the function`,
-    [cases, fc.subarray(names, { minLength: 3, maxLength: 3 })],
-    (c, chosen) =>
-      withDefaultDevice(exact, (): Verdict => {
-        const f = c.program.apply;
-        const g = variant(f);
-        return every(chosen, (what) => {
-          const view = views[what]!;
-          const wanted = view(f, c);
-          if (!moderate(wanted)) return inconclusive('values beyond 1e6');
-          return closeValues(what, view(g, c), wanted, 1e-9);
-        });
-      }),
+  law(`${name} = the function`, [cases, fc.subarray(names, { minLength: 3, maxLength: 3 })], (c, chosen) =>
+    withDefaultDevice(exact, (): Verdict => {
+      const f = c.program.apply;
+      const g = variant(f);
+      return every(chosen, (what) => {
+        const view = views[what]!;
+        const wanted = view(f, c);
+        if (!moderate(wanted)) return inconclusive('values beyond 1e6');
+        return closeValues(what, view(g, c), wanted, 1e-9);
+      });
+    }),
   );
 
 /** The laws of functions with rules of their own. */

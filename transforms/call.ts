@@ -97,7 +97,8 @@ export const callDerived = (name: string, { jaxpr, consts }: Derived, args: read
 /** Flags as text, for keys. */
 export const mask = (flags: readonly boolean[]): string => flags.map((flag) => (flag ? '1' : '0')).join('');
 
-function jvpOf(jaxpr: Jaxpr, active: readonly boolean[]) {
+/** The program with the tangents of the `active` inputs behind its inputs, and those that are not zero behind its outputs. */
+export function jvpOf(jaxpr: Jaxpr, active: readonly boolean[]) {
   return remember(jaxpr, `jvp ${mask(active)}`, () => {
     let nonzero: readonly boolean[] = [];
     const avals = inAvals(jaxpr);
@@ -263,7 +264,8 @@ export function transposeOf(jaxpr: Jaxpr, linear: readonly boolean[], present: r
   });
 }
 
-function vmapOf(jaxpr: Jaxpr, size: number, dims: readonly (number | null)[], avals: readonly Aval[]) {
+/** The program on batches; says where each output has its batch axis. */
+export function vmapOf(jaxpr: Jaxpr, size: number, dims: readonly (number | null)[], avals: readonly Aval[]) {
   return remember(jaxpr, `vmap ${size} ${dims.join()} ${avals.map((a) => a.id).join()}`, () => {
     let outDims: readonly (number | null)[] = [];
     const program = derive((...args) => {

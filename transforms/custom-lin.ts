@@ -28,7 +28,7 @@ import {
   vmapAtFront,
   withAval,
 } from './call.ts';
-import { inline } from './passes/inline.ts';
+import { inlineJit } from './passes/inline.ts';
 
 const params = t.readonly(
   t.strict({
@@ -56,7 +56,7 @@ export function forwardOf({ name, jaxpr, residuals }: CustomLinParams): Jaxpr {
     const { program, nonzero } = annotate(context, () =>
       // What calls compute from residuals alone is told from what is linear only when they are inlined.
       transposeOf(
-        inline(jaxpr),
+        inlineJit(jaxpr),
         range(jaxpr.ins.length).map((i) => i >= residuals),
         jaxpr.outs.map(() => true),
       ),

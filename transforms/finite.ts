@@ -43,6 +43,7 @@ const steps: { readonly [Name in HigherOrderName]: Steps<PrimitiveParams<Name>> 
     const at = Math.min(Math.max(Number(index!.item()), 0), branches.length - 1);
     return evalJaxpr(branches[at]!, [], operands);
   },
+  checkpoint: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
   custom_jvp: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
   custom_vjp: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
   custom_lin: (operands, params) => evalJaxpr(forwardOf(params), [], operands),

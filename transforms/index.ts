@@ -3,6 +3,13 @@
 export { type AssociativeScanOptions, associativeScan } from './associative-scan.ts';
 export { grad, jvp, linearize, linearTranspose, valueAndGrad, vjp } from './autodiff.ts';
 export { cond, switch_ } from './branches.ts';
+export {
+  type CheckpointOptions,
+  type CheckpointPolicy,
+  checkpoint,
+  checkpointName,
+  checkpointPolicies,
+} from './checkpoint.ts';
 export { type CustomOptions, customJvp } from './custom-jvp.ts';
 export { customVjp } from './custom-vjp.ts';
 export * as debug from './debug.ts';
@@ -11,6 +18,8 @@ export { type CheckFiniteOptions, checkFinite } from './finite.ts';
 export { evalShape, makeJaxpr } from './inspect.ts';
 export { type JitOptions, type Jitted, jit } from './jit.ts';
 export { foriLoop, type MapOptions, map, type ScanOptions, scan } from './loops.ts';
+export { optimize } from './passes/index.ts';
+export { peakLiveBytes } from './passes/live.ts';
 export { stopGradient } from './stop.ts';
 export { type Axes, vmap } from './vmap.ts';
 export { whileLoop } from './while.ts';

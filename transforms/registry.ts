@@ -3,6 +3,7 @@
 import type { ParamsOf } from '../src/core/primitive.ts';
 import { type FirstOrderName, firstOrder } from '../src/prim/registry.ts';
 import { jitP } from './call.ts';
+import { checkpointP } from './checkpoint.ts';
 import { condP } from './cond.ts';
 import { customJvpP } from './custom-jvp.ts';
 import { customLinP } from './custom-lin.ts';
@@ -13,6 +14,7 @@ import { whileP } from './while.ts';
 export const primitives = {
   ...firstOrder,
   jit: jitP,
+  checkpoint: checkpointP,
   custom_jvp: customJvpP,
   custom_vjp: customVjpP,
   custom_lin: customLinP,
@@ -28,7 +30,7 @@ export type PrimitiveName = keyof typeof primitives;
 export type HigherOrderName = Exclude<PrimitiveName, FirstOrderName>;
 
 /** The calls among them: a program stands in their place before a device lowers them. */
-export type CallName = 'jit' | 'custom_jvp' | 'custom_vjp' | 'custom_lin';
+export type CallName = 'jit' | 'checkpoint' | 'custom_jvp' | 'custom_vjp' | 'custom_lin';
 
 /** The parameters of a primitive, by name. */
 export type PrimitiveParams<Name extends PrimitiveName> = ParamsOf<(typeof primitives)[Name]>;

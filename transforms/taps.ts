@@ -197,6 +197,7 @@ const exposers: { readonly [Name in HigherOrderName]: Exposer<PrimitiveParams<Na
     return { params: { branches: shownBy }, hidden, shown: taps.flatMap((own) => own.map(({ shown }) => shown)) };
   },
   jit: exposeCall,
+  checkpoint: exposeCall,
   custom_jvp: exposeCall,
   custom_vjp: exposeCall,
   // It is a derivative, and those show nothing.

@@ -48,6 +48,7 @@ export const lowerings = {
   iota: structural.iota,
   rev: structural.rev,
   stop_gradient: structural.copyAll,
+  name: structural.copyAll,
   optimization_barrier: structural.copyAll,
   tap: structural.copyAll,
 

@@ -119,7 +119,7 @@ export const iota: Lower<{ readonly dimension: number }> = (_ins, outs, { dimens
   };
 };
 
-/** Each operand unchanged: what `stop_gradient` and `optimization_barrier` compute. */
+/** Each operand unchanged: what `stop_gradient`, `name` and `optimization_barrier` compute. */
 export const copyAll: Lower<unknown> = (ins) => {
   const moves = ins.map(identity);
   return (ins, outs) => {

@@ -346,6 +346,7 @@ export const exact: readonly Op[] = [
   }),
   unary(p.neg, numeric),
   unary(p.stop_gradient, any),
+  on(any, (d, x) => d.emit(p.name, [x], { name: 'x' })),
   on(float, (d, x) => d.emit(p.integer_pow, [x], { exponent: d.next(7) - 3 })),
   on(any, (d, x) => d.emit(p.convert_element_type, [x], { dtype: dtypes[d.next(4)]!, weak: false })),
   on(

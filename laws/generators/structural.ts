@@ -180,6 +180,15 @@ const stopGradient: Row<None> = {
   results: likeFirst,
 };
 
+const name: Row<FirstOrderParams<'name'>> = {
+  takes: everyDType,
+  calls: (dtypes) => aval(dtypes as readonly DType[]).map((x) => makeCall([x], { name: 'x' })),
+  operands: claims(smooth),
+  linear: everywhere,
+  results: ({ ins }) => ins,
+  moves: true,
+};
+
 /** One to three operands of any avals: each has its own result. */
 const together = <P>(params: P): Row<P> => ({
   takes: everyDType,
@@ -208,6 +217,7 @@ export const structuralRows = {
   iota,
   rev,
   stop_gradient: stopGradient,
+  name,
   optimization_barrier: together(noParams),
   tap: together<FirstOrderParams<'tap'>>({ label: 'tap', deliver: () => undefined }),
 } as const;

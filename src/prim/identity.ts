@@ -72,6 +72,23 @@ export const tapP: Primitive<'tap', t.TypeOf<typeof tapParams>> = {
 /** The operands, shown to `deliver` when the program has run. */
 export const tap = (label: string, deliver: Deliver, operands: readonly Value[]): readonly Value[] =>
   bind(tapP, operands, { label, deliver });
+const nameParams = t.readonly(t.strict({ name: t.string }));
+
+/** The identity, which gives a value a name that policies of `checkpoint` know. Tangents are not named. */
+export const nameP: Primitive<'name', t.TypeOf<typeof nameParams>> = {
+  name: 'name',
+  params: nameParams,
+  abstractEval(ins) {
+    expectCount('name', 1, ins);
+    return [ins[0]!];
+  },
+  jvp: ([x], [dx], params) => ({ outs: [bind1(nameP, [x!], params)], tangents: [dx!] }),
+  transpose: ([ct]) => [ct!],
+  vmap: vmapElementwise(([x], params) => [bind1(nameP, [x!], params)]),
+};
+
+/** `x`, known by `name`. */
+export const named = (x: Value, name: string): Value => bind1(nameP, [x], { name });
 /** `x`, as a constant to every derivative. */
 export const stopGradientOf = (x: Value): Value => bind1(stopGradientP, [x], noParams);
 /** The operands, tied together: all are computed before any result is used. */

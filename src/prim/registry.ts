@@ -38,7 +38,7 @@ import { dotGeneralP } from './dot.ts';
 import { dynamicSliceP, dynamicUpdateSliceP } from './dynamic.ts';
 import { fftP } from './fft.ts';
 import { gatherP } from './gather.ts';
-import { optimizationBarrierP, stopGradientP, tapP } from './identity.ts';
+import { nameP, optimizationBarrierP, stopGradientP, tapP } from './identity.ts';
 import { luP, tridiagonalSolveP } from './lu.ts';
 import {
   acoshP,
@@ -204,6 +204,7 @@ export const firstOrder = {
   threefry2x32: threefry2x32P,
   stop_gradient: stopGradientP,
   optimization_barrier: optimizationBarrierP,
+  name: nameP,
   tap: tapP,
 } as const;
 

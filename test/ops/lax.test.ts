@@ -2,6 +2,7 @@
 
 import {
   type Aval,
+  checkpointName,
   type Device,
   debug,
   lax,
@@ -156,6 +157,7 @@ const calls: Readonly<Record<FirstOrderName, () => unknown>> = {
   bitcast_convert_type: () => lax.bitcastConvertType(f, 'uint32'),
   threefry2x32: () => lax.threefry2x32(u, u, u, u),
   stop_gradient: () => lax.stopGradient(f),
+  name: () => checkpointName(f, 'x'),
   tap: () => debug.callback(() => undefined, { f, i }),
   optimization_barrier: () => lax.optimizationBarrier({ f, i }),
 };

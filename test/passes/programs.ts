@@ -17,7 +17,7 @@ import * as b from '../../src/prim/bits.ts';
 import * as c from '../../src/prim/compare.ts';
 import { full } from '../../src/prim/compose.ts';
 import { dotGeneralP } from '../../src/prim/dot.ts';
-import { optimizationBarrier, stopGradientOf } from '../../src/prim/identity.ts';
+import { named, optimizationBarrier, stopGradientOf } from '../../src/prim/identity.ts';
 import * as m from '../../src/prim/math.ts';
 import { reduceMaxP, reduceSumP } from '../../src/prim/reduce.ts';
 import * as s from '../../src/prim/structural.ts';
@@ -183,10 +183,10 @@ const contract: Step = (_draws, x) => {
   return one(dotGeneralP, [x, x], params);
 };
 
-/** What ties or wraps: barriers, stop_gradient, and a call of a small program, possibly made twice and partly used. */
+/** What ties or wraps: barriers, stop_gradient, names, and a call of a small program, possibly made twice and partly used. */
 const wrap: Step = (draws, x, pool) => {
   const kind = draws.below(4);
-  if (kind === 0) return [stopGradientOf(x)];
+  if (kind === 0) return [stopGradientOf(named(x, 'x'))];
   if (kind === 1) return optimizationBarrier([x, draws.of(pool)]);
   const y = draws.of(pool);
   const body = fill(draws, [x.aval, y.aval], 1 + draws.below(4), kind === 2);

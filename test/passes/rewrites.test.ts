@@ -16,7 +16,7 @@ import * as a from '../../src/prim/arithmetic.ts';
 import * as b from '../../src/prim/bits.ts';
 import * as c from '../../src/prim/compare.ts';
 import { full, fullLike, scalar } from '../../src/prim/compose.ts';
-import { stopGradientP } from '../../src/prim/identity.ts';
+import { named, stopGradientP } from '../../src/prim/identity.ts';
 import { reduceMaxP, reduceSumP } from '../../src/prim/reduce.ts';
 import * as s from '../../src/prim/structural.ts';
 import { convertsThrough } from '../../transforms/passes/algebra.ts';
@@ -190,6 +190,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     [[i32(30)], (x) => bitcast(bitcast(x!, 'uint32'), 'int32')],
   ],
   stop_gradient: each(dtypes, (x) => plain(stopGradientP, x!)),
+  name: each(dtypes, (x) => named(x!, 'x')),
 };
 
 /** Run both on special values, many ways. */

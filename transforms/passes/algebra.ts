@@ -32,7 +32,7 @@ import {
   xorP,
 } from '../../src/prim/bits.ts';
 import { eqP, geP, gtP, leP, ltP, neP, selectP } from '../../src/prim/compare.ts';
-import { stopGradientP } from '../../src/prim/identity.ts';
+import { nameP, stopGradientP } from '../../src/prim/identity.ts';
 import { application, constant, constantOf, definedBy, on, type Rewrite, sameAtom } from './rewrite.ts';
 
 type Plain = Primitive<string, None>;
@@ -220,8 +220,9 @@ const casts: readonly Rewrite[] = [
 ];
 
 const identities: readonly Rewrite[] = [
-  // Its meaning is for derivatives, which have been taken when a program is optimized.
+  // Their meaning is for derivatives, which have been taken when a program is optimized.
   on(stopGradientP, 'stop_gradient', 'stop_gradient x = x', (eqn) => eqn.ins[0]!),
+  on(nameP, 'name', 'name x = x', (eqn) => eqn.ins[0]!),
 ];
 
 /** Rewrites of what computes. */

@@ -76,7 +76,8 @@ const calls: {
     const same = kept.every((branch, j) => branch === branches[j]);
     return { params: same ? params : { branches: kept }, takes: [true, ...reads], gives: live };
   },
-  // Their rules are for all outputs. They are inlined before a program is compiled, and pruned then.
+  // Rules are for all outputs. These calls are inlined before a program is compiled, and pruned then.
+  checkpoint: whole,
   custom_jvp: whole,
   custom_vjp: whole,
   custom_lin: whole,

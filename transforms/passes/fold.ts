@@ -211,6 +211,7 @@ const evaluators: { readonly [Name in FirstOrderName]: Evaluate<FirstOrderParams
   fft: 'device',
   select_and_gather_add: 'moves',
   stop_gradient: 'moves',
+  name: 'moves',
   optimization_barrier: 'barrier',
   tap: 'barrier',
 };

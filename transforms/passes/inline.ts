@@ -10,9 +10,19 @@ import { type Atom, type Eqn, isLiteral, type Jaxpr, makeLiteral, makeVar } from
 import type { Primitive } from '../../src/core/primitive.ts';
 import { convertElementTypeP } from '../../src/prim/arithmetic.ts';
 
-const bodyOf = ({ primitive, params }: Eqn): Jaxpr | null => primitive.higherOrder?.body?.(params) ?? null;
+/** The program that is to stand in the place of an equation, if there is one. */
+type BodyOf = (eqn: Eqn) => Jaxpr | null;
 
-const isCall = (eqn: Eqn): boolean => eqn.primitive.higherOrder?.body !== undefined;
+const bodyOf: BodyOf = ({ primitive, params }) => primitive.higherOrder?.body?.(params) ?? null;
+
+const jitBody: BodyOf = (eqn) => (eqn.primitive.name === 'jit' ? bodyOf(eqn) : null);
+
+/**
+ * The program without `jit` calls, at any depth; calls with rules of their own stay, for derivatives that are still to be taken.
+ *
+ * @returns `jaxpr` itself if there is no such call
+ */
+export const inlineJit = (jaxpr: Jaxpr): Jaxpr => inlined(jaxpr, jitBody);
 
 /**
  * The program without calls, at any depth.
@@ -22,22 +32,30 @@ const isCall = (eqn: Eqn): boolean => eqn.primitive.higherOrder?.body !== undefi
  *
  * @returns `jaxpr` itself if there is no call
  */
-export function inline(jaxpr: Jaxpr): Jaxpr {
-  if (!jaxpr.eqns.some(isCall)) return jaxpr;
+export const inline = (jaxpr: Jaxpr): Jaxpr => inlined(jaxpr, bodyOf);
+
+function inlined(jaxpr: Jaxpr, body: BodyOf): Jaxpr {
+  if (!jaxpr.eqns.some(body)) return jaxpr;
   const eqns: Eqn[] = [];
-  const outs = splice(jaxpr, new Map(), eqns, false);
+  const outs = splice(jaxpr, new Map(), eqns, false, body);
   return { ...jaxpr, eqns, outs };
 }
 
 /** Append the equations of `jaxpr` with their variables renamed by `renamed`; returns the renamed outputs. */
-function splice(jaxpr: Jaxpr, renamed: Map<Atom, Atom>, eqns: Eqn[], copy: boolean): readonly Atom[] {
+function splice(
+  jaxpr: Jaxpr,
+  renamed: Map<Atom, Atom>,
+  eqns: Eqn[],
+  copy: boolean,
+  bodyOfCall: BodyOf,
+): readonly Atom[] {
   const read = (atom: Atom): Atom => renamed.get(atom) ?? atom;
   for (const eqn of jaxpr.eqns) {
     const ins = eqn.ins.map(read);
-    const body = bodyOf(eqn);
+    const body = bodyOfCall(eqn);
     if (body) {
       const operands = body.ins.map((v, i) => [v, withAval(ins[i]!, v.aval, eqn, eqns)] as const);
-      const results = splice(body, new Map(operands), eqns, true);
+      const results = splice(body, new Map(operands), eqns, true, bodyOfCall);
       for (let i = 0; i < results.length; i++) renamed.set(eqn.outs[i]!, results[i]!);
       continue;
     }

@@ -16,6 +16,6 @@ export const simplifications: readonly Rewrite[] = [...moving, ...algebra];
 /**
  * Apply all simplifications until none applies.
  *
- * For programs that are about to be compiled: `stop_gradient` is gone afterwards.
+ * For programs that are about to be compiled: `stop_gradient` and `name` are gone afterwards.
  */
 export const simplify = (jaxpr: Jaxpr): Jaxpr => rewrite(jaxpr, simplifications);
