@@ -27,15 +27,22 @@ interface Application {
 }
 
 /** Says whether the results of a decomposition are those of the primitive. */
-type Judge = (found: readonly Value[], wanted: readonly Value[], application: Application) => Verdict;
+interface Judge {
+  (found: readonly Value[], wanted: readonly Value[], application: Application): Verdict;
+  /** What results may differ by, for the documentation; otherwise that is said where the judge is. */
+  readonly words?: string;
+}
 
-const bits: Judge = (found, wanted) => sameValues('decomposed', found, wanted);
+const bits: Judge = Object.assign<Judge, { words: string }>(
+  (found, wanted) => sameValues('decomposed', found, wanted),
+  { words: 'the same bits' },
+);
 
 /** Within `rtol` of the larger of 1 and the element. */
-export const within =
-  (rtol: number): Judge =>
-  (found, wanted) =>
-    closeValues('decomposed', found, wanted, rtol);
+export const within = (rtol: number): Judge =>
+  Object.assign<Judge, { words: string }>((found, wanted) => closeValues('decomposed', found, wanted, rtol), {
+    words: `within ${rtol}`,
+  });
 
 /** Within some roundings of the largest sum that a row of the operands can have. */
 const spectrum: Judge = (found, wanted, { operands, params }) => {
@@ -56,6 +63,9 @@ const judges: { readonly [Name in DecomposedName]: Judge } = {
   scatter_min: bits,
   scatter_max: bits,
 };
+
+/** What the results of a decomposition may differ by, in words. */
+export const toleranceOf = (name: DecomposedName): string => judges[name].words ?? 'some roundings';
 
 /** A decomposition computes what its primitive does, and is a program without it. */
 export function decompositionLaw<P>(

@@ -4,9 +4,21 @@
  * LAWS is the number of cases of a law (default 100), LAWS_SEED their seed (default: a fixed one, so that a failure of a
  * commit is a failure of its change), LAWS_ONLY the name of one suite.
  */
+import { readFileSync } from 'node:fs';
 import { type Device, referenceDevice, setDefaultDevice } from 'pullback';
-import { mutantTable, rewriteLaw, showMutantTable, suites, survivors, unsoundRewrites } from 'pullback/laws';
+import {
+  type Law,
+  mutantTable,
+  type Report,
+  rewriteLaw,
+  showMutantTable,
+  suites,
+  survivors,
+  unsoundRewrites,
+} from 'pullback/laws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { primitiveNames } from '../laws/primitives.laws.ts';
+import { lawsAbout, pageRuns, primitivesPage, primitivesPath, runAsPublished } from './docs/primitives.ts';
 
 const devices: Readonly<Record<string, () => Device>> = { reference: () => referenceDevice() };
 
@@ -18,8 +30,8 @@ const natural = (name: string, fallback: number): number => {
   return Number(text);
 };
 
-const runs = natural('LAWS', 100);
-const seed = natural('LAWS_SEED', 20_190_117);
+const runs = natural('LAWS', pageRuns.runs);
+const seed = natural('LAWS_SEED', pageRuns.seed);
 const only = process.env['LAWS_ONLY'] || null;
 const deviceName = process.env['PULLBACK_DEVICE'] || 'reference';
 
@@ -43,11 +55,15 @@ afterAll(() => {
   if (before) setDefaultDevice(before);
 });
 
+const reports = new Map<Law, Report>();
+
 for (const suite of suites.filter(({ name }) => wanted(name))) {
   describe(`${suite.name} on ${deviceName}`, () => {
     for (const law of suite.laws) {
       it(law.name, { timeout }, () => {
-        expect(law.check({ runs, seed }).failure).toBeNull();
+        const report = law.check({ runs, seed });
+        reports.set(law, report);
+        expect(report.failure).toBeNull();
       });
     }
   });
@@ -67,3 +83,22 @@ if (wanted('mutants')) {
     }
   });
 }
+
+const asPublished = deviceName === 'reference' && only === null && runs === pageRuns.runs && seed === pageRuns.seed;
+
+describe.runIf(asPublished)(primitivesPath, () => {
+  // What has run already is not run again; alone, this runs the laws of all primitives.
+  const reportOf = (law: Law): Report => reports.get(law) ?? runAsPublished(law);
+
+  it('is what `npm run docs` writes', { timeout: 300_000 }, () => {
+    expect(primitivesPage(reportOf), 'the page is stale: run `npm run docs`').toBe(
+      readFileSync(primitivesPath, 'utf8'),
+    );
+  });
+
+  it('tells of no law that discards more than half of its cases', { timeout: 300_000 }, () => {
+    const about = primitiveNames.flatMap(lawsAbout).map(reportOf);
+    expect(about.length).toBeGreaterThan(primitiveNames.length);
+    expect(about.filter(({ inconclusive, runs: all }) => 2 * inconclusive > all)).toEqual([]);
+  });
+});

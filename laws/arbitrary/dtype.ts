@@ -21,3 +21,13 @@ export const dtype = (among: readonly DType[] = everyDType): fc.Arbitrary<DType>
 
 /** Is a generated aval weak? One in eight. */
 export const weakness = (): fc.Arbitrary<boolean> => fc.nat({ max: 7 }).map((n) => n === 7);
+
+/** The classes by name. */
+export const dtypeClasses: { readonly [name: string]: readonly DType[] } = {
+  any: everyDType,
+  numbers,
+  floats,
+  integers,
+  'bool and integers': logicals,
+  '32 bits': words,
+};

@@ -9,7 +9,15 @@ import * as fc from 'fast-check';
 import { type DType, isFloat } from '../../src/core/dtype.ts';
 
 /** The elements of a tensor: `n` of them, of a dtype. */
-export type Domain = (dtype: DType, n: number) => fc.Arbitrary<readonly number[]>;
+export interface Domain {
+  (dtype: DType, n: number): fc.Arbitrary<readonly number[]>;
+  /** Where its floats are, for the documentation. */
+  readonly words?: string;
+}
+
+/** A domain, with words for it. */
+export const inWords = (words: string, domain: Domain): Domain =>
+  Object.assign((dtype: DType, n: number) => domain(dtype, n), { words });
 
 const grid = 256;
 const onGrid = (low: number, high: number): fc.Arbitrary<number> =>
@@ -27,28 +35,27 @@ const ordinary = (dtype: DType, reach: number): fc.Arbitrary<number> =>
       : fc.integer({ min: dtype === 'int32' ? -Math.ceil(reach) : 0, max: Math.ceil(reach) });
 
 /** Floats of [low, high]; other dtypes as {@link edgy}. */
-export const within =
-  (low: number, high: number): Domain =>
-  (dtype, n) =>
-    isFloat(dtype) ? repeated(onGrid(low, high), n) : edgy(dtype, n);
+export const within = (low: number, high: number): Domain =>
+  inWords(`[${low}, ${high}]`, (dtype, n) => (isFloat(dtype) ? repeated(onGrid(low, high), n) : edgy(dtype, n)));
 
 /** Floats of 1/2 ≤ |x| ≤ 2; other dtypes as {@link edgy}. */
-export const awayFromZero: Domain = (dtype, n) =>
-  isFloat(dtype) ? repeated(fc.oneof(onGrid(0.5, 2), onGrid(-2, -0.5)), n) : edgy(dtype, n);
+export const awayFromZero: Domain = inWords('½ ≤ |x| ≤ 2', (dtype, n) =>
+  isFloat(dtype) ? repeated(fc.oneof(onGrid(0.5, 2), onGrid(-2, -0.5)), n) : edgy(dtype, n),
+);
 
 /** Floats within ±2, all moved by less than the width of the grid; other dtypes as {@link edgy}. */
-export const shifted =
-  (by: number): Domain =>
-  (dtype, n) =>
+export const shifted = (by: number): Domain =>
+  inWords(by === 0 ? '[-2, 2]' : `[-2, 2] ${by < 0 ? '−' : '+'} ${Math.abs(by)}`, (dtype, n) =>
     isFloat(dtype)
       ? repeated(
           onGrid(-2, 2).map((x) => x + by),
           n,
         )
-      : edgy(dtype, n);
+      : edgy(dtype, n),
+  );
 
 /** Floats of which no two are nearer than 1/8: for functions with kinks where elements are equal. */
-export const separated: Domain = (dtype, n) =>
+export const separated: Domain = inWords('⅛ apart', (dtype, n) =>
   isFloat(dtype)
     ? fc
         .shuffledSubarray(
@@ -56,12 +63,15 @@ export const separated: Domain = (dtype, n) =>
           { minLength: n, maxLength: n },
         )
         .map((ranks) => ranks.map((rank) => (rank - Math.floor(n / 2)) / 8))
-    : edgy(dtype, n);
+    : edgy(dtype, n),
+);
 
 const steps = [-1, -0.5, -0, 0, 0.5, 1];
 
 /** Floats of which many are equal, or differ in the sign of zero, and the others are not near: for what shares at ties. */
-export const tied: Domain = (dtype, n) => (isFloat(dtype) ? repeated(fc.constantFrom(...steps), n) : edgy(dtype, n));
+export const tied: Domain = inWords('many equal', (dtype, n) =>
+  isFloat(dtype) ? repeated(fc.constantFrom(...steps), n) : edgy(dtype, n),
+);
 
 const float32Edges = [
   Number.NaN,

@@ -6,7 +6,7 @@
 import * as fc from 'fast-check';
 import { isFloat } from '../../src/core/dtype.ts';
 import { range, type Shape, sizeOf } from '../../src/core/shape.ts';
-import { type Domain, edgy, within } from './elements.ts';
+import { type Domain, edgy, inWords, within } from './elements.ts';
 
 /** Rows of numbers. */
 type Matrix = readonly (readonly number[])[];
@@ -29,17 +29,21 @@ const each =
   };
 
 /** Numbers of magnitude 2 to 4. */
-export const large: Domain = (dtype, n) =>
-  isFloat(dtype) ? list(fc.oneof(number(2, 4), number(-4, -2)), n) : edgy(dtype, n);
+export const large: Domain = inWords('2 ≤ |x| ≤ 4', (dtype, n) =>
+  isFloat(dtype) ? list(fc.oneof(number(2, 4), number(-4, -2)), n) : edgy(dtype, n),
+);
 
 /** Numbers of magnitude 2 to 4 on the diagonal, of either sign, and small ones elsewhere: triangles and bands of it solve well. */
 export const dominant = (shape: Shape): Domain =>
-  each(shape, (rows, columns) =>
-    tuple(
-      range(rows).map((i) =>
-        tuple(
-          range(columns).map((j) =>
-            i === j ? fc.tuple(number(2, 4), fc.boolean()).map(([x, minus]) => (minus ? -x : x)) : number(-0.5, 0.5),
+  inWords(
+    '2 ≤ |diagonal| ≤ 4, small elsewhere',
+    each(shape, (rows, columns) =>
+      tuple(
+        range(rows).map((i) =>
+          tuple(
+            range(columns).map((j) =>
+              i === j ? fc.tuple(number(2, 4), fc.boolean()).map(([x, minus]) => (minus ? -x : x)) : number(-0.5, 0.5),
+            ),
           ),
         ),
       ),
@@ -50,25 +54,29 @@ export const dominant = (shape: Shape): Domain =>
 export const definite = (shape: Shape): Domain => {
   const signed = dominant(shape);
   const [rows, columns] = shape.slice(-2) as [number, number];
-  return (dtype, n) =>
+  return inWords('positive definite', (dtype, n) =>
     signed(dtype, n).map((xs) =>
       xs.map((x, at) => (Math.floor(at / columns) % rows === at % columns ? Math.abs(x) : x)),
-    );
+    ),
+  );
 };
 
 /** The rows of {@link dominant} in any order: partial pivoting finds the order again, whatever moves a little. */
 export const pivoting = (shape: Shape): Domain =>
-  each(shape, (rows, columns) =>
-    fc
-      .tuple(
-        list(list(number(-0.5, 0.5), columns), rows),
-        list(number(2, 4), Math.min(rows, columns)),
-        fc.shuffledSubarray(range(rows), { minLength: rows, maxLength: rows }),
-      )
-      .map(([small, large, order]) => {
-        const whole = small.map((row, i) => row.map((x, j) => (i === j ? large[i]! * (i % 2 === 0 ? 1 : -1) : x)));
-        return order.map((i) => whole[i]!);
-      }),
+  inWords(
+    'diagonal 2 to 4, small elsewhere, rows permuted',
+    each(shape, (rows, columns) =>
+      fc
+        .tuple(
+          list(list(number(-0.5, 0.5), columns), rows),
+          list(number(2, 4), Math.min(rows, columns)),
+          fc.shuffledSubarray(range(rows), { minLength: rows, maxLength: rows }),
+        )
+        .map(([small, large, order]) => {
+          const whole = small.map((row, i) => row.map((x, j) => (i === j ? large[i]! * (i % 2 === 0 ? 1 : -1) : x)));
+          return order.map((i) => whole[i]!);
+        }),
+    ),
   );
 
 /** A rotation of n axes: in each plane of two of them by an angle that leaves none of the axes nearly where it is. */
@@ -96,25 +104,31 @@ const product = (u: Matrix, values: readonly number[], v: Matrix): Matrix =>
 
 /** Matrices with singular values from 1/2 on that are well apart. */
 export const apart = (shape: Shape): Domain =>
-  each(shape, (rows, columns) =>
-    fc
-      .tuple(rotation(rows), spread(Math.min(rows, columns), 0.5), rotation(columns))
-      .map(([u, values, v]) => product(u, values, v)),
+  inWords(
+    'singular values ½ apart and more',
+    each(shape, (rows, columns) =>
+      fc
+        .tuple(rotation(rows), spread(Math.min(rows, columns), 0.5), rotation(columns))
+        .map(([u, values, v]) => product(u, values, v)),
+    ),
   );
 
 /** Matrices of whole numbers and of rank 0, 1 or 2. */
 export const lowRank = (shape: Shape): Domain =>
-  each(shape, (rows, columns) =>
-    fc.nat({ max: 2 }).chain((rank) => {
-      const side = (length: number) => list(list(fc.integer({ min: -2, max: 2 }), rank), length);
-      return fc.tuple(side(rows), side(columns)).map(([u, v]) =>
-        product(
-          u,
-          range(rank).map(() => 1),
-          v,
-        ),
-      );
-    }),
+  inWords(
+    'rank at most 2',
+    each(shape, (rows, columns) =>
+      fc.nat({ max: 2 }).chain((rank) => {
+        const side = (length: number) => list(list(fc.integer({ min: -2, max: 2 }), rank), length);
+        return fc.tuple(side(rows), side(columns)).map(([u, v]) =>
+          product(
+            u,
+            range(rank).map(() => 1),
+            v,
+          ),
+        );
+      }),
+    ),
   );
 
 /**
@@ -122,12 +136,15 @@ export const lowRank = (shape: Shape): Domain =>
  * anything.
  */
 export const symmetric = (shape: Shape, lower: boolean): Domain =>
-  each(shape, (n) =>
-    fc
-      .tuple(rotation(n), spread(n, -1.25), list(list(number(-2, 2), n), n))
-      .map(([v, values, other]) =>
-        product(v, values, v).map((row, i) => row.map((x, j) => ((lower ? j <= i : j >= i) ? x : other[i]![j]!))),
-      ),
+  inWords(
+    'symmetric, eigenvalues apart',
+    each(shape, (n) =>
+      fc
+        .tuple(rotation(n), spread(n, -1.25), list(list(number(-2, 2), n), n))
+        .map(([v, values, other]) =>
+          product(v, values, v).map((row, i) => row.map((x, j) => ((lower ? j <= i : j >= i) ? x : other[i]![j]!))),
+        ),
+    ),
   );
 
 /** Either of two domains, for all elements together. */

@@ -6,7 +6,7 @@ import { type DType, isFloat } from '../../src/core/dtype.ts';
 import { sizeOf } from '../../src/core/shape.ts';
 import type { FirstOrderParams } from '../../src/prim/registry.ts';
 import { dtype, everyDType, numbers } from '../arbitrary/dtype.ts';
-import { type Domain, edgy, separated, summable, within } from '../arbitrary/elements.ts';
+import { type Domain, edgy, inWords, separated, summable, within } from '../arbitrary/elements.ts';
 import {
   addressed,
   addressing,
@@ -74,7 +74,9 @@ const scatterMul: Row<FirstOrderParams<'scatter_mul'>> = {
 const ties = piecewise('where it is attained more than once');
 
 /** None equals one of {@link separated}. */
-const between: Domain = (d, n) => separated(d, n).map((xs) => xs.map((x) => x + 1 / 16));
+const between: Domain = inWords('⅛ apart, moved by 1/16', (d, n) =>
+  separated(d, n).map((xs) => xs.map((x) => x + 1 / 16)),
+);
 
 const extremum: Row<FirstOrderParams<'scatter_min'>> = {
   takes: everyDType,
