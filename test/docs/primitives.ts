@@ -152,8 +152,8 @@ Written by \`npm run docs\` from the registry, the generator table (\`laws/gener
 fails where this page is stale. Laws were run on the reference device, ${pageRuns.runs} cases each, seed ${pageRuns.seed}.
 
 - **parameters** are the fields of the codec, from which printing, hashing, equality and JSON derive.
-- **derivative**: what the generator table claims of each operand that is a float, \`smooth\`, smooth \`but\` for the places named, or
-  \`0\`; central differences in double precision say so too, within 10⁻⁵ of the larger of 1 and the derivative, on operands
+- **derivative**: what the generator table claims of each operand that is a float, \`smooth\`, smooth \`but\` for the places named,
+  \`refused\`, or \`0\`; central differences in double precision say so too, within 10⁻⁵ of the larger of 1 and the derivative, on operands
   from the **domain**. Operands are numbered from 0 where they differ.
 - **transpose**: the sets of float operands in which the operation is linear together, \`all\` of them, or the word \`nonlinear\`. Law:
   ⟨ct, L t⟩ = ⟨Lᵀ ct, t⟩ within 10⁻¹¹ of Σ|terms|.
