@@ -6,6 +6,7 @@
 import type { PrimitiveName, PrimitiveParams } from '../transforms/registry.ts';
 import { callRows } from './generators/call.ts';
 import { controlRows } from './generators/control.ts';
+import { convRows } from './generators/conv.ts';
 import { cumulativeRows } from './generators/cumulative.ts';
 import { customRows } from './generators/custom.ts';
 import { elementwiseRows } from './generators/elementwise.ts';
@@ -27,6 +28,7 @@ export const generators = {
   ...elementwiseRows,
   ...specialRows,
   ...reduceRows,
+  ...convRows,
   ...indexingRows,
   ...fftRows,
   ...linalgRows,

@@ -256,7 +256,7 @@ describe('lax.reduceWindow', () => {
     expect(message(() => lax.reduceWindow(x, 0, lax.add, [2], [1], 'FULL' as never))).toMatchInlineSnapshot(`
       "
       ShapeError: lax.reduceWindow: the padding "FULL" does not fit 1 axes
-        remedy: use 'SAME', 'VALID', or 1 pairs [low, high] of integers
+        remedy: use 'SAME', 'SAME_LOWER', 'VALID', or 1 pairs [low, high] of integers
         at test/pool.test.ts:LINE
         while computing lax.reduceWindow
       "
@@ -312,7 +312,7 @@ describe('lax.reduceWindow', () => {
     expect(message(() => avgPool(np.zeros([4, 4, 1]), [2, 2], { padding: [[0, 1]] }))).toMatchInlineSnapshot(`
       "
       ShapeError: nn.functional.avgPool: the padding [[0,1]] does not fit 2 axes
-        remedy: use 'SAME', 'VALID', or 2 pairs [low, high] of integers
+        remedy: use 'SAME', 'SAME_LOWER', 'VALID', or 2 pairs [low, high] of integers
         at test/pool.test.ts:LINE
         while computing nn.functional.avgPool
       "

@@ -11,6 +11,7 @@ import type { Aval } from '../../src/core/aval.ts';
 import { isFloat, type TypedArray } from '../../src/core/dtype.ts';
 import { range, sizeOf, stridesOf } from '../../src/core/shape.ts';
 import type { Kernel, Lower } from './kernel.ts';
+import { scratch } from './scratch.ts';
 import { mergedAxes, type Sweep, stridedCopy } from './strided.ts';
 
 /** Params of `dot_general`; the axes of the result are batch, free of the left operand, free of the right one. */
@@ -285,16 +286,4 @@ function tile(
   out[r3 + 1] = c31;
   out[r3 + 2] = c32;
   out[r3 + 3] = c33;
-}
-
-let kept = new Float64Array(0);
-/** What the largest block needs when K is ordinary; beyond it (a single panel of an enormous K) memory is given back. */
-const keptLimit = leftBlock + rightBlock;
-
-/** Memory for the duration of one kernel call, its contents arbitrary. */
-function scratch(size: number): Float64Array {
-  if (size <= kept.length) return kept;
-  const fresh = new Float64Array(size);
-  if (size <= keptLimit) kept = fresh;
-  return fresh;
 }

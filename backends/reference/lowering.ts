@@ -8,10 +8,12 @@
  * `sort`, `random`, `special`; of linear algebra `triangular`, `householder`, `elimination`,
  * `symmetric`, `singular`.
  * `scatter`, `sort`, `random`, `special`, `gamma`, `bessel`; of linear algebra `triangular`, `householder`.
+ * Each entry is in its family's file.
  */
 
 import * as bessel from './bessel.ts';
 import * as compare from './compare.ts';
+import { convGeneralDilated } from './conv.ts';
 import * as cumulative from './cumulative.ts';
 import * as dot from './dot.ts';
 import * as elementary from './elementary.ts';
@@ -121,6 +123,7 @@ export const lowerings = {
   argmax: search.argmax,
   argmin: search.argmin,
   dot_general: dot.dotGeneral,
+  conv_general_dilated: convGeneralDilated,
 
   reduce_window_sum: window.reduceWindowSum,
   reduce_window_max: window.reduceWindowMax,

@@ -12,6 +12,7 @@ import { freeAxes } from '../../src/prim/dot.ts';
 import { firstOrder as p } from '../../src/prim/registry.ts';
 import { hostTensor } from '../host.ts';
 import type { Draft, Op, Operand } from './program.ts';
+import { convolution } from './program-conv.ts';
 import { exactWindows, smoothCumulative, windowExtrema, windowSums } from './program-pooling.ts';
 import { special } from './program-special.ts';
 import { largest, scatteredExtrema, scatteredProduct, sorting, spectra, windows } from './program-windows.ts';
@@ -215,6 +216,7 @@ export const smooth: readonly Op[] = [
   on(float, (d, x) => d.emit(p.exp, [d.emit(p.tanh, [x], noParams)], noParams)),
   sumOf(float),
   dotOf(float),
+  convolution(float),
   selectFixed(float),
   scatteredProduct((d, x) => d.emit(p.sin, [d.pickLike(x)], noParams), float),
   ...structural,
@@ -383,6 +385,7 @@ export const exact: readonly Op[] = [
   ),
   sumOf(integer),
   dotOf(integer),
+  convolution(integer),
   ...structural,
   ...pairs,
   ...windows,

@@ -28,6 +28,13 @@ import { expectDType } from './untyped.ts';
 export { stopGradient } from '../../transforms/stop.ts';
 export type { IndexMode } from '../prim/addressing.ts';
 export type { DotDimensions } from '../prim/dot.ts';
+export {
+  type ConvDimensionNumbers,
+  type ConvOptions,
+  type ConvTransposeOptions,
+  convGeneralDilated,
+  convTranspose,
+} from './lax-conv.ts';
 export { type CumulativeOptions, cumlogsumexp, cummax, cummin, cumprod, cumsum } from './lax-cumulative.ts';
 export { type FftKind, fft } from './lax-fft.ts';
 export {

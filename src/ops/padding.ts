@@ -6,9 +6,9 @@ import { describe } from './untyped.ts';
 
 /**
  * How an operand is padded: on each axis `[low, high]` places before and after, where negative numbers cut; `'VALID'`, none; or
- * `'SAME'`, so many that there are ⌈length/stride⌉ windows, of an odd number the larger part behind.
+ * `'SAME'`, so many that there are ⌈length/stride⌉ windows, of an odd number the larger part behind (`'SAME_LOWER'`: before).
  */
-export type Padding = 'SAME' | 'VALID' | readonly (readonly [low: number, high: number])[];
+export type Padding = 'SAME' | 'SAME_LOWER' | 'VALID' | readonly (readonly [low: number, high: number])[];
 
 /** What slides over an axis. */
 export interface Sliding {
@@ -25,11 +25,12 @@ export function paddingPairs(
   windows: readonly Sliding[],
 ): readonly (readonly [low: number, high: number])[] {
   if (padding === 'VALID') return shape.map(() => [0, 0]);
-  if (padding === 'SAME') {
+  if (padding === 'SAME' || padding === 'SAME_LOWER') {
     return shape.map((n, i) => {
       const { extent, stride } = windows[i]!;
       const total = Math.max((Math.ceil(n / stride) - 1) * stride + extent - n, 0);
-      return [Math.floor(total / 2), Math.ceil(total / 2)];
+      const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
+      return padding === 'SAME' ? [less, more] : [more, less];
     });
   }
   const given: unknown = padding;
@@ -38,6 +39,6 @@ export function paddingPairs(
   throw new ShapeError({
     op,
     problem: `the padding ${Array.isArray(given) ? JSON.stringify(given) : describe(given)} does not fit ${shape.length} axes`,
-    remedy: `use 'SAME', 'VALID', or ${shape.length} pairs [low, high] of integers`,
+    remedy: `use 'SAME', 'SAME_LOWER', 'VALID', or ${shape.length} pairs [low, high] of integers`,
   });
 }

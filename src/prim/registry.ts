@@ -33,6 +33,7 @@ import {
   xorP,
 } from './bits.ts';
 import { eqP, geP, gtP, leP, ltP, neP, selectP } from './compare.ts';
+import { convGeneralDilatedP } from './conv.ts';
 import { cumlogsumexpP, cummaxP, cumminP, cumprodP, cumsumP } from './cumulative.ts';
 import { dotGeneralP } from './dot.ts';
 import { dynamicSliceP, dynamicUpdateSliceP } from './dynamic.ts';
@@ -173,6 +174,7 @@ export const firstOrder = {
   cummax: cummaxP,
   cummin: cumminP,
   cumlogsumexp: cumlogsumexpP,
+  conv_general_dilated: convGeneralDilatedP,
   gather: gatherP,
   scatter: scatterP,
   scatter_add: scatterAddP,

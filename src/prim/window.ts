@@ -45,7 +45,7 @@ const windowFields = {
 const windowParams: t.Type<Windows, unknown> = t.readonly(t.strict(windowFields));
 
 /** The length of `n` things that are `dilation` apart. */
-const dilated = (n: number, dilation: number): number => (n === 0 ? 0 : (n - 1) * dilation + 1);
+export const dilated = (n: number, dilation: number): number => (n === 0 ? 0 : (n - 1) * dilation + 1);
 
 /**
  * How many windows there are on each axis of `shape`.

@@ -18,6 +18,7 @@ import * as treeEntry from 'pullback/tree';
 import { describe, expect, it } from 'vitest';
 import { type FirstOrderName, firstOrder } from '../../src/prim/registry.ts';
 
+const f4 = np.ones([1, 1, 2, 2]);
 const f = np.array([
   [1, 2, 3],
   [4, 5, 6],
@@ -39,6 +40,7 @@ const rows = { updateWindowDims: [1], insertedWindowDims: [0], scatterDimsToOper
 
 /** A call of each, total over the primitives: forgetting one is a type error. */
 const calls: Readonly<Record<FirstOrderName, () => unknown>> = {
+  conv_general_dilated: () => lax.convGeneralDilated(f4, f4, [1, 1], 'SAME'),
   broadcast_in_dim: () => lax.broadcastInDim(f, [4, 2, 3], [1, 2]),
   reshape: () => lax.reshape(f, [3, 2]),
   transpose: () => lax.transpose(f, [1, 0]),

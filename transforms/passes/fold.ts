@@ -181,6 +181,7 @@ const evaluators: { readonly [Name in FirstOrderName]: Evaluate<FirstOrderParams
   cummax: 'device',
   cummin: 'device',
   cumlogsumexp: 'device',
+  conv_general_dilated: 'device',
   threefry2x32: 'device',
   scatter_add: 'device',
   triangular_solve: 'device',
