@@ -61,6 +61,7 @@ export * as fft from './fft.ts';
 export { type Index, index, type ReadOptions, type Slice, take } from './indexing.ts';
 export { concatenate, split, stack } from './join.ts';
 export type { Indices } from './lax-indexing.ts';
+export * as linalg from './linalg.ts';
 export { dot, inner, matmul, outer } from './linear.ts';
 export {
   arccos,
@@ -86,6 +87,15 @@ export {
   tan,
   tanh,
 } from './math.ts';
+export {
+  type AlongOptions,
+  cross,
+  type DiagonalOptions,
+  diagonal,
+  matrixTranspose,
+  trace,
+  vecdot,
+} from './matrix.ts';
 export {
   argwhere,
   compress,

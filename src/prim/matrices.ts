@@ -13,8 +13,7 @@ import { eq, ge, gt, select } from './compare.ts';
 import { fullLike, zeros } from './compose.ts';
 import { expectKind } from './define.ts';
 import { dotGeneral } from './dot.ts';
-import { reduceSum } from './reduce.ts';
-import { broadcastInDim, iota, moveAxis, sliceAxis, transpose } from './structural.ts';
+import { broadcastInDim, iota, moveAxis, reshape, slice, sliceAxis, transpose } from './structural.ts';
 
 /** The batch axes. */
 export const batchOf = (shape: Shape): Shape => shape.slice(0, -2);
@@ -98,11 +97,18 @@ export function triangle(x: Value, lower: boolean, strict = false): Value {
 /** True on the diagonal. */
 export const onDiagonal = (x: Value): Value => eq(rowIndex(x), columnIndex(x));
 
-/** The diagonal of each matrix, as a vector. */
+/** The diagonal of each matrix, as a vector: of the k × k elements in a row every (k + 1)-th. */
 export function diagonal(x: Value): Value {
   const k = Math.min(...sidesOf(x.shape));
   const square = sliceAxis(sliceAxis(x, x.ndim - 2, 0, k), x.ndim - 1, 0, k);
-  return reduceSum(select(onDiagonal(square), square, zeros(square.aval)), [x.ndim - 1]);
+  const rows = reshape(square, [...batchOf(x.shape), k * k]);
+  const whole = rows.shape;
+  return slice(
+    rows,
+    whole.map(() => 0),
+    whole,
+    whole.map((_, axis) => (axis === whole.length - 1 ? k + 1 : 1)),
+  );
 }
 
 /** The symmetric matrices of which this triangle was given; the other one is not read. */
