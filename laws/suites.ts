@@ -1,5 +1,6 @@
 /** Every suite of laws, on the default device of the moment they are run. */
 
+import { controlLaws } from './control.laws.ts';
 import { decompositionsLaws } from './decompositions.laws.ts';
 import { factorsLaws } from './factors.laws.ts';
 import { immutabilityLaws } from './immutability.laws.ts';
@@ -19,6 +20,7 @@ export const suites: readonly Suite[] = [
   transformsLaws,
   programsLaws,
   rulesLaws,
+  controlLaws,
   passesLaws,
   decompositionsLaws,
   factorsLaws,

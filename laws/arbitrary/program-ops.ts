@@ -12,6 +12,7 @@ import { freeAxes } from '../../src/prim/dot.ts';
 import { firstOrder as p } from '../../src/prim/registry.ts';
 import { hostTensor } from '../host.ts';
 import type { Draft, Op, Operand } from './program.ts';
+import { exactControl, linearControl, smoothControl } from './program-control.ts';
 import { convolution } from './program-conv.ts';
 import { exactWindows, smoothCumulative, windowExtrema, windowSums } from './program-pooling.ts';
 import { special } from './program-special.ts';
@@ -225,6 +226,7 @@ export const smooth: readonly Op[] = [
   ...windowSums,
   ...smoothCumulative,
   call,
+  ...smoothControl,
 ];
 
 /** Functions with kinks, or with a derivative that is zero. */
@@ -267,6 +269,7 @@ export const linear: readonly Op[] = [
   ...windows,
   ...windowSums,
   call,
+  ...linearControl,
 ];
 
 /** A constant that later operations may pick. */
@@ -396,4 +399,5 @@ export const exact: readonly Op[] = [
   largest,
   special,
   call,
+  ...exactControl,
 ];

@@ -126,12 +126,15 @@ export class Draft {
   call(): void {
     const count = Math.min(this.avals.length, 1 + this.next(2));
     const operands = Array.from({ length: count }, () => this.pick(() => true)!);
-    const inner = new Draft(
-      operands.map((i) => this.avals[i]!),
-      this.ops,
-    );
-    inner.decode(this.gene.body);
+    const inner = this.inside(operands.map((i) => this.avals[i]!));
     this.emit(jitP, operands, { name: 'inner', jaxpr: jaxprOf(inner.finish(this.next(1) + 1)) });
+  }
+
+  /** A program inside of this one, on inputs of these avals, decoded from the gene's body. */
+  inside(ins: readonly Aval[], genes = this.gene.body): Draft {
+    const inner = new Draft(ins, this.ops);
+    inner.decode(genes);
+    return inner;
   }
 
   /** Does a tensor of this shape belong into a law? */
