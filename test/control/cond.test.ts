@@ -11,11 +11,13 @@ import {
   makeJaxpr,
   np,
   scan,
+  showJaxpr,
   switch_,
   type Tensor,
   vmap,
 } from 'pullback';
 import { describe, expect, test } from 'vitest';
+import { dce } from '../../transforms/passes/index.ts';
 
 const [yes, no] = [np.array(true), np.array(false)];
 const x = np.array([0.3, -1.2, 0.7]);
@@ -177,6 +179,28 @@ describe('a predicate for each lane', () => {
       checkFinite(vmap(grad(g)))(at);
     }
   });
+});
+
+test('results that are not used, and operands that no branch needs, are left out', () => {
+  const g = (y: Tensor, z: Tensor): Tensor =>
+    cond(
+      np.greater(y, 0),
+      (v: Tensor, u: Tensor) => [np.sin(v), np.exp(u)] as const,
+      (v: Tensor) => [np.cos(v), np.neg(v)] as const,
+      y,
+      z,
+    )[0];
+  expect(showJaxpr(dce(makeJaxpr(g)(np.array(1), np.array(2)).jaxpr))).toMatchInlineSnapshot(`
+    "{ lambda ; a:f32[] b:f32[]. let
+      c:bool[] = gt a 0:f32[]
+      d:i32[] = convert_element_type[dtype=int32 weak=false] c
+      e:f32[] = cond[branches=({ lambda ; a:f32[]. let
+        b:f32[] = cos a
+      in (b,) } { lambda ; a:f32[]. let
+        b:f32[] = sin a
+      in (b,) })] d a
+    in (e,) }"
+  `);
 });
 
 test('in a loop', () => {

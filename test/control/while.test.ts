@@ -8,13 +8,16 @@ import {
   jit,
   jvp,
   linearize,
+  makeJaxpr,
   np,
+  showJaxpr,
   stopGradient,
   type Tensor,
   vmap,
   whileLoop,
 } from 'pullback';
 import { describe, expect, test } from 'vitest';
+import { dce } from '../../transforms/passes/index.ts';
 
 /** x · 2^k, the first that is at least 10. */
 const doubled = (x: Tensor): Tensor =>
@@ -111,6 +114,27 @@ describe('batches', () => {
       )[0];
     expect(vmap(sum)(np.array([1, 2])).toArray()).toEqual([3, 6]);
   });
+});
+
+test('carries that neither the predicate nor a result depends on are left out', () => {
+  const f = (x: Tensor): Tensor =>
+    whileLoop(
+      ([i]: readonly [Tensor, Tensor, Tensor, Tensor]) => np.less(i, 3),
+      ([i, a, b, c]) => [np.add(i, 1), np.add(a, b), np.mul(b, 2), np.exp(np.add(c, a))] as const,
+      [np.array(0), x, np.array(1), x] as const,
+    )[1];
+  expect(showJaxpr(dce(makeJaxpr(f)(np.array(5)).jaxpr))).toMatchInlineSnapshot(`
+    "{ lambda ; a:f32[]. let
+      b:f32[] c:f32[] d:f32[] = while[bodyConsts=0 condConsts=0 body={ lambda ; a:f32[] b:f32[] c:f32[]. let
+        d:f32[] = add a 1:f32[]
+        e:f32[] = add b c
+        f:f32[] = mul c 2:f32[]
+      in (d, e, f) } cond={ lambda ; a:f32[] b:f32[] c:f32[]. let
+        d:bool[] = lt a 3:f32[]
+      in (d,) }] 0:f32[] a 1:f32[]
+    in (c,) }"
+  `);
+  expect(jit(f)(np.array(5)).item()).toBe(12);
 });
 
 test('the last sixteen values that pass a tap are shown', () => {

@@ -1,18 +1,25 @@
 /** What the compiler knows: dtypes and their promotion, and the types that transforms give back. */
 
 import {
+  associativeScan,
+  cond,
   evalShape,
+  foriLoop,
   grad,
   hessian,
   type Jitted,
   jacfwd,
   jit,
   jvp,
+  map,
   np,
+  scan,
+  switch_,
   type Tensor,
   valueAndGrad,
   vjp,
   vmap,
+  whileLoop,
 } from 'pullback';
 import { describe, expectTypeOf, test } from 'vitest';
 
@@ -96,5 +103,38 @@ describe('transforms', () => {
     typed(() => {
       expectTypeOf(evalShape(loss, params, x).shape).toEqualTypeOf<readonly number[]>();
       expectTypeOf(hessian((v: Tensor) => np.sum(v))(x)).toMatchTypeOf<Tensor>();
+    }));
+  test('loops and branches: trees keep their types, numbers are tensors', () =>
+    typed(() => {
+      const step = (c: Tensor, v: Tensor) => [np.add(c, v), { y: c, n: 1 }] as const;
+      expectTypeOf(scan(step, x, x)).toEqualTypeOf<[Tensor, { readonly y: Tensor; readonly n: Tensor }]>();
+      expectTypeOf(scan(step, 0, x)[0]).toEqualTypeOf<Tensor>();
+      expectTypeOf(scan((c, _) => [np.neg(c), null], ints, null, { length: 2 })).toEqualTypeOf<
+        [Tensor<'int32'>, null]
+      >();
+      expectTypeOf(
+        whileLoop(
+          (c: Tensor) => np.less(c, 3),
+          (c) => np.add(c, 1),
+          0,
+        ),
+      ).toEqualTypeOf<Tensor>();
+      expectTypeOf(foriLoop(0, 3, (_, c: Tensor) => np.sin(c), x)).toEqualTypeOf<Tensor>();
+      expectTypeOf(
+        cond(
+          np.less(x, 0),
+          (v: Tensor) => np.sin(v),
+          () => 0,
+          x,
+        ),
+      ).toEqualTypeOf<Tensor>();
+      expectTypeOf(switch_(0, [(v: Tensor) => ({ a: v })], x)).toEqualTypeOf<{ a: Tensor }>();
+      expectTypeOf(map((v: Tensor) => np.greater(v, 0), x)).toEqualTypeOf<Tensor<'bool'>>();
+      expectTypeOf(associativeScan(np.add, x)).toEqualTypeOf<Tensor>();
+      // @ts-expect-error the carry changes its dtype
+      scan((c: Tensor, v: Tensor) => [np.greater(c, v), null], x, x);
+      const same = (v: Tensor): Tensor => v;
+      // @ts-expect-error the predicate is no bool
+      cond(x, same, same, x);
     }));
 });
