@@ -62,6 +62,12 @@ const judges: { readonly [Name in DecomposedName]: Judge } = {
   scatter_mul: within(1e-6),
   scatter_min: bits,
   scatter_max: bits,
+  select_and_scatter_add: within(1e-5),
+  cumsum: within(1e-5),
+  cumprod: within(1e-6),
+  cummax: bits,
+  cummin: bits,
+  cumlogsumexp: within(1e-6),
 };
 
 /** What the results of a decomposition may differ by, in words. */

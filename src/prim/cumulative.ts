@@ -105,31 +105,41 @@ export const cumminP: Primitive<'cummin', CumulativeParams> = cumulative('cummin
   tangent: scanned(stepOf(minP)),
 });
 
+/** What log(eᵃ + eᵇ) is made of: powers of e relative to the larger of a and b, where that is finite. */
+function powersOf(a: Value, b: Value) {
+  const top = stopGradientOf(max(a, b));
+  const ordinary = finite(top);
+  const zero = fullLike(top, 0);
+  // Differences of infinities would be NaN, and so would be the derivatives of what is not selected.
+  const [shift, fromA, fromB] = [top, a, b].map((x) => select(ordinary, x, zero));
+  const powers = [exp(sub(fromA!, shift!)), exp(sub(fromB!, shift!))] as const;
+  const total = add(...powers);
+  return { ordinary, powers, total, value: select(ordinary, add(shift!, log(total)), top) };
+}
+
+/** log(eᵃ + eᵇ), without overflow; where it is infinite, the larger of a and b. */
+export const logAddExp = (a: Value, b: Value): Value => powersOf(a, b).value;
+
 /**
  * log(eᵃ + eᵇ), and its tangent: the mean of both, weighted by eᵃ and eᵇ.
  *
  * Where the result is infinite it is the larger of a and b, and so is its derivative; equal infinities share it.
  */
-const logAddExp: Step = (a, b, da, db) => {
-  const top = stopGradientOf(max(a, b));
-  const ordinary = finite(top);
-  const [zero, half, one, nan] = [0, 0.5, 1, Number.NaN].map((value) => fullLike(top, value));
-  // Differences of infinities would be NaN, and so would be the derivatives of what is not selected.
-  const [shift, fromA, fromB] = [top, a, b].map((x) => select(ordinary, x, zero!));
-  const [powerA, powerB] = [exp(sub(fromA!, shift!)), exp(sub(fromB!, shift!))];
-  const total = add(powerA, powerB);
+const logAddExpStep: Step = (a, b, da, db) => {
+  const { ordinary, powers, total, value } = powersOf(a, b);
+  const [zero, half, one, nan] = [0, 0.5, 1, Number.NaN].map((x) => fullLike(a, x));
   const share = (mine: Value, other: Value): Value =>
     select(eq(mine, other), half!, select(lt(other, mine), one!, select(lt(mine, other), zero!, nan!)));
-  const weightA = select(ordinary, div(powerA, total), share(a, b));
-  const weightB = select(ordinary, div(powerB, total), share(b, a));
-  return [select(ordinary, add(shift!, log(total)), top), add(mul(da, weightA), mul(db, weightB))];
+  const weightA = select(ordinary, div(powers[0], total), share(a, b));
+  const weightB = select(ordinary, div(powers[1], total), share(b, a));
+  return [value, add(mul(da, weightA), mul(db, weightB))];
 };
 
 /** Logarithms of sums of powers of e, log Σ eˣ, of the first elements; without overflow. */
 export const cumlogsumexpP: Primitive<'cumlogsumexp', CumulativeParams> = cumulative('cumlogsumexp', {
   kind: 'float',
   apply: (x, params) => cumlogsumexp(x, params),
-  tangent: scanned(logAddExp),
+  tangent: scanned(logAddExpStep),
 });
 
 /** Sums of the first elements along an axis. */

@@ -10,9 +10,11 @@ import type { Primitive } from '../../../src/core/primitive.ts';
 import { currentTrace, type Trace, withTrace } from '../../../src/core/trace.ts';
 import type { Value } from '../../../src/core/value.ts';
 import type { PrimitiveName, PrimitiveParams } from '../../../transforms/registry.ts';
+import { cumlogsumexp, cummax, cummin, cumprod, cumsum } from './cumulative.ts';
 import { fft } from './fft.ts';
 import { scatterMax, scatterMin, scatterMul } from './scatter.ts';
 import { sort, topK } from './sort.ts';
+import { selectAndScatterAdd } from './window.ts';
 
 /** A primitive in terms of others. */
 export type Decompose<P> = (operands: readonly Value[], params: P) => readonly Value[];
@@ -25,6 +27,12 @@ export const decompositions = {
   scatter_mul: scatterMul,
   scatter_min: scatterMin,
   scatter_max: scatterMax,
+  select_and_scatter_add: selectAndScatterAdd,
+  cumsum,
+  cumprod,
+  cummax,
+  cummin,
+  cumlogsumexp,
 } as const satisfies { readonly [Name in PrimitiveName]?: Decompose<PrimitiveParams<Name>> };
 
 /** The names of the primitives that have a decomposition. */
