@@ -46,6 +46,7 @@ const steps: { readonly [Name in HigherOrderName]: Steps<PrimitiveParams<Name>> 
   checkpoint: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
   custom_jvp: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
   custom_vjp: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
+  custom_linear_solve: (operands, { solve }) => evalJaxpr(solve, [], operands),
   custom_lin: (operands, params) => evalJaxpr(forwardOf(params), [], operands),
 };
 

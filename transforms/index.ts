@@ -10,6 +10,7 @@ export {
   checkpointName,
   checkpointPolicies,
 } from './checkpoint.ts';
+export { closureConvert } from './closure.ts';
 export { type CustomOptions, customJvp } from './custom-jvp.ts';
 export { customVjp } from './custom-vjp.ts';
 export * as debug from './debug.ts';
@@ -17,9 +18,11 @@ export { hessian, hvp, jacfwd, jacrev } from './derived.ts';
 export { type CheckFiniteOptions, checkFinite } from './finite.ts';
 export { evalShape, makeJaxpr } from './inspect.ts';
 export { type JitOptions, type Jitted, jit } from './jit.ts';
+export { customLinearSolve, type LinearMap, type LinearSolveOptions } from './linear-solve.ts';
 export { foriLoop, type MapOptions, map, type ScanOptions, scan } from './loops.ts';
 export { optimize } from './passes/index.ts';
 export { peakLiveBytes } from './passes/live.ts';
+export { customRoot } from './root.ts';
 export { stopGradient } from './stop.ts';
 export { type Axes, vmap } from './vmap.ts';
 export { whileLoop } from './while.ts';

@@ -159,7 +159,7 @@ export class Customization {
 }
 
 /** The program with `operands` as inputs before its own, and other tensors that it captured as constants before those. */
-function withOperands({ jaxpr, consts }: ClosedJaxpr, operands: readonly Value[]): Derived {
+export function withOperands({ jaxpr, consts }: ClosedJaxpr, operands: readonly Value[]): Derived {
   const varOf = new Map<Value, Var>(consts.map((x, i) => [x, jaxpr.consts[i]!]));
   const own = consts.filter((x) => !operands.includes(x));
   const inputs = operands.map((x) => varOf.get(x) ?? makeVar(x.aval));

@@ -200,6 +200,14 @@ const exposers: { readonly [Name in HigherOrderName]: Exposer<PrimitiveParams<Na
   checkpoint: exposeCall,
   custom_jvp: exposeCall,
   custom_vjp: exposeCall,
+  custom_linear_solve(params) {
+    const exposed = expose(params.solve);
+    return {
+      params: { ...params, solve: exposed.jaxpr },
+      hidden: hiddenOf(params.solve, exposed),
+      shown: exposed.shown,
+    };
+  },
   // It is a derivative, and those show nothing.
   custom_lin: (params) => ({ params, hidden: [], shown: [] }),
 };

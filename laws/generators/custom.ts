@@ -8,8 +8,9 @@ import { type Aval, makeAval } from '../../src/core/aval.ts';
 import { isFloat } from '../../src/core/dtype.ts';
 import { inAvals, type Jaxpr, outAvals } from '../../src/core/jaxpr.ts';
 import type { Value } from '../../src/core/value.ts';
+import { add, div, mul, sub } from '../../src/prim/arithmetic.ts';
 import { zeros } from '../../src/prim/compose.ts';
-import { asFunction, derive, linearizedCall, residualsOf } from '../../transforms/call.ts';
+import { asFunction, derive, linearizedCall, residualsOf, withAval } from '../../transforms/call.ts';
 import { jvpFlat } from '../../transforms/jvp.ts';
 import { linearizeFlat } from '../../transforms/linearize.ts';
 import type { PrimitiveParams } from '../../transforms/registry.ts';
@@ -19,7 +20,7 @@ import { everyDType, floats } from '../arbitrary/dtype.ts';
 import { tied, within } from '../arbitrary/elements.ts';
 import { jaxprOf, type ProgramOptions, programs } from '../arbitrary/program.ts';
 import { exact, linear, smooth } from '../arbitrary/program-ops.ts';
-import { type Call, claims, everywhere, makeCall, type Row, smooth as smoothly } from './row.ts';
+import { alike, type Call, claims, everywhere, makeCall, type Row, smooth as smoothly } from './row.ts';
 
 type CustomParams = PrimitiveParams<'custom_jvp'>;
 type CustomLinParams = PrimitiveParams<'custom_lin'>;
@@ -149,9 +150,36 @@ const customLin: Row<CustomLinParams> = {
 const isSmall = ({ ins, params }: Call<CustomLinParams>): boolean =>
   params.jaxpr.ins.length > params.residuals && ins.length <= 3;
 
+/** Parameters by avals: what is derived from a program is made once. */
+const solvers = new Map<string, PrimitiveParams<'custom_linear_solve'>>();
+
+/** Triangular systems of two vectors, element by element: d·x + c·y = b, d·y = f. The operands are d, c, b and f. */
+function triangular(ins: readonly Aval[]): PrimitiveParams<'custom_linear_solve'> {
+  const key = ins.map(({ id }) => id).join();
+  const known = solvers.get(key);
+  if (known) return known;
+  const program = (f: (d: Value, c: Value, v: Value, w: Value) => readonly Value[]): Jaxpr =>
+    derive((d, c, v, w) => f(d!, c!, v!, w!).map((x, i) => withAval(x, ins[2 + i]!)), ins).jaxpr;
+  const matvec = program((d, c, x, y) => [add(mul(d, x), mul(c, y)), mul(d, y)]);
+  const solve = program((d, c, b, f) => [div(sub(b, mul(c, div(f, d))), d), div(f, d)]);
+  const back = program((d, c, b, f) => [div(b, d), div(sub(f, mul(c, div(b, d))), d)]);
+  const params = { consts: 2, matvec, solve, transposeSolve: [back] };
+  solvers.set(key, params);
+  return params;
+}
+
+const linearSolve: Row<PrimitiveParams<'custom_linear_solve'>> = {
+  takes: floats,
+  calls: (dtypes) => alike(4, { maxRank: 2 })(dtypes).map((ins) => makeCall(ins, triangular(ins))),
+  operands: claims(smoothly, within(0.5, 1.5)),
+  linear: () => [[2, 3]],
+  results: ({ ins }) => ins.slice(2),
+};
+
 /** Rows by name. */
 export const customRows = {
   custom_jvp: custom(trueJvp),
   custom_vjp: custom(trueVjp),
   custom_lin: customLin,
+  custom_linear_solve: linearSolve,
 } as const;

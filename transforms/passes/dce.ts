@@ -81,6 +81,7 @@ const calls: {
   custom_jvp: whole,
   custom_vjp: whole,
   custom_lin: whole,
+  custom_linear_solve: whole,
 };
 
 /** The inner program for the outputs that are `live`, without the inputs that those do not need, unless they must be kept. */
