@@ -14,8 +14,11 @@ import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
 import type { FftParams } from '../src/prim/fft.ts';
 import { call } from '../transforms/call.ts';
-import type { Row } from './generators/row.ts';
-import { close, closeValues, sameValues, toHost, toTensor } from './host.ts';
+import type { Domain } from './arbitrary/elements.ts';
+import { factorable, isFactored, nanLaw } from './factors.laws.ts';
+import { type FactoredName, factorJudges, type JudgeFactors } from './factors.ts';
+import type { Call, Row } from './generators/row.ts';
+import { close, closeValues, sameType, sameValues, toHost, toTensor } from './host.ts';
 import { every, expect, fails, type Law, law, type Suite, type Verdict } from './law.ts';
 import { anyDomain, cases } from './primitive-case.ts';
 import { subject } from './primitives.laws.ts';
@@ -55,6 +58,19 @@ const spectrum: Judge = (found, wanted, { operands, params }) => {
   );
 };
 
+/** The factors of the operands, of the types that the primitive has: their elements depend on the order of sums. */
+const factors = (name: FactoredName): Judge =>
+  Object.assign<Judge, { words: string }>(
+    (found, wanted, { operands, params }) => {
+      const outs = found.map(toHost);
+      const types = every(range(wanted.length), (i) => sameType(`result ${i}`, outs[i]!, toHost(wanted[i]!)));
+      return types._tag === 'Fails'
+        ? types
+        : (factorJudges[name] as JudgeFactors<unknown>)(outs, operands.map(toHost), params);
+    },
+    { words: 'factors of the operands' },
+  );
+
 const judges: { readonly [Name in DecomposedName]: Judge } = {
   sort: bits,
   top_k: bits,
@@ -68,10 +84,21 @@ const judges: { readonly [Name in DecomposedName]: Judge } = {
   cummax: bits,
   cummin: bits,
   cumlogsumexp: within(1e-6),
+  triangular_solve: factors('triangular_solve'),
+  cholesky: factors('cholesky'),
+  qr: factors('qr'),
+  lu: factors('lu'),
+  eigh: factors('eigh'),
+  svd: factors('svd'),
+  tridiagonal_solve: factors('tridiagonal_solve'),
 };
 
 /** What the results of a decomposition may differ by, in words. */
 export const toleranceOf = (name: DecomposedName): string => judges[name].words ?? 'some roundings';
+
+/** Any values that the row allows; of what has factors, those that have them. */
+const domainOf = <P>(name: string, row: Row<P>): ((call: Call<P>, operand: number) => Domain) =>
+  isFactored(name) ? (call, operand) => factorable(name, call, operand) : anyDomain(row);
 
 /** A decomposition computes what its primitive does, and is a program without it. */
 export function decompositionLaw<P>(
@@ -82,7 +109,7 @@ export function decompositionLaw<P>(
 ): Law {
   return law(
     `${primitive.name}: decomposition = primitive`,
-    [cases(row.calls(row.takes), anyDomain(row))],
+    [cases(row.calls(row.takes), domainOf(primitive.name, row))],
     ({ call: { ins, params }, operands }) => {
       const values = operands.map((x) => toTensor(x));
       const { jaxpr, consts } = stage('law', (...xs) => decompose(xs, params), ins);
@@ -103,14 +130,26 @@ function decomposingLaw(name: DecomposedName): Law {
   });
 }
 
+/** What holds no number gives none, decomposed as well. */
+const decomposedNanLaw = nanLaw(
+  'decomposed factors',
+  (Object.keys(decompositions) as readonly DecomposedName[]).filter(isFactored),
+  (name, { params }) =>
+    (...xs) =>
+      (decompositions[name] as Decompose<unknown>)(xs, params),
+);
+
 /** The laws of all decompositions. */
 export const decompositionsLaws: Suite = {
   name: 'decompositions',
-  laws: (Object.keys(decompositions) as readonly DecomposedName[]).flatMap((name) => {
-    const { primitive, row } = subject(name);
-    return [
-      decompositionLaw(primitive, row, decompositions[name] as Decompose<unknown>, judges[name]),
-      decomposingLaw(name),
-    ];
-  }),
+  laws: [
+    ...(Object.keys(decompositions) as readonly DecomposedName[]).flatMap((name) => {
+      const { primitive, row } = subject(name);
+      return [
+        decompositionLaw(primitive, row, decompositions[name] as Decompose<unknown>, judges[name]),
+        decomposingLaw(name),
+      ];
+    }),
+    decomposedNanLaw,
+  ],
 };

@@ -4,7 +4,8 @@
  */
 
 import * as fc from 'fast-check';
-import { range, type Shape } from '../src/core/shape.ts';
+import type { Shape } from '../src/core/shape.ts';
+import type { Value } from '../src/core/value.ts';
 import { type Domain, within } from './arbitrary/elements.ts';
 import { apart, definite, dominant, either, large, lowRank } from './arbitrary/matrices.ts';
 import { tensorOf } from './arbitrary/tensor.ts';
@@ -62,8 +63,15 @@ const scaled = (x: HostTensor, by: number): HostTensor =>
     x.weak,
   );
 
+/** Is this primitive judged by factors? */
+export const isFactored = (name: string): name is FactoredName => Object.hasOwn(factorJudges, name);
+
+/** From what an operand is drawn so that the factors exist. */
+export const factorable = (name: FactoredName, { ins }: Call<unknown>, operand: number): Domain =>
+  domains[name][operand]!(ins[operand]!.shape);
+
 /** The results are the factors of the operands. */
-export function factorsLaw(name: FactoredName): Law {
+function factorsLaw(name: FactoredName): Law {
   const { primitive, row } = subject(name);
   const judge = factorJudges[name] as JudgeFactors<unknown>;
   return law(`${name}: factors`, [scaledCase(name, row)], ({ call, operands }) => {
@@ -72,29 +80,31 @@ export function factorsLaw(name: FactoredName): Law {
   });
 }
 
+/** How results are found. */
+type Apply = (name: FactoredName, call: Call<unknown>) => (...operands: readonly Value[]) => readonly Value[];
+
 /** What holds no number gives none: a result says so. */
-function nanLaw(name: FactoredName): Law {
-  const { primitive, row } = subject(name);
-  const nonEmpty = row.calls(row.takes).filter(({ ins }) => ins.every((aval) => aval.size > 0));
-  const arbitrary = nonEmpty.map((call) => ({
-    call,
-    operands: call.ins.map((aval) =>
-      hostTensor(
-        aval.shape,
-        aval.dtype,
-        range(aval.size).map(() => Number.NaN),
-      ),
-    ),
-  }));
-  return law(`${name}: NaN gives NaN`, [arbitrary], ({ call, operands }) => {
-    const outs = applying(primitive, call)(...operands.map((x) => toTensor(x)));
-    const numbers = outs.flatMap((x) => Array.from(x.dataSync(), Number));
-    return expect(numbers.some(Number.isNaN), () => `the results are ${numbers}`);
+export function nanLaw(what: string, names: readonly FactoredName[], apply: Apply): Law {
+  const arbitrary = fc.constantFrom(...names).chain((name) => {
+    const { row } = subject(name);
+    return row
+      .calls(row.takes)
+      .filter(({ ins }) => ins.every((aval) => aval.size > 0))
+      .map((call) => ({ name, call }));
+  });
+  return law(`${what}: NaN gives NaN`, [arbitrary], ({ name, call }) => {
+    const operands = call.ins.map(({ shape, dtype, size }) =>
+      toTensor(hostTensor(shape, dtype, new Float64Array(size).fill(Number.NaN))),
+    );
+    const numbers = apply(name, call)(...operands).flatMap((x) => Array.from(x.dataSync(), Number));
+    return expect(numbers.some(Number.isNaN), () => `the results of ${name} are ${numbers}`);
   });
 }
+
+const names = Object.keys(factorJudges) as readonly FactoredName[];
 
 /** The laws of all factorizations. */
 export const factorsLaws: Suite = {
   name: 'factors',
-  laws: (Object.keys(factorJudges) as readonly FactoredName[]).flatMap((name) => [factorsLaw(name), nanLaw(name)]),
+  laws: [...names.map(factorsLaw), nanLaw('factors', names, (name, call) => applying(subject(name).primitive, call))],
 };

@@ -11,9 +11,13 @@ import { currentTrace, type Trace, withTrace } from '../../../src/core/trace.ts'
 import type { Value } from '../../../src/core/value.ts';
 import type { PrimitiveName, PrimitiveParams } from '../../../transforms/registry.ts';
 import { cumlogsumexp, cummax, cummin, cumprod, cumsum } from './cumulative.ts';
+import { lu, tridiagonalSolve } from './elimination.ts';
 import { fft } from './fft.ts';
+import { qr } from './householder.ts';
+import { eigh, svd } from './jacobi.ts';
 import { scatterMax, scatterMin, scatterMul } from './scatter.ts';
 import { sort, topK } from './sort.ts';
+import { cholesky, triangularSolve } from './triangular.ts';
 import { selectAndScatterAdd } from './window.ts';
 
 /** A primitive in terms of others. */
@@ -33,6 +37,13 @@ export const decompositions = {
   cummax,
   cummin,
   cumlogsumexp,
+  triangular_solve: triangularSolve,
+  cholesky,
+  qr,
+  lu,
+  eigh,
+  svd,
+  tridiagonal_solve: tridiagonalSolve,
 } as const satisfies { readonly [Name in PrimitiveName]?: Decompose<PrimitiveParams<Name>> };
 
 /** The names of the primitives that have a decomposition. */
