@@ -16,7 +16,7 @@ import { scratch } from './scratch.ts';
 import { type Mover, stridedMove } from './strided.ts';
 
 /** Params of `conv_general_dilated`; specs are (batch, feature, …spatial), of `rhs` (output, input, …spatial). */
-interface ConvParams {
+export interface ConvParams {
   readonly windowStrides: readonly number[];
   readonly paddingLow: readonly number[];
   readonly paddingHigh: readonly number[];
