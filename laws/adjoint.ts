@@ -2,7 +2,7 @@
 
 import { withDefaultDevice } from '../src/core/backend.ts';
 import type { Primals } from '../transforms/args.ts';
-import { culpritOf } from './culprit.ts';
+import { culpritOf, possible } from './culprit.ts';
 import { directionOf, inner, pointOf, pulled, pushed, randomNumbers, type Subject } from './gradients.ts';
 import { fails, holds, inconclusive, type Verdict } from './law.ts';
 import { lifting } from './lifted.ts';
@@ -26,8 +26,8 @@ export function adjointChecker<A extends readonly unknown[], R>(
     const found = judge(subject, check);
     if (found._tag !== 'Fails') return { verdict: found, traced };
     const culprit = culpritOf(subject, (equation) => {
-      const judged = judge(equation, check);
-      return judged._tag === 'Fails' ? `for which ${judged.why}` : null;
+      const judged = possible(() => judge(equation, check));
+      return judged?._tag === 'Fails' ? `for which ${judged.why}` : null;
     });
     return { verdict: fails(`${found.why}\n  ${culprit}`), traced };
   };

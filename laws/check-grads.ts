@@ -5,9 +5,8 @@
  * 10⁻⁵ is a wrong rule and not rounding. Directions are random and reproducible.
  */
 
-import { NotDifferentiableError } from '../src/core/errors.ts';
 import { type Args, flattenPrimals, type Primals } from '../transforms/args.ts';
-import { culpritOf } from './culprit.ts';
+import { culpritOf, possible } from './culprit.ts';
 import {
   type Finding,
   type GradientOptions,
@@ -147,21 +146,13 @@ const equationJudge =
   (equation: Subject): string | null => {
     for (const mode of ['fwd', 'rev'] as const) {
       if (mode === 'rev' && !options.modes.includes('rev')) continue;
-      const found = judged(equation, { ...options, order: 1, modes: [mode] });
+      const found = possible(() =>
+        judgeGradients(equation, { ...options, order: 1, modes: [mode] }, randomNumbers(options.seed)),
+      );
       if (found?._tag === 'Wrong') return `whose ${verb(mode)} is wrong at ${numbers(found)}`;
     }
     return null;
   };
-
-/** An operation may have one mode only. */
-function judged(equation: Subject, options: GradientOptions): Finding | null {
-  try {
-    return judgeGradients(equation, options, randomNumbers(options.seed));
-  } catch (error) {
-    if (error instanceof NotDifferentiableError) return null;
-    throw error;
-  }
-}
 
 const verb = (mode: Mode): string => (mode === 'fwd' ? 'jvp' : 'vjp');
 

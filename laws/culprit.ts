@@ -2,21 +2,21 @@
  * The first equation that is wrong by itself: the function is run once more, at the point where its derivative is wrong, by a
  * trace that judges every operation on its way.
  *
- * Operations are judged on the operands that depend on what is differentiated, calls by what is in them. A `stop_gradient` is
- * wrong on purpose; it is named only if nothing else is.
+ * Operations are judged on the operands that depend on what is differentiated; calls, loops and branches by what is in them, step
+ * by step. A `stop_gradient` is wrong on purpose; it is named only if nothing else is.
  */
 
 import { type Device, withDefaultDevice } from '../src/core/backend.ts';
 import { isFloat } from '../src/core/dtype.ts';
-import { evalJaxpr } from '../src/core/jaxpr.ts';
+import { NotDifferentiableError } from '../src/core/errors.ts';
 import type { Primitive } from '../src/core/primitive.ts';
 import { currentSource, type Source } from '../src/core/source.ts';
 import { bind, currentTrace, type Trace, withTrace } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
-import { jitP } from '../transforms/call.ts';
 import { place } from './fd.ts';
 import type { Subject } from './gradients.ts';
 import { toHost } from './host.ts';
+import { unrolled } from './unrolled.ts';
 
 /** What is wrong with one application of a primitive; `null` if nothing is, or nothing can be said. */
 export type Judge = (equation: Subject) => string | null;
@@ -41,10 +41,8 @@ class JudgingTrace implements Trace {
 
   process(primitive: Primitive, operands: readonly Value[], params: unknown): readonly Value[] {
     const source = currentSource(bind);
-    if (primitive.name === jitP.name) {
-      const [inner] = primitive.higherOrder!.jaxprs(params);
-      return withTrace(this, () => evalJaxpr(inner!, [], operands));
-    }
+    const parts = unrolled(primitive, operands, params);
+    if (parts) return withTrace(this, parts);
     const outs = this.parent.process(primitive, operands, params);
     const active = operands.map((x) => this.moving.has(x));
     if (!active.some(Boolean)) return outs;
@@ -84,6 +82,16 @@ class JudgingTrace implements Trace {
 }
 
 const nameOf = ({ name }: Primitive, { location }: Source): string => `${name}${location ? ` from ${location}` : ''}`;
+
+/** What `judge` says; `null` of an operation that has no derivative in this mode. */
+export function possible<A>(judge: () => A): A | null {
+  try {
+    return judge();
+  } catch (error) {
+    if (error instanceof NotDifferentiableError) return null;
+    throw error;
+  }
+}
 
 /** A line that names the first equation of `subject` that `judge` finds wrong, or says that there is none. */
 export function culpritOf({ f, at, device }: Subject, judge: Judge): string {

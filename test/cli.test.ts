@@ -1,6 +1,6 @@
 /** The examples as programs: how options decode, what wrong ones say, and that every example is found by its name. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -159,14 +159,35 @@ describe('--out', () => {
   });
 });
 
+const runExamples = (...argv: readonly string[]) =>
+  spawnSync(process.execPath, ['--import', 'tsx', 'examples/run.ts', ...argv], {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    encoding: 'utf8',
+  });
+
 test('examples/run.ts lists the examples for a name that is none', () => {
-  const run = (...argv: readonly string[]) =>
-    spawnSync(process.execPath, ['--import', 'tsx', 'examples/run.ts', ...argv], {
-      cwd: fileURLToPath(new URL('..', import.meta.url)),
-      encoding: 'utf8',
-    });
-  const unknown = run('nothing');
+  const unknown = runExamples('nothing');
   expect([unknown.status, unknown.stdout]).toEqual([2, '']);
-  expect(unknown.stderr).toMatch(/^There is no example 'nothing'\. There are:\n {2}compose\n {2}digits\n/);
-  expect(run().stderr).toMatch(/^Which example\? There are:\n/);
+  expect(unknown.stderr).toMatch(/^There is no example 'nothing'\. There are:\n {2}compose\n {2}digits\n {2}laws\n/);
+  expect(runExamples().stderr).toMatch(/^Which example\? There are:\n/);
+});
+
+test('examples/laws finds the bug that it plants, and its line', () => {
+  const out = mkdtempSync(join(tmpdir(), 'pullback-laws-'));
+  const { status, stdout } = runExamples('laws', '--runs=10', '--json', `--out=${out}`);
+  const report = readFileSync(`${out}/report.txt`, 'utf8');
+  rmSync(out, { recursive: true });
+  expect([status, JSON.parse(stdout.trim().split('\n').at(-1)!)]).toEqual([
+    0,
+    {
+      example: 'laws',
+      laws: 4,
+      held: 4,
+      caughtBy: 'loss: gradient = central differences',
+      firstWrongEquation: expect.stringMatching(/^custom_jvp from examples\/laws\.ts:\d+:\d+$/),
+    },
+  ]);
+  expect(report).toMatch(
+    /by vjp: .*\n.*by differences: .*\n.*first wrong equation: custom_jvp.*\n.*counterexample: \[\{"hidden"/,
+  );
 });

@@ -1,7 +1,23 @@
 /** The laws of users' functions: they hold where they should, and a planted bug is reported in words. */
 
 import * as fc from 'fast-check';
-import { evalShape, grad, jit, makeAval, nn, np, random, stopGradient, type Tensor } from 'pullback';
+import {
+  cond,
+  customJvp,
+  customVjp,
+  evalShape,
+  foriLoop,
+  grad,
+  jit,
+  makeAval,
+  nn,
+  np,
+  random,
+  scan,
+  stopGradient,
+  type Tensor,
+  whileLoop,
+} from 'pullback';
 import {
   adjointLaw,
   args,
@@ -62,9 +78,8 @@ const batch = args(evalShape(init), makeAval([2, 3], 'float32'), tensorOf(makeAv
 
 describe('laws that hold', () => {
   test('of a model', () => {
-    expect(reportOf(gradientLaw(loss, batch, { order: 2 }))).toBe(
-      'loss: gradient = central differences: holds (100 cases)',
-    );
+    expect(reportOf(gradientLaw(loss, batch))).toBe('loss: gradient = central differences: holds (100 cases)');
+    expect(gradientLaw(loss, batch, { order: 2 }).run({ seed: 1, runs: 10 }).failure).toBeNull();
     expect(reportOf(adjointLaw(loss, batch))).toBe('loss: vjp is adjoint to jvp: holds (100 cases)');
     expect(reportOf(jitLaw(grad(loss), batch))).toBe('grad(loss): jit = eager: holds (100 cases)');
     expect(reportOf(batchingLaw(logits, args(evalShape(init), vector)))).toBe(
@@ -165,6 +180,74 @@ describe('gradientLaw', () => {
         counterexample: [float32[3] [0,0,1]]
         after 1 case, 3 shrinks; replay with seed 1 and path "0:1:1:2""
     `);
+  });
+
+  test('the equation in a loop, a branch, a rule', () => {
+    const f = using(wrongDerivative);
+    const first = (g: (x: Tensor) => unknown, modes: readonly ('fwd' | 'rev')[] = ['fwd', 'rev']): string => {
+      const { failure } = gradientLaw(g, args(vector), { modes }).run({ seed: 1 });
+      return (
+        /first wrong equation: (\w+)(?: from test\/function-laws|,)/.exec(failure?.why ?? '')?.[1] ?? `${failure?.why}`
+      );
+    };
+    expect(first((x) => scan((sum: Tensor, y: Tensor) => [np.add(sum, f(y)), np.mul(sum, y)], 0, x))).toBe('sin');
+    expect(first((x) => foriLoop(0, 3, (_, y: Tensor) => np.sin(f(y)), x))).toBe('sin');
+    expect(
+      first(
+        (x) =>
+          whileLoop(
+            (y: Tensor) => np.less(np.max(y), 5),
+            (y) => np.add(f(y), np.add(y, 2)),
+            x,
+          ),
+        ['fwd'],
+      ),
+    ).toBe('sin');
+    expect(
+      first((x) =>
+        cond(
+          np.greater(np.sum(x), 1),
+          (y: Tensor) => f(y),
+          (y: Tensor) => np.cos(y),
+          x,
+        ),
+      ),
+    ).toBe('sin');
+    expect(
+      first(
+        customJvp(
+          (x: Tensor) => f(x),
+          ([x], [t]) => [f(x), np.mul(t, np.sin(x))],
+        ),
+      ),
+    ).toBe('custom_jvp');
+    // The body is wrong, the rule is right.
+    const repaired = customJvp(
+      (x: Tensor) => f(x),
+      ([x], [t]) => [f(x), np.mul(t, np.cos(x))],
+    );
+    expect(first(repaired)).toBe('undefined');
+    const back = (factor: number) =>
+      customVjp(
+        (x: Tensor) => np.square(x),
+        (x) => [np.square(x), x],
+        (x, ct) => [np.mul(factor, np.mul(x, ct))],
+      );
+    expect(first(back(3))).toBe('custom_vjp');
+    expect(first(back(2))).toBe('undefined');
+    const batched = batchingLaw(back(3), args(vector)).run({ seed: 1 });
+    expect(batched.failure).toBeNull();
+  });
+
+  test('a derivative that is there in one mode only', () => {
+    const halving = (x: Tensor) =>
+      whileLoop(
+        (y: Tensor) => np.greater(np.max(y), 1),
+        (y) => np.mul(y, 0.5),
+        x,
+      );
+    expect(gradientLaw(halving, args(vector), { modes: ['fwd'] }).run({ seed: 1 }).failure).toBeNull();
+    expect(gradientLaw(halving, args(vector)).run({ seed: 1 }).failure?.why).toMatch(/^threw NotDifferentiableError: /);
   });
 
   test('a NaN is wrong where there is a derivative; a kink decides nothing', () => {
