@@ -49,9 +49,11 @@ const choice: Unroll<PrimitiveParams<'cond'>> = ([index, ...operands], { branche
 
 const table: { readonly [Name in HigherOrderName]: Unroll<PrimitiveParams<Name>> | 'one operation' } = {
   jit: (operands, { jaxpr }) => run(jaxpr, operands),
+  checkpoint: (operands, { jaxpr }) => run(jaxpr, operands),
   custom_jvp: 'one operation',
   custom_vjp: 'one operation',
   custom_lin: 'one operation',
+  custom_linear_solve: 'one operation',
   scan,
   while: whileLoop,
   cond: choice,

@@ -2,6 +2,7 @@
 
 import * as fc from 'fast-check';
 import {
+  checkpoint,
   cond,
   customJvp,
   customVjp,
@@ -221,6 +222,7 @@ describe('gradientLaw', () => {
         ),
       ),
     ).toBe('custom_jvp');
+    expect(first((x) => np.sum(checkpoint(f)(x)))).toBe('sin');
     // The body is wrong, the rule is right.
     const repaired = customJvp(
       (x: Tensor) => f(x),
