@@ -14,6 +14,7 @@ import { hostTensor } from '../host.ts';
 import type { Draft, Op, Operand } from './program.ts';
 import { exactControl, linearControl, smoothControl } from './program-control.ts';
 import { convolution } from './program-conv.ts';
+import { smoothLinalg } from './program-linalg.ts';
 import { exactWindows, smoothCumulative, windowExtrema, windowSums } from './program-pooling.ts';
 import { special } from './program-special.ts';
 import { largest, scatteredExtrema, scatteredProduct, sorting, spectra, windows } from './program-windows.ts';
@@ -225,6 +226,7 @@ export const smooth: readonly Op[] = [
   ...windows,
   ...windowSums,
   ...smoothCumulative,
+  ...smoothLinalg,
   call,
   ...smoothControl,
 ];
