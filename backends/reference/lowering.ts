@@ -9,6 +9,8 @@
  * `symmetric`, `singular`.
  * `scatter`, `sort`, `random`, `special`, `gamma`, `bessel`; of linear algebra `triangular`, `householder`.
  * Each entry is in its family's file.
+ * `scatter`, `sort`, `random`, `special`, `gamma`, `bessel`, `incomplete-gamma`,
+ * `incomplete-beta`; of linear algebra `triangular`, `householder`.
  */
 
 import * as bessel from './bessel.ts';
@@ -22,6 +24,8 @@ import * as elimination from './elimination.ts';
 import { fft } from './fft.ts';
 import * as gamma from './gamma.ts';
 import * as householder from './householder.ts';
+import * as incompleteBeta from './incomplete-beta.ts';
+import * as incompleteGamma from './incomplete-gamma.ts';
 import * as indexing from './indexing.ts';
 import * as random from './random.ts';
 import * as reduce from './reduce.ts';
@@ -104,6 +108,12 @@ export const lowerings = {
   bessel_i0e: bessel.besselI0e,
   bessel_i1e: bessel.besselI1e,
   nextafter: bessel.nextafter,
+  igamma: incompleteGamma.igamma,
+  igammac: incompleteGamma.igammac,
+  igamma_grad: incompleteGamma.igammaGrad,
+  random_gamma_grad: incompleteGamma.randomGammaGrad,
+  regularized_incomplete_beta: incompleteBeta.betainc,
+  regularized_incomplete_beta_grad: incompleteBeta.betaincGrad,
 
   eq: compare.eq,
   ne: compare.ne,

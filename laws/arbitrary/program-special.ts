@@ -14,5 +14,5 @@ export const special: Op = (d) => {
   const kind = d.next(unary.length + 1);
   if (kind < unary.length) d.emit(unary[kind]!, [x], noParams);
   else if (kind === unary.length) d.emit(p.polygamma, [d.constantLike(x, d.next(3)), x], noParams);
-  else d.emit(p.nextafter, [x, d.pickLike(x)], noParams);
+  else d.emit([p.nextafter, p.igamma, p.igammac][d.next(2)]!, [x, d.pickLike(x)], noParams);
 };

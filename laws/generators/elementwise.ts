@@ -9,6 +9,7 @@ import type { FirstOrderParams } from '../../src/prim/registry.ts';
 import { dtype, everyDType, floats, logicals, numbers } from '../arbitrary/dtype.ts';
 
 import { awayFromZero, type Domain, shifted, tied, within } from '../arbitrary/elements.ts';
+import type { ShapeOptions } from '../arbitrary/shape.ts';
 import {
   alike,
   aval,
@@ -28,10 +29,10 @@ import {
 } from './row.ts';
 
 /** `count` operands of one shape and dtype, no parameters. */
-export const equally = (count: number, takes: readonly DType[]) => ({
+export const equally = (count: number, takes: readonly DType[], options: ShapeOptions = {}) => ({
   takes,
   calls: (dtypes: readonly DType[]): fc.Arbitrary<Call<None>> =>
-    alike(count)(dtypes).map((ins) => makeCall(ins, noParams)),
+    alike(count, options)(dtypes).map((ins) => makeCall(ins, noParams)),
   results: likeFirst,
 });
 

@@ -2,10 +2,23 @@
 
 import * as fc from 'fast-check';
 import type { None } from '../../src/core/params.ts';
+import type { FirstOrderParams } from '../../src/prim/registry.ts';
 import { floats } from '../arbitrary/dtype.ts';
 import { awayFromZero, type Domain, within } from '../arbitrary/elements.ts';
 import { elementary, equally } from './elementwise.ts';
-import { claims, nowhere, type Row, refused, smooth, zero } from './row.ts';
+import {
+  alike,
+  type Call,
+  claims,
+  likeFirst,
+  makeCall,
+  nowhere,
+  type OperandClaim,
+  type Row,
+  refused,
+  smooth,
+  zero,
+} from './row.ts';
 
 /** Between the poles at 0 and −1, and above. */
 const offPoles: Domain = (_dtype, n) => {
@@ -30,6 +43,38 @@ const nextafter: Row<None> = {
   linear: nowhere,
 };
 
+/** Shapes of few elements, each of which takes some microseconds. */
+const small = { maxRank: 1 };
+
+/** Two positive numbers. */
+const incompleteGamma: Row<None> = {
+  ...equally(2, floats, small),
+  operands: claims(smooth, within(0.25, 4)),
+  linear: nowhere,
+};
+
+/** Two positive numbers, and one inside of (0, 1). */
+const betaOperands = (call: Call<unknown>): readonly OperandClaim[] =>
+  [within(0.5, 3), within(0.5, 3), within(0.125, 0.875)].map((domain, i) => claims(smooth, domain)(call)[i]!);
+
+const incompleteBeta: Row<None> = { ...equally(3, floats, small), operands: betaOperands, linear: nowhere };
+
+/** Orders of a derivative in so many operands: a few in all, and at least one. */
+const orderTuples = (count: number, most: number): fc.Arbitrary<readonly number[]> =>
+  fc
+    .array(fc.nat({ max: count - 1 }), { minLength: 1, maxLength: most })
+    .map((picks) => Array.from({ length: count }, (_, i) => picks.filter((pick) => pick === i).length));
+
+/** Partial derivatives. */
+const partials = (count: number, operands: Row<unknown>['operands']): Row<FirstOrderParams<'igamma_grad'>> => ({
+  takes: floats,
+  calls: (dtypes) =>
+    fc.tuple(alike(count, small)(dtypes), orderTuples(count, 2)).map(([ins, orders]) => makeCall(ins, { orders })),
+  operands,
+  linear: nowhere,
+  results: likeFirst,
+});
+
 /** Rows by name. */
 export const specialRows = {
   lgamma: elementary(offPoles),
@@ -38,4 +83,10 @@ export const specialRows = {
   bessel_i0e: elementary(awayFromZero),
   bessel_i1e: elementary(awayFromZero),
   nextafter,
+  igamma: incompleteGamma,
+  igammac: incompleteGamma,
+  igamma_grad: partials(2, claims(smooth, within(0.5, 4))),
+  random_gamma_grad: incompleteGamma,
+  regularized_incomplete_beta: incompleteBeta,
+  regularized_incomplete_beta_grad: partials(3, betaOperands),
 } as const;

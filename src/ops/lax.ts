@@ -54,7 +54,21 @@ export {
 export * as linalg from './lax-linalg.ts';
 export { scatterMax, scatterMin, scatterMul } from './lax-scatter.ts';
 export { type SortOptions, sort, topK } from './lax-sort.ts';
-export { besselI0e, besselI1e, digamma, lgamma, nextafter, polygamma } from './lax-special.ts';
+export {
+  besselI0e,
+  besselI1e,
+  betainc,
+  betaincGrad,
+  digamma,
+  igamma,
+  igammac,
+  igammaGrad,
+  igammaGradA,
+  lgamma,
+  nextafter,
+  polygamma,
+  randomGammaGrad,
+} from './lax-special.ts';
 export {
   reduceWindow,
   selectAndGatherAdd,

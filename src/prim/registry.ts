@@ -40,6 +40,7 @@ import { dynamicSliceP, dynamicUpdateSliceP } from './dynamic.ts';
 import { fftP } from './fft.ts';
 import { gatherP } from './gather.ts';
 import { nameP, optimizationBarrierP, stopGradientP, tapP } from './identity.ts';
+import { betaincGradP, betaincP, igammacP, igammaGradP, igammaP, randomGammaGradP } from './incomplete.ts';
 import { luP, tridiagonalSolveP } from './lu.ts';
 import {
   acoshP,
@@ -155,6 +156,12 @@ export const firstOrder = {
   bessel_i0e: besselI0eP,
   bessel_i1e: besselI1eP,
   nextafter: nextafterP,
+  igamma: igammaP,
+  igammac: igammacP,
+  igamma_grad: igammaGradP,
+  random_gamma_grad: randomGammaGradP,
+  regularized_incomplete_beta: betaincP,
+  regularized_incomplete_beta_grad: betaincGradP,
   reduce_sum: reduceSumP,
   reduce_max: reduceMaxP,
   reduce_min: reduceMinP,

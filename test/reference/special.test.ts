@@ -45,6 +45,92 @@ describe('values of mpmath', () => {
   }
 });
 
+describe('values of mpmath of the incomplete gamma and beta functions', () => {
+  const grad =
+    (lower: Lower<{ readonly orders: readonly number[] }>, ...orders: number[]): Lower<unknown> =>
+    (ins, outs) =>
+      lower(ins, outs, { orders });
+  // Exponents of up to 700 lose three digits; derivatives in a parameter that hardly matters are small differences.
+  const cases: readonly (readonly [keyof typeof family, Lower<unknown>, number, number])[] = [
+    ['igamma', lowerings.igamma, 1e-13, 0],
+    ['igammac', lowerings.igammac, 1e-13, 0],
+    ['igamma_grad', grad(lowerings.igamma_grad, 1, 0), 2e-13, 0],
+    ['random_gamma_grad', lowerings.random_gamma_grad, 2e-13, 0],
+    ['betainc', lowerings.regularized_incomplete_beta, 4e-13, 0],
+    ['betainc_grad_a', grad(lowerings.regularized_incomplete_beta_grad, 1, 0, 0), 4e-13, 4e-15],
+    ['betainc_grad_b', grad(lowerings.regularized_incomplete_beta_grad, 0, 1, 0), 4e-13, 4e-15],
+  ];
+  it.each(cases)('%s', (name, lower, relative, absolute) => {
+    const rows = rowsOf(name);
+    const out = at(
+      lower,
+      rows.map((row) => row.slice(0, -1)),
+    );
+    rows.forEach((row, i) => {
+      const y = row.at(-1)!;
+      const bound = relative * Math.abs(y) + absolute;
+      expect(Math.abs(out[i]! - y), `${name}(${row.slice(0, -1)}) = ${y}, not ${out[i]}`).toBeLessThanOrEqual(bound);
+    });
+  });
+
+  it('derivatives in x are densities, in both once more a score', () => {
+    const value = (orders: number[], ...row: number[]) => at(grad(lowerings.igamma_grad, ...orders), [row])[0]!;
+    // e⁻ˣ, of shape 1; x·e⁻ˣ of shape 2; ψ(1) = −γ.
+    expect(value([0, 1], 1, 0.75)).toBeCloseTo(Math.exp(-0.75), 15);
+    expect(value([0, 2], 1, 0.75)).toBeCloseTo(-Math.exp(-0.75), 15);
+    expect(value([0, 3], 2, 0.75)).toBeCloseTo((0.75 - 2) * Math.exp(-0.75), 14);
+    expect(value([1, 1], 1, 0.75)).toBeCloseTo((Math.log(0.75) + 0.5772156649015329) * Math.exp(-0.75), 14);
+    expect(value([0, 1], 1e10, 1e10)).toBeCloseTo(1 / Math.sqrt(2 * Math.PI * 1e10), 15);
+    const beta = (orders: number[], ...row: number[]) =>
+      at(grad(lowerings.regularized_incomplete_beta_grad, ...orders), [row])[0]!;
+    // 12·x²(1 − x) of 3 and 2.
+    expect(beta([0, 0, 1], 3, 2, 0.25)).toBeCloseTo(12 * 0.0625 * 0.75, 14);
+    expect(beta([0, 0, 2], 3, 2, 0.25)).toBeCloseTo(12 * (2 * 0.25 - 3 * 0.0625), 14);
+    expect(beta([0, 0, 3], 3, 2, 0.25)).toBeCloseTo(12 * (2 - 6 * 0.25), 13);
+    // Iₓ(a, 1) = xᵃ.
+    expect(beta([2, 0, 0], 3, 1, 0.25)).toBeCloseTo(0.25 ** 3 * Math.log(0.25) ** 2, 14);
+  });
+
+  it('corners are limits', () => {
+    const gamma = [
+      [1, 0, 0],
+      [0, 1, 1],
+      [0, 0, NaN],
+      [1, Infinity, 1],
+      [Infinity, 1, 0],
+      [Infinity, Infinity, NaN],
+      [-1, 1, NaN],
+      [1, -1, NaN],
+      [NaN, 1, NaN],
+      [1, NaN, NaN],
+      [1e10, 1, 0],
+      [1, 1e10, 1],
+    ];
+    const rows = gamma.map((row) => row.slice(0, 2));
+    expect(at(lowerings.igamma, rows)).toEqual(gamma.map(([, , y]) => y));
+    expect(at(lowerings.igammac, rows)).toEqual(gamma.map(([, , y]) => 1 - y!));
+    const beta = [
+      [2, 3, 0, 0],
+      [2, 3, 1, 1],
+      [0, 3, 0.5, 1],
+      [3, 0, 0.5, 0],
+      [0, 0, 0.5, NaN],
+      [Infinity, 1, 0.5, 0],
+      [1, Infinity, 0.5, 1],
+      [1, 1, -0.5, NaN],
+      [1, 1, 1.5, NaN],
+      [-1, 1, 0.5, NaN],
+      [1e-310, 3e-310, 0.5, 0.75],
+      [1e10, 1e10, 0.25, 0],
+    ];
+    const found = at(
+      lowerings.regularized_incomplete_beta,
+      beta.map((row) => row.slice(0, 3)),
+    );
+    expect(found).toEqual(beta.map(([, , , y]) => y));
+  });
+});
+
 describe('corners', () => {
   const values = (lower: Lower<unknown>, ...xs: number[]) =>
     at(
