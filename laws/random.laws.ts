@@ -28,6 +28,10 @@ const samplers: Readonly<Record<string, (key: Key, shape: readonly number[]) => 
   normal: (key, s) => random.normal(key, s),
   gumbel: (key, s) => random.gumbel(key, s),
   exponential: (key, s) => random.exponential(key, s),
+  laplace: (key, s) => random.laplace(key, s),
+  cauchy: (key, s) => random.cauchy(key, s),
+  logistic: (key, s) => random.logistic(key, s),
+  truncatedNormal: (key, s) => random.truncatedNormal(key, -2, 3, s),
   randint: (key, s) => random.randint(key, s, -1000000, 1000000),
   'randint of all words': (key, s) => random.randint(key, s, 0, 2 ** 32, { dtype: 'uint32' }),
 };
@@ -106,6 +110,36 @@ const meanIs = (what: string, xs: ArrayLike<number>, mean: number, deviation: nu
     () => `${what}: the mean is ${found}, ${sigmas.toFixed(1)} standard deviations from ${mean}`,
   );
 };
+
+/** What draws vectors, matrices or signs: not the same numbers in another shape, or few values. */
+const others: typeof samplers = {
+  rademacher: (key, s) => random.rademacher(key, s),
+  multivariateNormal: (key, s) =>
+    random.multivariateNormal(
+      key,
+      np.array([1, -1]),
+      np.array([
+        [4, 2],
+        [2, 2],
+      ]),
+      s,
+    ),
+  orthogonal: (key, s) => random.orthogonal(key, 2, s),
+};
+
+const otherLaws: readonly Law[] = [
+  law(
+    'vectors, matrices and signs: the same eagerly, under jit, and under vmap over keys',
+    [fc.constantFrom(...Object.keys(others)), seeds, shape({ maxRank: 2 })],
+    (name, seed, s) => {
+      const draw = (key: Key): Value => others[name]!(key, s);
+      const keys = random.split(random.key(seed), 3);
+      const each = keys.map(draw);
+      const all = vmap(draw)(np.stack([...keys]) as Key);
+      return sameValues(name, [jit(draw)(keys[1]), all], [each[1]!, np.stack(each)]);
+    },
+  ),
+];
 
 const distributionLaws: readonly Law[] = [
   law('uniform: within [minval, maxval), evenly', [seeds, interval], (seed, [minval, width]) => {
@@ -208,5 +242,5 @@ const discreteLaws: readonly Law[] = [
 /** The laws of random numbers. */
 export const randomLaws: Suite = {
   name: 'random',
-  laws: [...keyLaws, ...samplerLaws, ...distributionLaws, ...discreteLaws],
+  laws: [...keyLaws, ...samplerLaws, ...otherLaws, ...distributionLaws, ...discreteLaws],
 };

@@ -4,7 +4,7 @@
  */
 
 import { makeAval, showAval } from '../core/aval.ts';
-import { type FloatDType, integerRange, isFloat, isInteger } from '../core/dtype.ts';
+import { type DType, type FloatDType, integerRange, isFloat, isInteger } from '../core/dtype.ts';
 import { DTypeError, ShapeError } from '../core/errors.ts';
 import { range, type Shape, sameShape, sizeOf, without } from '../core/shape.ts';
 import { Value } from '../core/value.ts';
@@ -23,7 +23,7 @@ import { argmax } from '../prim/reduce.ts';
 import { sort } from '../prim/sort.ts';
 import { broadcastInDim, iota, moveAxis, pad, reshape, sliceAxis } from '../prim/structural.ts';
 import { type Key, split } from './key.ts';
-import { bits, gumbel, uniform } from './samplers.ts';
+import { bits, gumbel, uniform, uniformOf } from './samplers.ts';
 
 const invalid = (op: string, problem: string, remedy: string): ShapeError => new ShapeError({ op, problem, remedy });
 
@@ -201,6 +201,40 @@ export function bernoulli(key: Key, p: number | Value = 0.5, shape?: ShapeLike):
     const u = uniform(key, lengths, { dtype: probability.dtype as FloatDType });
     return lt(u, stretchTo(op, probability, lengths));
   }) as Value<'bool'>;
+}
+
+/** Options of {@link rademacher}. */
+export interface RademacherOptions<D extends 'int32' | FloatDType> {
+  /** Default `int32`. */
+  readonly dtype?: D;
+}
+
+/**
+ * −1 or 1, each with probability ½: 1 where a {@link bernoulli} of the same key is true.
+ *
+ * @param shape - of the result; a scalar by default
+ * @throws DTypeError for a dtype without −1
+ *
+ * @example
+ * ```ts
+ * import { random } from 'pullback';
+ * console.log(random.rademacher(random.key(5), [4]).toArray()); // => [ 1, -1, -1, 1 ]
+ * ```
+ */
+export function rademacher<D extends 'int32' | FloatDType = 'int32'>(
+  key: Key,
+  shape: ShapeLike = [],
+  options: RademacherOptions<D> = {},
+): Value<D> {
+  const op = 'random.rademacher';
+  const dtype: DType = dtypeIn(op, options) ?? 'int32';
+  if (dtype === 'bool' || dtype === 'uint32') {
+    throw new DTypeError({ op, problem: `${dtype} has no −1`, remedy: "use 'int32' or a floating-point dtype" });
+  }
+  return located(() => {
+    const u = uniformOf(op, key, shape, 0, 1, 'float32');
+    return select(lt(u, fullLike(u, 0.5)), filled(u.shape, 1, dtype), filled(u.shape, -1, dtype));
+  }) as Value<D>;
 }
 
 /** Options of {@link categorical}. */

@@ -8,9 +8,28 @@ export {
   choice,
   type PermutationOptions,
   permutation,
+  type RademacherOptions,
   type RandintOptions,
+  rademacher,
   randint,
 } from './discrete.ts';
+export {
+  type CovarianceMethod,
+  type MultivariateNormalOptions,
+  multivariateNormal,
+  type OrthogonalOptions,
+  orthogonal,
+} from './gaussian.ts';
+export {
+  type CauchyOptions,
+  cauchy,
+  type LaplaceOptions,
+  type LogisticOptions,
+  laplace,
+  logistic,
+  type TruncatedNormalOptions,
+  truncatedNormal,
+} from './inverse.ts';
 export { foldIn, type Key, type Keys, key, split } from './key.ts';
 export {
   bits,

@@ -91,7 +91,7 @@ export function uniformOf(
 }
 
 /** @throws DTypeError unless `dtype`, which may come from untyped code, is a floating-point dtype */
-function expectFloat(op: string, dtype: FloatDType): void {
+export function expectFloat(op: string, dtype: FloatDType): void {
   if (!isFloat(dtype)) {
     throw new DTypeError({ op, problem: `makes floating-point numbers, not ${dtype}`, remedy: "use dtype: 'float32'" });
   }
@@ -152,10 +152,17 @@ export function normal<D extends FloatDType = 'float32'>(
   options: NormalOptions<D> = {},
 ): Value<D> {
   const float = dtypeIn('random.normal', options) ?? 'float32';
-  // The number after −1, so that erf⁻¹ is finite.
-  const minval = float === 'float32' ? -1 + 2 ** -24 : -1 + 2 ** -53;
-  const u = uniformOf('random.normal', key, shape, minval, 1, float);
-  return mul(fullLike(u, Math.SQRT2), erfInv(u)) as Value<D>;
+  return normalOf('random.normal', key, shape, float) as Value<D>;
+}
+
+/** The number after −1. */
+export const afterMinusOne = (dtype: FloatDType): number => (dtype === 'float32' ? -1 + 2 ** -24 : -1 + 2 ** -53);
+
+/** {@link normal}, for what is made of it: `op` is the name for errors. */
+export function normalOf(op: string, key: Key, shape: ShapeLike, dtype: FloatDType): Value {
+  // From the number after −1, so that erf⁻¹ is finite.
+  const u = uniformOf(op, key, shape, afterMinusOne(dtype), 1, dtype);
+  return mul(fullLike(u, Math.SQRT2), erfInv(u));
 }
 
 /** Options of {@link gumbel}. */
