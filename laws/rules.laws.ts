@@ -9,12 +9,15 @@ import { range } from '../src/core/shape.ts';
 import type { Value } from '../src/core/value.ts';
 import { add, mul } from '../src/prim/arithmetic.ts';
 import { scalar } from '../src/prim/compose.ts';
+import { batchAt } from '../src/prim/define.ts';
 import { cos } from '../src/prim/math.ts';
 import { reduceSum } from '../src/prim/reduce.ts';
+import { concatenate, reshape, sliceAxis } from '../src/prim/structural.ts';
 import { grad, jvp, linearize, vjp } from '../transforms/autodiff.ts';
 import { checkpoint, checkpointPolicies } from '../transforms/checkpoint.ts';
 import { customJvp } from '../transforms/custom-jvp.ts';
 import { customVjp } from '../transforms/custom-vjp.ts';
+import { customVmap } from '../transforms/custom-vmap.ts';
 import { hvp } from '../transforms/derived.ts';
 import { jit } from '../transforms/jit.ts';
 import { vmap } from '../transforms/vmap.ts';
@@ -38,6 +41,21 @@ const variants: Readonly<Record<string, (f: Flat) => Flat>> = {
   checkpoint: (f) => checkpoint(f),
   'checkpoint, products saved': (f) => checkpoint(f, { policy: checkpointPolicies.dotsSaveable }),
   'checkpoint within checkpoint': (f) => checkpoint((...args: readonly Value[]) => checkpoint(f)(...args)),
+  'customVmap with the true batches': (f) =>
+    customVmap(f, (size, batched, ...args) => {
+      const isBatched = batched as readonly boolean[];
+      if (isBatched.every((flag) => !flag)) return [f(...args), false];
+      const lanes = range(size).map((k) => f(...args.map((x, i) => (isBatched[i] ? laneAt(x, k) : x))));
+      return [
+        lanes[0]!.map((_, i) =>
+          concatenate(
+            lanes.map((outs) => batchAt(1, outs[i]!, null, 0)),
+            0,
+          ),
+        ),
+        true,
+      ];
+    }),
   'customVjp with the true derivative': (f) => {
     const self: Flat = customVjp(
       f,
@@ -47,6 +65,9 @@ const variants: Readonly<Record<string, (f: Flat) => Flat>> = {
     return self;
   },
 };
+
+/** Lane `k` of a batch along the first axis. */
+const laneAt = (x: Value, k: number): Value => reshape(sliceAxis(x, 0, k, k + 1), x.shape.slice(1));
 
 /** Three sets of inputs, and a place for a batch axis in each input and each output. */
 interface Case {

@@ -54,6 +54,7 @@ const table: { readonly [Name in HigherOrderName]: Unroll<PrimitiveParams<Name>>
   custom_vjp: 'one operation',
   custom_lin: 'one operation',
   custom_linear_solve: 'one operation',
+  custom_vmap: 'one operation',
   scan,
   while: whileLoop,
   cond: choice,

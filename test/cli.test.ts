@@ -164,11 +164,22 @@ const runExamples = (...argv: readonly string[]) =>
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     encoding: 'utf8',
   });
+test('kepler finds the eccentricity, and implicit gradients are those through all steps', () => {
+  const out = mkdtempSync(join(tmpdir(), 'pullback-kepler-'));
+  const run = runExamples('kepler', '--json', `--out=${out}`);
+  rmSync(out, { recursive: true });
+  expect(run.status).toBe(0);
+  const summary = JSON.parse(run.stdout.trim().split('\n').at(-1)!) as Readonly<Record<string, number>>;
+  expect(summary['error']).toBeLessThan(0.01);
+  expect(summary['implicit']).toBeCloseTo(summary['unrolled']!, 5);
+});
 
 test('examples/run.ts lists the examples for a name that is none', () => {
   const unknown = runExamples('nothing');
   expect([unknown.status, unknown.stdout]).toEqual([2, '']);
-  expect(unknown.stderr).toMatch(/^There is no example 'nothing'\. There are:\n {2}compose\n {2}digits\n {2}laws\n/);
+  expect(unknown.stderr).toMatch(
+    /^There is no example 'nothing'\. There are:\n {2}compose\n {2}digits\n {2}kepler\n {2}laws\n/,
+  );
   expect(runExamples().stderr).toMatch(/^Which example\? There are:\n/);
 });
 

@@ -47,6 +47,7 @@ const steps: { readonly [Name in HigherOrderName]: Steps<PrimitiveParams<Name>> 
   custom_jvp: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
   custom_vjp: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
   custom_linear_solve: (operands, { solve }) => evalJaxpr(solve, [], operands),
+  custom_vmap: (operands, { jaxpr }) => evalJaxpr(jaxpr, [], operands),
   custom_lin: (operands, params) => evalJaxpr(forwardOf(params), [], operands),
 };
 

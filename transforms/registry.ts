@@ -8,6 +8,7 @@ import { condP } from './cond.ts';
 import { customJvpP } from './custom-jvp.ts';
 import { customLinP } from './custom-lin.ts';
 import { customVjpP } from './custom-vjp.ts';
+import { customVmapP } from './custom-vmap.ts';
 import { customLinearSolveP } from './linear-solve.ts';
 import { scanP } from './scan.ts';
 import { whileP } from './while.ts';
@@ -18,6 +19,7 @@ export const primitives = {
   checkpoint: checkpointP,
   custom_jvp: customJvpP,
   custom_vjp: customVjpP,
+  custom_vmap: customVmapP,
   custom_lin: customLinP,
   custom_linear_solve: customLinearSolveP,
   scan: scanP,
@@ -32,7 +34,14 @@ export type PrimitiveName = keyof typeof primitives;
 export type HigherOrderName = Exclude<PrimitiveName, FirstOrderName>;
 
 /** The calls among them: a program stands in their place before a device lowers them. */
-export type CallName = 'jit' | 'checkpoint' | 'custom_jvp' | 'custom_vjp' | 'custom_lin' | 'custom_linear_solve';
+export type CallName =
+  | 'jit'
+  | 'checkpoint'
+  | 'custom_jvp'
+  | 'custom_vjp'
+  | 'custom_lin'
+  | 'custom_vmap'
+  | 'custom_linear_solve';
 
 /** The parameters of a primitive, by name. */
 export type PrimitiveParams<Name extends PrimitiveName> = ParamsOf<(typeof primitives)[Name]>;

@@ -208,6 +208,7 @@ const exposers: { readonly [Name in HigherOrderName]: Exposer<PrimitiveParams<Na
       shown: exposed.shown,
     };
   },
+  custom_vmap: exposeCall,
   // It is a derivative, and those show nothing.
   custom_lin: (params) => ({ params, hidden: [], shown: [] }),
 };

@@ -10,12 +10,15 @@ import { inAvals, type Jaxpr, outAvals } from '../../src/core/jaxpr.ts';
 import type { Value } from '../../src/core/value.ts';
 import { add, div, mul, sub } from '../../src/prim/arithmetic.ts';
 import { zeros } from '../../src/prim/compose.ts';
+import { batchAt } from '../../src/prim/define.ts';
 import { asFunction, derive, linearizedCall, residualsOf, withAval } from '../../transforms/call.ts';
+import type { BatchRule } from '../../transforms/custom-vmap.ts';
 import { jvpFlat } from '../../transforms/jvp.ts';
 import { linearizeFlat } from '../../transforms/linearize.ts';
 import type { PrimitiveParams } from '../../transforms/registry.ts';
 import type { Rule, Rules } from '../../transforms/rule.ts';
 import { backwardPass } from '../../transforms/transpose.ts';
+import { vmapFlat } from '../../transforms/vmap.ts';
 import { everyDType, floats } from '../arbitrary/dtype.ts';
 import { tied, within } from '../arbitrary/elements.ts';
 import { jaxprOf, type ProgramOptions, programs } from '../arbitrary/program.ts';
@@ -176,10 +179,33 @@ const linearSolve: Row<PrimitiveParams<'custom_linear_solve'>> = {
   results: ({ ins }) => ins.slice(2),
 };
 
+/** Calls that are batched as the program is, with the batch in front. */
+const batchedCalls = (options: ProgramOptions): fc.Arbitrary<Call<PrimitiveParams<'custom_vmap'>>> =>
+  programs(options).map((program) => {
+    const jaxpr = jaxprOf(program);
+    const rule: BatchRule = (size, batched, operands) => {
+      const dims = batched.map((flag) => (flag ? 0 : null));
+      const { outs, dims: found } = vmapFlat(asFunction(jaxpr), size, operands, dims);
+      const front = outs.map((x, i) => (found[i] === null ? x : batchAt(size, x, found[i]!, 0)));
+      return { outs: front, batched: found.map((dim) => dim !== null) };
+    };
+    return makeCall(program.ins, { name: 'program', jaxpr, rule, captured: 0 });
+  });
+
+const customVmap: Row<PrimitiveParams<'custom_vmap'>> = {
+  takes: everyDType,
+  calls: (dtypes) => batchedCalls({ ops: dtypes.every(isFloat) ? smooth : exact, dtypes, maxSteps: 5 }),
+  operands: claims(smoothly, within(-1, 1)),
+  linear: everywhere,
+  linearCalls: batchedCalls({ ops: linear, dtypes: floats, maxSteps: 5 }),
+  results: ({ params }) => outAvals(params.jaxpr),
+};
+
 /** Rows by name. */
 export const customRows = {
   custom_jvp: custom(trueJvp),
   custom_vjp: custom(trueVjp),
   custom_lin: customLin,
+  custom_vmap: customVmap,
   custom_linear_solve: linearSolve,
 } as const;

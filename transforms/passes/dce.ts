@@ -81,6 +81,7 @@ const calls: {
   custom_jvp: whole,
   custom_vjp: whole,
   custom_lin: whole,
+  custom_vmap: whole,
   custom_linear_solve: whole,
 };
 
