@@ -14,6 +14,17 @@ export {
   randint,
 } from './discrete.ts';
 export {
+  type BetaOptions,
+  beta,
+  type DirichletOptions,
+  dirichlet,
+  type GammaOptions,
+  gamma,
+  loggamma,
+  type StudentOptions,
+  t,
+} from './gamma.ts';
+export {
   type CovarianceMethod,
   type MultivariateNormalOptions,
   multivariateNormal,
