@@ -249,13 +249,10 @@ export const convGeneralDilatedP: Primitive<'conv_general_dilated', ConvParams> 
     tangents: [productTangent((x, y) => convGeneralDilated(x, y, p), primals, tangents)],
   }),
   transpose([ct], [lhs, rhs], p) {
-    // Where anything is empty all sums are, and lengths may be too short for windows.
-    const nothing = [ct!.aval, lhs!.aval, rhs!.aval].some((aval) => aval.size === 0);
-    if (isHole(lhs!)) {
-      const other = known('conv_general_dilated', rhs!);
-      return [nothing ? zeros(lhs.aval) : transposeLhs(ct!, lhs.aval, other, p), null];
-    }
+    if (isHole(lhs!)) return [convAdjoint(ct!, lhs.aval, known('conv_general_dilated', rhs!), p), null];
     const { aval } = rhs as Hole;
+    // Where anything is empty all sums are, and lengths may be too short for windows.
+    const nothing = [ct!.aval, lhs!.aval, aval].some(({ size }) => size === 0);
     return [null, nothing ? zeros(aval) : transposeRhs(ct!, lhs!, aval, p)];
   },
   /*
@@ -290,6 +287,10 @@ export const convGeneralDilatedP: Primitive<'conv_general_dilated', ConvParams> 
     return { outs: [unmergeAxis(out, outFeatures, size, groups)], dims: [0] };
   },
 };
+
+/** The transpose of the convolution of an operand like `lhs` with `rhs`, applied to `ct`: what a gradient makes of a cotangent. */
+export const convAdjoint = (ct: Value, lhs: Aval, rhs: Value, params: ConvParams): Value =>
+  [ct.aval, lhs, rhs.aval].some(({ size }) => size === 0) ? zeros(lhs) : transposeLhs(ct, lhs, rhs, params);
 
 /** The convolution of `lhs` with the taps `rhs`. */
 export const convGeneralDilated = (lhs: Value, rhs: Value, params: ConvParams): Value =>
