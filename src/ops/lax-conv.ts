@@ -135,6 +135,25 @@ export function convGeneralDilated<D extends DType>(
   }) as Tensor<D>;
 }
 
+/**
+ * The convolution of `lhs`, [batch, features, …spatial], with `rhs`, [output, input, …spatial]: {@link convGeneralDilated} without
+ * options.
+ *
+ * @throws as {@link convGeneralDilated}
+ *
+ * @example
+ * ```ts
+ * import { lax, np } from 'pullback';
+ * console.log(lax.conv(np.ones([1, 3, 8, 8]), np.ones([6, 3, 3, 3]), [2, 2], 'SAME').shape); // => [ 1, 6, 4, 4 ]
+ * ```
+ */
+export const conv = <D extends DType>(
+  lhs: Tensor<D>,
+  rhs: Tensor<D>,
+  windowStrides: readonly number[],
+  padding: Padding,
+): Tensor<D> => convGeneralDilated(lhs, rhs, windowStrides, padding);
+
 /** Options of {@link convTranspose}. */
 export interface ConvTransposeOptions {
   /** From one tap to the next, on each spatial axis; default 1. */

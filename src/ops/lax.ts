@@ -32,6 +32,7 @@ export {
   type ConvDimensionNumbers,
   type ConvOptions,
   type ConvTransposeOptions,
+  conv,
   convGeneralDilated,
   convTranspose,
 } from './lax-conv.ts';

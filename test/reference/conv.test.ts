@@ -1,7 +1,5 @@
-/** Convolution against its definition, with whole numbers, so that sums are exact in any order. */
-
 import fc from 'fast-check';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { lowerings } from '../../backends/reference/lowering.ts';
 import type { DType } from '../../src/core/dtype.ts';
 import { range, type Shape, sizeOf } from '../../src/core/shape.ts';
@@ -64,6 +62,23 @@ function windowsOn({
   return count;
 }
 
+/** One spatial axis or more, and nothing special. */
+const plain = (n: number): ConvParams => {
+  const fill = (value: number) => range(n).map(() => value);
+  return {
+    windowStrides: fill(1),
+    paddingLow: fill(0),
+    paddingHigh: fill(0),
+    lhsDilation: fill(1),
+    rhsDilation: fill(1),
+    lhsSpec: range(n + 2),
+    rhsSpec: range(n + 2),
+    outSpec: range(n + 2),
+    featureGroupCount: 1,
+    batchGroupCount: 1,
+  };
+};
+
 describe('conv_general_dilated', () => {
   it('is the sum over taps and features, for any geometry', () => {
     fc.assert(
@@ -122,6 +137,104 @@ describe('conv_general_dilated', () => {
         });
       }),
       { numRuns: 600 },
+    );
+  });
+
+  /** Channels first, in integers that doubles hold, by loops over strides: quick enough for blocks that do not fit at once. */
+  function direct(
+    x: Host,
+    y: Host,
+    [images, outputs, rows, columns]: Shape,
+    stride: number,
+    low: number,
+    groups: number,
+  ) {
+    const [, features, height, width] = x.shape as [number, number, number, number];
+    const [, inputs, tall, wide] = y.shape as [number, number, number, number];
+    const out: number[] = [];
+    for (let n = 0; n < images!; n++)
+      for (let o = 0; o < outputs!; o++)
+        for (let r = 0; r < rows!; r++)
+          for (let c = 0; c < columns!; c++) {
+            let sum = 0;
+            for (let i = 0; i < inputs; i++)
+              for (let a = 0; a < tall; a++)
+                for (let b = 0; b < wide; b++) {
+                  const [h, w] = [r * stride + a - low, c * stride + b - low];
+                  if (h < 0 || w < 0 || h >= height || w >= width) continue;
+                  const feature = Math.floor(o / (outputs! / groups)) * inputs + i;
+                  sum +=
+                    x.data[((n * features + feature) * height + h) * width + w]! *
+                    y.data[((o * inputs + i) * tall + a) * wide + b]!;
+                }
+            out.push(sum);
+          }
+    return out;
+  }
+
+  it.each([
+    ['more taps than a block', [1, 70, 9, 9], [5, 70, 3, 3], [1, 5, 9, 9], 1, 1, 1],
+    ['more windows than a block', [1, 2, 30, 31], [9, 2, 2, 2], [1, 9, 29, 30], 1, 0, 1],
+    ['more images than are worked on together', [300, 3, 8, 8], [2, 3, 3, 3], [300, 2, 4, 4], 2, 1, 1],
+    ['both, in groups of one output', [3, 4, 20, 20], [4, 1, 5, 5], [3, 4, 20, 20], 1, 2, 4],
+    ['both, in groups of six outputs', [2, 120, 18, 18], [12, 60, 3, 3], [2, 12, 18, 18], 1, 1, 2],
+    ['one large image', [1, 40, 40, 40], [4, 40, 40, 40], [1, 4, 1, 1], 1, 0, 1],
+  ] as const)('%s', (_, lhs, rhs, shape, stride, low, groups) => {
+    const x = host(
+      'float32',
+      lhs,
+      range(sizeOf(lhs)).map((i) => ((i * 7) % 23) - 11),
+    );
+    const y = host(
+      'float32',
+      rhs,
+      range(sizeOf(rhs)).map((i) => ((i * 5) % 19) - 9),
+    );
+    const high = (shape[2] - 1) * stride + rhs[2] - lhs[2] - low;
+    const p: ConvParams = {
+      windowStrides: [stride, stride],
+      paddingLow: [low, low],
+      paddingHigh: [high, (shape[3] - 1) * stride + rhs[3] - lhs[3] - low],
+      lhsDilation: [1, 1],
+      rhsDilation: [1, 1],
+      lhsSpec: [0, 1, 2, 3],
+      rhsSpec: [0, 1, 2, 3],
+      outSpec: [0, 1, 2, 3],
+      featureGroupCount: groups,
+      batchGroupCount: 1,
+    };
+    const out = run1(lowerings.conv_general_dilated, [x, y], shape, 'float32', p);
+    expect([...out]).toEqual(direct(x, y, shape, stride, low, groups));
+    // Integers in loops of their own.
+    const words = [host('int32', lhs, x.data), host('int32', rhs, y.data)];
+    const whole = run1(lowerings.conv_general_dilated, words, shape, 'int32', p);
+    expect([...whole]).toEqual([...out]);
+  });
+
+  it('rounds once: what float32 would lose on the way is there at the end', () => {
+    const n = 4000;
+    const x = host(
+      'float32',
+      [1, 1, n],
+      range(n).map((i) => (i === 0 ? 2 ** 24 : i === n - 1 ? -(2 ** 24) : 1 / 4)),
+    );
+    const y = host(
+      'float32',
+      [1, 1, n],
+      range(n).map(() => 1),
+    );
+    const out = run1(lowerings.conv_general_dilated, [x, y], [1, 1, 1], 'float32', plain(1));
+    expect([...out]).toEqual([(n - 2) / 4]);
+  });
+
+  it('multiplies the zeros of padding as elements, and sums nothing to 0', () => {
+    const x = host('float32', [1, 1, 2], [1, 2]);
+    const y = host('float32', [1, 1, 2], [Infinity, 1]);
+    const over = run1(lowerings.conv_general_dilated, [x, y], [1, 1, 2], 'float32', { ...plain(1), paddingLow: [1] });
+    expect([...over]).toEqual([Number.NaN, Infinity]);
+    const nothing = [host('float32', [2, 0, 3], []), host('float32', [4, 0, 2], [])];
+    expect([...run1(lowerings.conv_general_dilated, nothing, [2, 4, 2], 'float32', plain(1))]).toEqual(
+      new Array(16).fill(0),
     );
   });
 });
