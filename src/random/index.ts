@@ -42,6 +42,7 @@ export {
   truncatedNormal,
 } from './inverse.ts';
 export { foldIn, type Key, type Keys, key, split } from './key.ts';
+export { type PoissonOptions, poisson } from './poisson.ts';
 export {
   bits,
   type ExponentialOptions,
