@@ -34,6 +34,7 @@ export { type ClosedJaxpr, countEqns, type Jaxpr } from './core/jaxpr.ts';
 export { showJaxpr } from './core/pretty.ts';
 export type { Shape } from './core/shape.ts';
 export type { NestedArray } from './core/value.ts';
+export * as special from './entry/special.ts';
 export * as tree from './entry/tree.ts';
 export * as nn from './nn/index.ts';
 export type { Complex } from './ops/complex.ts';
