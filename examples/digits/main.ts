@@ -22,7 +22,7 @@ import { lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
 import { loadDigits } from './data.ts';
 import { checkGradient, tolerance } from './gradient.ts';
-import { init } from './model.ts';
+import { init, recipe } from './model.ts';
 import { countOf, type Epoch, measurer, train } from './train.ts';
 
 const options = {
@@ -54,10 +54,10 @@ const chartOf = (epochs: readonly Epoch[], what: 'loss' | 'accuracy'): string =>
 const learn = (given: DigitsOptions, split: Split) =>
   pipe(
     TE.fromIO(() => {
-      checkGradient(split.train, given);
+      checkGradient(split.train, recipe(given.hidden), given.seed);
       console.log(`gradient law: holds within ${tolerance.toExponential()}`);
     }),
-    TE.flatMapTask(() => () => train(split, given)),
+    TE.flatMapTask(() => () => train(split, recipe(given.hidden), given)),
     TE.tap(({ epochs }) => writeText(`${given.out}/loss.svg`, chartOf(epochs, 'loss'))),
     TE.tap(({ epochs }) => writeText(`${given.out}/accuracy.svg`, chartOf(epochs, 'accuracy'))),
     TE.tap(({ params }) => writeParams(`${given.out}/params.safetensors`, params)),
@@ -72,7 +72,7 @@ const judge = (given: DigitsOptions, split: Split, path: string) =>
   pipe(
     readParams(path, paramsCodec(evalShape(() => init(random.key(0), given.hidden)))),
     TE.map((params) => {
-      const { loss, accuracy } = measurer()(params, split.test);
+      const { loss, accuracy } = measurer(recipe(given.hidden))(params, split.test);
       console.log(`held out: loss ${loss.toFixed(4)}, accuracy ${accuracy.toFixed(4)}`);
       return { device: defaultDevice().name, parameters: countOf(params), testAccuracy: accuracy };
     }),

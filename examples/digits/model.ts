@@ -2,6 +2,7 @@
 
 import { pipe } from 'fp-ts/lib/function.js';
 import { nn, np, random, type Tensor } from 'pullback';
+import type { Recipe } from './train.ts';
 
 const { dense, relu } = nn;
 
@@ -29,3 +30,10 @@ export function score(params: Params, x: Tensor, labels: Tensor<'int32'>) {
   const right = np.sum(np.equal(np.argmax(scores, 1), labels));
   return { right, loss: nn.crossEntropy(scores, labels) };
 }
+
+/** The whole, with this many units in the hidden layer. */
+export const recipe = (hidden: number): Recipe<Params> => ({
+  init: (key) => init(key, hidden),
+  loss,
+  score,
+});

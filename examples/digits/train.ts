@@ -5,7 +5,6 @@ import { defaultDevice, jit, optim, random, type Tensor, tree, valueAndGrad } fr
 import { batches, randomOrder } from 'pullback/data';
 import type { LabelledImages, Split } from 'pullback/io';
 import { inOrder, tensorsOf } from './data.ts';
-import { init, loss, type Params, score } from './model.ts';
 
 /** How well a set is read. */
 export interface Measure {
@@ -21,9 +20,19 @@ export interface Epoch {
   readonly seconds: number;
 }
 
+/** A model of the images: how it begins, what a wrong answer costs, and how often it is right. */
+export interface Recipe<P> {
+  /** Fresh parameters. */
+  readonly init: (key: Tensor<'uint32'>) => P;
+  /** Mean loss of a batch: float32[batch, 784] and int32[batch]. */
+  readonly loss: (params: P, x: Tensor, labels: Tensor<'int32'>) => Tensor;
+  /** How many of a batch are classified rightly, and its mean loss. */
+  readonly score: (params: P, x: Tensor, labels: Tensor<'int32'>) => { right: Tensor<'int32'>; loss: Tensor };
+}
+
 /** What training gives. */
-export interface Trained {
-  readonly params: Params;
+export interface Trained<P> {
+  readonly params: P;
   readonly epochs: readonly Epoch[];
   readonly device: string;
   /** Numbers that were learned. */
@@ -35,23 +44,24 @@ export interface Trained {
 export interface TrainOptions {
   readonly epochs: number;
   readonly batch: number;
-  readonly hidden: number;
   readonly rate: number;
   readonly seed: number;
 }
 
 /** Train on one half, measure both after each epoch, and print a line for it. */
-export async function train(split: Split, options: TrainOptions): Promise<Trained> {
+export async function train<P>(split: Split, model: Recipe<P>, options: TrainOptions): Promise<Trained<P>> {
   const [initKey, orderKey] = random.split(random.key(options.seed));
   const optimizer = optim.adam(options.rate);
-  const step = jit((params: Params, state: optim.OptState, x: Tensor, labels: Tensor<'int32'>) => {
-    const [value, grads] = valueAndGrad(loss)(params, x, labels);
+  // The gradient of a tree has the type of the tree, which the compiler cannot know of any `P`.
+  const lossAndGradient = valueAndGrad(model.loss) as (...args: Parameters<typeof model.loss>) => [Tensor, P];
+  const step = jit((params: P, state: optim.OptState, x: Tensor, labels: Tensor<'int32'>) => {
+    const [value, grads] = lossAndGradient(params, x, labels);
     const [updates, next] = optimizer.update(grads, state, params);
     return [value, optim.applyUpdates(params, updates), next] as const;
   });
-  const measure = measurer();
+  const measure = measurer(model);
 
-  let params = init(initKey, options.hidden);
+  let params = model.init(initKey);
   let state = optimizer.init(params);
   const epochs: Epoch[] = [];
   const bar = progressBar(split.train.count);
@@ -83,7 +93,7 @@ export async function train(split: Split, options: TrainOptions): Promise<Traine
 }
 
 /** How many numbers there are in the parameters. */
-export const countOf = (params: Params): number => tree.reduce((total, leaf) => total + leaf.size, 0, params);
+export const countOf = (params: unknown): number => tree.reduce((total, leaf) => total + leaf.size, 0, params);
 
 const lineOf = ({ epoch, training, heldOut, seconds }: Epoch): string =>
   [
@@ -96,9 +106,9 @@ const lineOf = ({ epoch, training, heldOut, seconds }: Epoch): string =>
   ].join('');
 
 /** Loss and accuracy of a whole set, by one compiled program. */
-export function measurer() {
-  const compiled = jit(score);
-  return (params: Params, set: LabelledImages): Measure => {
+export function measurer<P>(model: Recipe<P>) {
+  const compiled = jit(model.score);
+  return (params: P, set: LabelledImages): Measure => {
     let [right, total] = [0, 0];
     for (const batch of batches(set, inOrder(set), 500)) {
       const [x, labels] = tensorsOf(batch);

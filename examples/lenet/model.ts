@@ -1,0 +1,73 @@
+/**
+ * LeNet-5: two convolutions, each followed by pooling, then three dense layers.
+ *
+ * Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition" (1998), as it is built
+ * today: relu for the squashing function, the largest of each window for the trained mean, softmax for radial basis functions.
+ *
+ *   28×28×1 → conv 5×5, padded → 28×28×6 → pool → 14×14×6 → conv 5×5 → 10×10×16 → pool → 5×5×16 = 400 → 120 → 84 → 10
+ */
+
+import { pipe } from 'fp-ts/lib/function.js';
+import { nn, np, random, type Tensor } from 'pullback';
+import type { Recipe } from '../digits/train.ts';
+
+const { dense, relu } = nn;
+
+/** Taps [rows, columns, input, output] whose outputs keep the variance of the inputs, and a bias of 0. */
+const convInit = (key: Tensor<'uint32'>, size: number, inputs: number, outputs: number) => ({
+  w: np.mul(random.normal(key, [size, size, inputs, outputs]), Math.sqrt(1 / (size * size * inputs))),
+  b: np.zeros([outputs]),
+});
+
+/** Fresh parameters. */
+export function init(key: Tensor<'uint32'>) {
+  const [k1, k2, k3, k4, k5] = random.split(key, 5);
+  return {
+    conv1: convInit(k1, 5, 1, 6),
+    conv2: convInit(k2, 5, 6, 16),
+    dense1: dense.init(k3, 400, 120),
+    dense2: dense.init(k4, 120, 84),
+    out: dense.init(k5, 84, 10),
+  };
+}
+
+/** The parameters of all layers. */
+export type Params = ReturnType<typeof init>;
+
+const conv =
+  ({ w, b }: Params['conv1'], padding: 'SAME' | 'VALID') =>
+  (x: Tensor) =>
+    nn.functional.conv(x, w, { bias: b, padding });
+
+const pool = (x: Tensor) => nn.functional.maxPool(x, [2, 2]);
+
+/** Scores of the classes: float32[batch, 784] → float32[batch, 10]. */
+export const model = (p: Params) => (x: Tensor) =>
+  pipe(
+    np.reshape(x, [-1, 28, 28, 1]),
+    conv(p.conv1, 'SAME'),
+    relu,
+    pool,
+    conv(p.conv2, 'VALID'),
+    relu,
+    pool,
+    (features) => np.reshape(features, [-1, 400]),
+    dense(p.dense1),
+    relu,
+    dense(p.dense2),
+    relu,
+    dense(p.out),
+  );
+
+/** LeNet-5 and its loss, as the training of `digits` takes them. */
+export const recipe: Recipe<Params> = {
+  init,
+  loss: (params, x, labels) => nn.crossEntropy(model(params)(x), labels),
+  score: (params, x, labels) => {
+    const scores = model(params)(x);
+    return {
+      right: np.sum(np.equal(np.argmax(scores, 1), labels)),
+      loss: nn.crossEntropy(scores, labels),
+    };
+  },
+};
