@@ -1,6 +1,6 @@
 /** The examples as programs: how options decode, what wrong ones say, and that every example is found by its name. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -174,11 +174,23 @@ test('kepler finds the eccentricity, and implicit gradients are those through al
   expect(summary['implicit']).toBeCloseTo(summary['unrolled']!, 5);
 });
 
+test('lenet checks its gradient, learns, and writes what it learned', () => {
+  const out = mkdtempSync(join(tmpdir(), 'pullback-lenet-'));
+  const run = runExamples('lenet', '--json', '--epochs=1', '--images=1000', `--out=${out}`);
+  expect(run.status, run.stderr).toBe(0);
+  expect(readdirSync(out).sort()).toEqual(['accuracy.svg', 'params.safetensors']);
+  rmSync(out, { recursive: true });
+  expect(run.stdout).toContain('gradient law: holds');
+  const summary = JSON.parse(run.stdout.trim().split('\n').at(-1)!) as Readonly<Record<string, number>>;
+  expect(summary['testAccuracy']).toBeGreaterThan(0.5);
+  expect(summary['parameters']).toBe(61_706);
+});
+
 test('examples/run.ts lists the examples for a name that is none', () => {
   const unknown = runExamples('nothing');
   expect([unknown.status, unknown.stdout]).toEqual([2, '']);
   expect(unknown.stderr).toMatch(
-    /^There is no example 'nothing'\. There are:\n {2}compose\n {2}digits\n {2}kepler\n {2}laws\n/,
+    /^There is no example 'nothing'\. There are:\n {2}compose\n {2}digits\n {2}kepler\n {2}laws\n {2}lenet\n/,
   );
   expect(runExamples().stderr).toMatch(/^Which example\? There are:\n/);
 });
