@@ -47,6 +47,14 @@ export const within = (rtol: number): Judge =>
     words: `within ${rtol}`,
   });
 
+/** Within so many roundings of the larger of 1 and the element. */
+const roundings = (count: number): Judge =>
+  Object.assign<Judge, { words: string }>(
+    (found, wanted) =>
+      closeValues('decomposed', found, wanted, count * (wanted[0]!.dtype === 'float32' ? 2 ** -24 : 2 ** -53)),
+    { words: `within ${count} roundings` },
+  );
+
 /** Within some roundings of the largest sum that a row of the operands can have. */
 const spectrum: Judge = (found, wanted, { operands, params }) => {
   const { kind, fftLengths } = params as FftParams;
@@ -91,6 +99,11 @@ const judges: { readonly [Name in DecomposedName]: Judge } = {
   eigh: factors('eigh'),
   svd: factors('svd'),
   tridiagonal_solve: factors('tridiagonal_solve'),
+  lgamma: roundings(64),
+  digamma: roundings(64),
+  bessel_i0e: roundings(16),
+  bessel_i1e: roundings(16),
+  nextafter: bits,
 };
 
 /** What the results of a decomposition may differ by, in words. */

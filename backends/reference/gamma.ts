@@ -50,7 +50,10 @@ export function logGamma(x: number): number {
   const offset = x - Math.round(x);
   // Γ(x)·Γ(−x) = −π/(x·sin πx), and |sin πx| is that of the distance to the next pole.
   if (offset === 0 || x === -Infinity) return Infinity;
-  return Math.log(Math.PI / Math.abs(x * Math.sin(Math.PI * offset))) - logGamma(-x);
+  // Their logarithms are added, as the product may be less than any number.
+  const sine = Math.abs(offset) < 2 ** -28 ? Math.abs(offset) : Math.abs(Math.sin(Math.PI * offset)) / Math.PI;
+  const reflection = -Math.log(sine) - Math.log(-x);
+  return reflection - logGamma(-x);
 }
 
 /** ψ(x); ∓Infinity at ±0, NaN at the other poles. */

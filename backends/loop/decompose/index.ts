@@ -10,9 +10,11 @@ import type { Primitive } from '../../../src/core/primitive.ts';
 import { currentTrace, type Trace, withTrace } from '../../../src/core/trace.ts';
 import type { Value } from '../../../src/core/value.ts';
 import type { PrimitiveName, PrimitiveParams } from '../../../transforms/registry.ts';
+import { besselI0e, besselI1e, nextafter } from './bessel.ts';
 import { cumlogsumexp, cummax, cummin, cumprod, cumsum } from './cumulative.ts';
 import { lu, tridiagonalSolve } from './elimination.ts';
 import { fft } from './fft.ts';
+import { digamma, lgamma } from './gamma.ts';
 import { qr } from './householder.ts';
 import { eigh, svd } from './jacobi.ts';
 import { scatterMax, scatterMin, scatterMul } from './scatter.ts';
@@ -44,6 +46,11 @@ export const decompositions = {
   eigh,
   svd,
   tridiagonal_solve: tridiagonalSolve,
+  lgamma,
+  digamma,
+  bessel_i0e: besselI0e,
+  bessel_i1e: besselI1e,
+  nextafter,
 } as const satisfies { readonly [Name in PrimitiveName]?: Decompose<PrimitiveParams<Name>> };
 
 /** The names of the primitives that have a decomposition. */
