@@ -11,9 +11,19 @@ import * as t from 'io-ts';
 import { type Aval, makeAval } from '../core/aval.ts';
 import { dtypeCodec } from '../core/params.ts';
 import type { Shape } from '../core/shape.ts';
+import { type Invalid, invalid } from './failure.ts';
 
 /** Axes that a tensor from outside may have. */
 export const maxRank = 64;
+
+/** Elements that a file's tensor may have along an axis: an empty one needs no bytes that would bear out its other axes. */
+const maxLength = 2 ** 31 - 1;
+
+/** The first axis of a shape that is longer than that, as an error; `null` if none is. */
+export function absurdAxis(at: string, shape: Shape): Invalid | null {
+  const axis = shape.findIndex((length) => length > maxLength);
+  return axis < 0 ? null : invalid(`${at}[${axis}]`, `at most ${maxLength} elements along an axis`, `${shape[axis]}`);
+}
 
 const isLength = (u: unknown): u is number => Number.isSafeInteger(u) && (u as number) >= 0;
 

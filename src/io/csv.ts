@@ -10,6 +10,8 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
+import { DTypeError } from '../core/errors.ts';
+import { describe, expectOptions } from '../ops/untyped.ts';
 import {
   corrupt,
   type DecodeError,
@@ -56,10 +58,17 @@ const spelled: Readonly<Record<string, number>> = {
   '-infinity': Number.NEGATIVE_INFINITY,
 };
 
-/** A number in decimal notation, blanks around it allowed; `NaN`, `inf` and `-inf` in any case. An empty field is none. */
+/**
+ * A number in decimal notation, blanks around it allowed; `NaN`, `inf` and `-inf` in any case.
+ *
+ * An empty field is none, and neither is one beyond all doubles, `1e999`: infinity is written as such.
+ */
 export const csvNumber: t.Type<number, string, unknown> = textCodec('a number', t.number.is, (text) => {
   const bare = text.trim();
-  if (decimal.test(bare)) return Number(bare);
+  if (decimal.test(bare)) {
+    const number = Number(bare);
+    return Number.isFinite(number) ? number : undefined;
+  }
   return Object.hasOwn(spelled, bare.toLowerCase()) ? spelled[bare.toLowerCase()] : undefined;
 });
 
@@ -121,15 +130,27 @@ function* recordsOf(text: string, separator: string): Generator<E.Either<DecodeE
   }
 }
 
+const separatorIn = (op: string, options: CsvOptions): string => {
+  expectOptions(op, options, 'separator');
+  const { separator = ',' } = options;
+  if (typeof separator === 'string' && separator.length === 1 && !/["\r\n]/.test(separator)) return separator;
+  throw new DTypeError({
+    op,
+    problem: `${describe(separator)} cannot separate fields`,
+    remedy: "a separator is one character, neither a quotation mark nor a line break, like ';'",
+  });
+};
+
 /** Errors that are told of one file; the rest are of the same kind, most likely. */
 const toldAtMost = 20;
 
 /**
- * Decode CSV text: the wanted columns of every record. It never throws.
+ * Decode CSV text: the wanted columns of every record; a byte order mark is dropped. No text makes it throw.
  *
  * @param columns - for each wanted column, the codec of its text: {@link csvNumber}, {@link csvInteger}, {@link csvLabel},
  *   `t.string` or any other
  * @param source - what the text came from, for the messages
+ * @throws DTypeError for options that there are not, or a separator that is not one character, before any text is read
  *
  * @example
  * ```ts
@@ -145,12 +166,18 @@ const toldAtMost = 20;
  * // => pets.csv: row 2, column "height": expected a number, got "tall"
  * ```
  */
-export const decodeCsv =
-  <C extends Columns>(columns: C, { separator = ',' }: CsvOptions = {}) =>
+export const decodeCsv = <C extends Columns>(
+  columns: C,
+  options: CsvOptions = {},
+): ((text: string, source: string) => E.Either<DecodeErrors, readonly Row<C>[]>) =>
+  decoderOf(columns, separatorIn('io.decodeCsv', options));
+
+const decoderOf =
+  <C extends Columns>(columns: C, separator: string) =>
   (text: string, source: string): E.Either<DecodeErrors, readonly Row<C>[]> => {
     const failed = (...[first, ...others]: readonly [DecodeError, ...DecodeError[]]) =>
       E.left(decodeErrors(source, first, ...others));
-    const records = recordsOf(text, separator);
+    const records = recordsOf(text.replace(/^\uFEFF/, ''), separator);
     const head = records.next();
     if (head.done) return failed(corrupt('it is empty: the first row should name the columns.'));
     if (E.isLeft(head.value)) return failed(head.value.left);
@@ -199,20 +226,26 @@ function findColumns(
   return first === undefined ? E.right(wanted.map((name) => [name, names.indexOf(name)])) : E.left([first, ...others]);
 }
 
-/** Read a CSV file (UTF-8): the wanted columns of every record; see {@link decodeCsv}. */
+/**
+ * Read a CSV file (UTF-8): the wanted columns of every record; see {@link decodeCsv}.
+ *
+ * @throws DTypeError as {@link decodeCsv}, at once and not in the task
+ */
 export const readCsv = <C extends Columns>(
   path: string,
   columns: C,
   options: CsvOptions = {},
-): Reading<readonly Row<C>[]> =>
-  pipe(
+): Reading<readonly Row<C>[]> => {
+  const decode = decoderOf(columns, separatorIn('io.readCsv', options));
+  return pipe(
     readBytes(path),
     TE.flatMapEither(
       (bytes): E.Either<DecodeErrors, readonly Row<C>[]> =>
         pipe(
           textOf(bytes),
           E.mapLeft((error) => decodeErrors(path, error)),
-          E.flatMap((text) => decodeCsv(columns, options)(text, path)),
+          E.flatMap((text) => decode(text, path)),
         ),
     ),
   );
+};

@@ -15,6 +15,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
+import { absurdAxis } from './aval.ts';
 import { corrupt, type DecodeError, type DecodeErrors, decodeErrors, type Reading, truncated } from './failure.ts';
 import { readBytes } from './file.ts';
 import { gunzip, isGzip } from './gzip.ts';
@@ -103,7 +104,8 @@ function decodeHeader(bytes: Uint8Array): E.Either<DecodeError, Header> {
     const promised = showIdx({ shape, dtype: type.name });
     return E.left(corrupt(`the header promises ${promised}, which exceeds the limit of ${idxLimit} bytes.`));
   }
-  return E.right({ type, shape, start, end });
+  const absurd = absurdAxis('shape', shape);
+  return absurd === null ? E.right({ type, shape, start, end }) : E.left(absurd);
 }
 
 /**

@@ -48,28 +48,42 @@ export const readJson = (path: string): Reading<unknown> =>
     TE.flatMapEither((bytes): E.Either<DecodeErrors, unknown> => decodeJson(bytes, path)),
   );
 
+/** A key that an object has twice. */
+export interface RepeatedKey {
+  readonly key: string;
+  /** The key as the text writes it the second time. */
+  readonly written: string;
+  /** The key of the outermost object under which it is repeated; `null` if it is one of those itself. */
+  readonly under: string | null;
+}
+
 /**
- * A key that a JSON object has twice, as it is written there, or `null`; `JSON.parse` silently keeps the last.
+ * A key that a JSON object has twice, or `null`; `JSON.parse` silently keeps the last.
  *
- * Only the outermost object is looked at.
+ * Only the outermost object and those directly in it are looked at.
  *
  * @param text - valid JSON
  */
-export function repeatedKey(text: string): string | null {
-  const seen = new Set<string>();
+export function repeatedKey(text: string): RepeatedKey | null {
+  const outer = new Set<string>();
+  const inner = new Set<string>();
+  let under = '';
   let depth = 0;
   for (let i = 0; i < text.length; i++) {
     const sign = text[i]!;
-    if (sign === '{' || sign === '[') depth++;
-    else if (sign === '}' || sign === ']') depth--;
+    if (sign === '{' || sign === '[') {
+      if (++depth === 2) inner.clear();
+    } else if (sign === '}' || sign === ']') depth--;
     else if (sign === '"') {
       const from = i;
       for (i++; text[i] !== '"'; i++) if (text[i] === '\\') i++;
-      if (depth !== 1 || !isKey(text, i + 1)) continue;
+      if (depth > 2 || !isKey(text, i + 1)) continue;
       const written = text.slice(from, i + 1);
       const key = JSON.parse(written) as string;
-      if (seen.has(key)) return written;
+      const seen = depth === 1 ? outer : inner;
+      if (seen.has(key)) return { key, written, under: depth === 1 ? null : under };
       seen.add(key);
+      if (depth === 1) under = key;
     }
   }
   return null;

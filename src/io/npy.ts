@@ -21,7 +21,7 @@ import { makeAval } from '../core/aval.ts';
 import type { TypedArray } from '../core/dtype.ts';
 import { type Shape, stridesOf } from '../core/shape.ts';
 import { type Tensor, tensorFrom } from '../core/value.ts';
-import { elementCount, maxRank } from './aval.ts';
+import { absurdAxis, elementCount, maxRank } from './aval.ts';
 import { readElements, type WireName, wires } from './elements.ts';
 import {
   corrupt,
@@ -112,15 +112,17 @@ function decodeLiteral(text: string): E.Either<DecodeError, Omit<Header, 'start'
   const known = Object.hasOwn(wireOf, code) ? wireOf[code as keyof typeof wireOf] : undefined;
   // A byte has no order, all else must: '=' would be the order of a machine that we do not know.
   if (known === undefined || sign === '=' || (sign === '|') !== (wires[known].bytes === 1)) {
-    return E.left(invalid('descr', `one of ${Object.keys(wireOf).join(', ')} with its byte order`, descr));
+    return E.left(invalid('descr', `one of ${Object.keys(wireOf).join(', ')} with its byte order`, showValue(descr)));
   }
-  if (order !== 'True' && order !== 'False') return E.left(invalid('fortran_order', 'True or False', order));
+  if (order !== 'True' && order !== 'False') return E.left(invalid('fortran_order', 'True or False', showValue(order)));
   const lengths = tuple.test(shape) ? (shape.match(/\d+/g) ?? []).map(Number) : null;
   // In Python (3) is a number, not a tuple.
   if (lengths === null || (lengths.length === 1 && !shape.includes(',')) || !lengths.every(Number.isSafeInteger)) {
-    return E.left(invalid('shape', 'a tuple of non-negative integers', shape));
+    return E.left(invalid('shape', 'a tuple of non-negative integers', showValue(shape)));
   }
   if (lengths.length > maxRank) return E.left(invalid('shape', `at most ${maxRank} axes`, `${lengths.length}`));
+  const absurd = absurdAxis('shape', lengths);
+  if (absurd !== null) return E.left(absurd);
   return E.right({ wire: known, little: sign !== '>', fortran: order === 'True', shape: lengths });
 }
 

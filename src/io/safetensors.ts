@@ -21,7 +21,7 @@ import { makeAval } from '../core/aval.ts';
 import { byteSize, type DType } from '../core/dtype.ts';
 import { NotSerializableError } from '../core/errors.ts';
 import { type Tensor, tensorFrom } from '../core/value.ts';
-import { elementCount, lengthCodec, shapeCodec } from './aval.ts';
+import { absurdAxis, elementCount, lengthCodec, shapeCodec } from './aval.ts';
 import { readElements, type WireName, wires, writeElements } from './elements.ts';
 import {
   corrupt,
@@ -30,8 +30,10 @@ import {
   decodeAt,
   decodeErrors,
   decodeWith,
+  type Invalid,
   invalid,
   type Reading,
+  showValue,
   truncated,
   type WriteError,
 } from './failure.ts';
@@ -108,6 +110,8 @@ function decodeHeader(bytes: Uint8Array, source: string): E.Either<DecodeErrors,
   }
   const start = 8 + Number(length);
   if (bytes.length < start) return failed(truncated(start, bytes.length));
+  // Decoders of text drop a byte order mark, JSON's blanks: the format has neither before the brace.
+  if (length === 0n || bytes[8] !== 0x7b) return failed(corrupt('its header does not begin with {.'));
   const parsed = pipe(
     textOf(bytes.subarray(8, start)),
     E.bindTo('text'),
@@ -115,7 +119,11 @@ function decodeHeader(bytes: Uint8Array, source: string): E.Either<DecodeErrors,
   );
   if (E.isLeft(parsed)) return failed(parsed.left);
   const repeated = repeatedKey(parsed.right.text);
-  if (repeated !== null) return failed(corrupt(`the header names ${repeated} twice.`));
+  if (repeated !== null) {
+    const { key, written, under } = repeated;
+    if (under === null) return failed(corrupt(`the header names ${written} twice.`));
+    return failed(invalid(`${under}.${key}`, 'one value of this key', 'another'));
+  }
   return pipe(
     parsed.right.value,
     decodeWith(t.UnknownRecord, source),
@@ -141,12 +149,28 @@ function decodeEntries(
         metadata.push([key, decoded.right]);
       }
     } else {
-      const decoded = decodeAt(entryCodec, name, value);
+      const decoded = decodeEntry(name, value);
       if (E.isLeft(decoded)) return E.left(decodeErrors(source, ...decoded.left));
-      entries.push({ name, ...decoded.right });
+      entries.push(decoded.right);
     }
   }
   return E.right({ entries, metadata: Object.fromEntries(metadata) });
+}
+
+/** What the codec would drop is refused: a key that the format does not have, an offset too many. */
+function decodeEntry(name: string, value: unknown): E.Either<readonly [Invalid, ...Invalid[]], Entry> {
+  const decoded = decodeAt(entryCodec, name, value);
+  if (E.isLeft(decoded)) return decoded;
+  const written = value as Readonly<Record<string, unknown>> & { readonly data_offsets: readonly unknown[] };
+  const unknown = Object.keys(written).find((key) => !Object.hasOwn(entryCodec.type.props, key));
+  if (unknown !== undefined) {
+    return E.left([invalid(`${name}.${unknown}`, 'no key of this name', showValue(written[unknown]))]);
+  }
+  if (written.data_offsets.length !== 2) {
+    return E.left([invalid(`${name}.data_offsets`, 'exactly two integers', showValue(written.data_offsets))]);
+  }
+  const absurd = absurdAxis(`${name}.shape`, decoded.right.shape);
+  return absurd === null ? E.right({ name, ...decoded.right }) : E.left([absurd]);
 }
 
 /** The entries must cover the elements exactly, each with the bytes that its shape and dtype ask for. */
@@ -216,7 +240,8 @@ export const readParams = <T>(path: string, codec: t.Decoder<unknown, T>): Readi
 /**
  * The bytes of a safetensors file. Law: decoding gives the same names, types and bits.
  *
- * @throws NotSerializableError if a tensor is called `__metadata__`, which the format keeps for itself
+ * @throws NotSerializableError if a tensor is called `__metadata__`, which the format keeps for itself, or is empty with an axis
+ *   so long that {@link decodeSafetensors} refuses it
  */
 export function encodeSafetensors({ tensors, metadata }: Safetensors): Task<Uint8Array> {
   if (Object.hasOwn(tensors, metadataKey)) {
@@ -224,6 +249,15 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Task<Uint
       op: 'io.encodeSafetensors',
       problem: `a tensor is called ${metadataKey}, a name that safetensors keeps for itself`,
       remedy: 'rename it',
+    });
+  }
+  for (const [name, x] of Object.entries(tensors)) {
+    const absurd = absurdAxis(`${name}.shape`, x.shape);
+    if (absurd === null) continue;
+    throw new NotSerializableError({
+      op: 'io.encodeSafetensors',
+      problem: `${absurd.at} is ${absurd.actual}, and a file holds ${absurd.expected}`,
+      remedy: 'reshape it',
     });
   }
   const sorted = Object.entries(tensors).sort(([a, x], [b, y]) => order(x.dtype) - order(y.dtype) || (a < b ? -1 : 1));

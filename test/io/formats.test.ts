@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { csvInteger, csvLabel, csvNumber, decodeCsv, readCsv } from '../../src/io/csv.ts';
+import { DTypeError } from '../../src/core/errors.ts';
+import { type CsvOptions, csvInteger, csvLabel, csvNumber, decodeCsv, readCsv } from '../../src/io/csv.ts';
 import { writeBytes, writeText } from '../../src/io/file.ts';
 import { decodeNpy, readNpy } from '../../src/io/npy.ts';
 import fixtures from '../fixtures/io/formats.json' with { type: 'json' };
@@ -22,11 +23,11 @@ describe('NPY', () => {
   const refused: Readonly<Record<string, string>> = {
     'int64 out of range': 'corrupt: element 1 of int64 is 2147483648, which int32 cannot hold.',
     'uint64 out of range': 'corrupt: element 0 of uint64 is 4294967296, which uint32 cannot hold.',
-    complex: "descr: expected one of f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8, b1 with its byte order, got '<c8'",
-    text: "descr: expected one of f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8, b1 with its byte order, got '<U1'",
+    complex: 'descr: expected one of f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8, b1 with its byte order, got "\'<c8\'"',
+    text: 'descr: expected one of f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8, b1 with its byte order, got "\'<U1\'"',
     record:
       'descr: expected one of f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8, b1 with its byte order, ' +
-      "got [('x', '<f4'), ('y', '<i4')]",
+      "got \"[('x', '<f4'), ('y', '<i4')]\"",
   };
 
   test.each(Object.entries(fixtures.npy))('%s', (name, file: Content & { readonly bytes: string }) => {
@@ -63,21 +64,29 @@ describe('NPY', () => {
     ["{'descr': '<f4', 'fortran_order': False, 'shape': (2,)", 'its header is not a dictionary'],
     ["{'descr': '<f4' 'fortran_order': False, 'shape': (2,)}", 'its header is not a dictionary'],
     ["__import__('os').system('true')", 'its header is not a dictionary'],
-    ["{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}", 'fortran_order: expected True or False, got 0'],
+    ["{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}", 'fortran_order: expected True or False, got "0"'],
     [
       "{'descr': '<f4', 'fortran_order': False, 'shape': (2)}",
-      'shape: expected a tuple of non-negative integers, got (2)',
+      'shape: expected a tuple of non-negative integers, got "(2)"',
     ],
     [
       "{'descr': '<f4', 'fortran_order': False, 'shape': (-2,)}",
-      'shape: expected a tuple of non-negative integers, got (-2,)',
+      'shape: expected a tuple of non-negative integers, got "(-2,)"',
     ],
     ["{'descr': '|O', 'fortran_order': False, 'shape': (2,)}", 'descr: expected one of f2'],
     ["{'descr': '=f4', 'fortran_order': False, 'shape': (2,)}", 'descr: expected one of f2'],
     ["{'descr': '|f4', 'fortran_order': False, 'shape': (2,)}", 'descr: expected one of f2'],
     [
-      "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999999999)}",
-      'truncated: expected 3.99999999992e+22 bytes',
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2147483647, 2147483647)}",
+      'truncated: expected 18446744056529682000 bytes',
+    ],
+    [
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 99999999999999)}",
+      'shape[1]: expected at most 2147483647 elements along an axis, got 99999999999999',
+    ],
+    [
+      `{'descr': '${'\n'.repeat(99)}', 'fortran_order': False, 'shape': (0,)}`,
+      `with its byte order, got "'${'\\n'.repeat(59)}…"`,
     ],
     ["{'descr': '<f4', 'fortran_order': False, 'shape': (0, 99999999999999999999)}", 'shape: expected a tuple of'],
     ["{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 'corrupt: it goes on after the'],
@@ -85,7 +94,7 @@ describe('NPY', () => {
       `{'descr': '<f4', 'fortran_order': False, 'shape': (${'1,'.repeat(65)})}`,
       'shape: expected at most 64 axes, got 65',
     ],
-  ])('%s', (text, expected) => {
+  ])('%j', (text, expected) => {
     const said = message(decodeNpy(header(text, 8), 'a.npy'));
     expect(said).toMatch(/^a\.npy: /);
     expect(said).toContain(expected);
@@ -149,7 +158,7 @@ describe('CSV', () => {
     const numbers = (text: string) => message(decodeCsv({ x: csvNumber })(`x\n${text}\n`, 'f'));
     for (const text of ['1', '-1.5', '+.5', '2.', '1e-3', ' 7 ', 'NaN', '-inf', 'Infinity'])
       expect(numbers(text)).toBe('decoded');
-    for (const text of ['', ' ', '1,5', '0x10', '1e', '--1', '1_000', 'one', '١'])
+    for (const text of ['', ' ', '1,5', '0x10', '1e', '--1', '1_000', 'one', '١', '1e999', '-1e999'])
       expect(numbers(`"${text}"`)).toMatch(/expected a number/);
     const whole = (text: string) => message(decodeCsv({ x: csvInteger })(`x\n${text}\n`, 'f'));
     expect(['12', '-3', '+0'].map(whole)).toEqual(['decoded', 'decoded', 'decoded']);
@@ -171,6 +180,26 @@ describe('CSV', () => {
     ['name,kind\n"x"y,a', 'corrupt: row 2, field 1: text after a closing quotation mark.'],
   ])('%j', (text, expected) => {
     expect(message(decodeCsv(columns)(text, 'f.csv'))).toBe(`f.csv: ${expected}`);
+  });
+
+  test('text: a byte order mark is dropped', () => {
+    expect(right(decodeCsv(columns)('\uFEFF"name",kind\nx,a', 'f'))).toEqual([{ name: 'x', kind: 0 }]);
+  });
+
+  test('options that there are not, separators that are none', () => {
+    const misspelt = { delimeter: ';' } as CsvOptions;
+    expect(() => decodeCsv(columns, misspelt)).toThrow(DTypeError);
+    expect(() => decodeCsv(columns, misspelt)).toThrow(
+      "io.decodeCsv: there is no option 'delimeter'\n  remedy: the options are { separator }",
+    );
+    expect(() => readCsv('f', columns, misspelt)).toThrow("io.readCsv: there is no option 'delimeter'");
+    for (const separator of ['', ';;', '😀', '"', '\n', '\r', 7 as never, null as never]) {
+      expect(() => decodeCsv(columns, { separator })).toThrow(DTypeError);
+    }
+    expect(() => readCsv('f', columns, { separator: ';;' })).toThrow(
+      'io.readCsv: ";;" cannot separate fields\n  remedy: a separator is one character, ' +
+        "neither a quotation mark nor a line break, like ';'",
+    );
   });
 
   test('a file: a byte order mark is dropped, another encoding refused; errors are told up to a number', async () => {

@@ -93,7 +93,10 @@ describe('safetensors', () => {
 
   test.each<readonly [string, unknown, number, string]>([
     ['no JSON', '{"x":', 0, 'corrupt: it is not JSON: '],
-    ['no object', '[]', 0, 'expected UnknownRecord, got []'],
+    ['no object', '[]', 0, 'corrupt: its header does not begin with {.'],
+    ['no header', '', 1, 'corrupt: its header does not begin with {.'],
+    ['a byte order mark before the header', '\uFEFF{}', 0, 'corrupt: its header does not begin with {.'],
+    ['a blank before the header', ' {}', 0, 'corrupt: its header does not begin with {.'],
     [
       'a dtype that there is not',
       { w: entry('F8_E4M3', [1], 0, 1) },
@@ -118,6 +121,36 @@ describe('safetensors', () => {
       { w: entry('F32', [1], 0) },
       4,
       'w.data_offsets[1]: expected a non-negative integer, got nothing',
+    ],
+    [
+      'too many offsets',
+      { w: entry('F32', [1], 0, 4, 9) },
+      4,
+      'w.data_offsets: expected exactly two integers, got [0,4,9]',
+    ],
+    [
+      'a key that there is not',
+      { w: { ...entry('F32', [1], 0, 4), strides: [1] } },
+      4,
+      'w.strides: expected no key of this name, got [1]',
+    ],
+    [
+      'a key twice',
+      '{"v":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"w":{"dtype":"F32","shape":[1],"dtype":"I32","data_offsets":[0,4]}}',
+      4,
+      'w.dtype: expected one value of this key, got another',
+    ],
+    [
+      'a key of the metadata twice',
+      '{"__metadata__":{"a":"1","\\u0061":"2"}}',
+      0,
+      '__metadata__.a: expected one value of this key, got another',
+    ],
+    [
+      'an empty tensor with an absurd axis',
+      { w: entry('F32', [99999999999999, 0], 0, 0) },
+      0,
+      'w.shape[0]: expected at most 2147483647 elements along an axis, got 99999999999999',
     ],
     [
       'offsets of another size',
@@ -197,6 +230,10 @@ describe('safetensors', () => {
     expect(Object.keys(again.tensors).sort()).toEqual(Object.keys(odd).sort());
     expect(() => encodeSafetensors({ tensors: { __metadata__: x } as never, metadata: {} })).toThrow(
       /keeps for itself/,
+    );
+    const absurd = np.zeros([2 ** 31, 0]);
+    expect(() => encodeSafetensors({ tensors: { w: absurd } as never, metadata: {} })).toThrow(
+      'io.encodeSafetensors: w.shape[0] is 2147483648, and a file holds at most 2147483647 elements along an axis',
     );
   });
 });
