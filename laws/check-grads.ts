@@ -5,6 +5,7 @@
  * 10⁻⁵ is a wrong rule and not rounding. Directions are random and reproducible.
  */
 
+import { expectOptions } from '../src/ops/untyped.ts';
 import { type Args, flattenPrimals, type Primals } from '../transforms/args.ts';
 import { culpritOf, possible } from './culprit.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type Mode,
   randomNumbers,
   type Subject,
+  subjectMatter,
   type Wrong,
 } from './gradients.ts';
 import { lifting, untraced } from './lifted.ts';
@@ -55,8 +57,8 @@ export class GradientError extends Error {
  *
  * @param f - a pure function of tensors and trees of them; integer leaves are constants
  * @throws GradientError naming the mode, the worst element, both derivatives, and the first equation that is wrong by itself
- * @throws GradientError if every direction meets a kink: choose another point or a smaller `eps`
- * @throws TypeError if the options leave nothing to check
+ * @throws GradientError if every direction meets a kink, or values are so large that rounding hides their slopes
+ * @throws TypeError if the options or the function leave nothing to check
  *
  * @example
  * ```ts
@@ -72,7 +74,12 @@ export function checkGrads<A extends readonly unknown[], R>(
   args: readonly [...Args<A>],
   options: CheckGradsOptions = {},
 ): void {
-  const { finding, text, traced } = gradientChecker('checkGrads', f, options)(flattenPrimals('checkGrads', args));
+  const { finding, text, traced, matter } = gradientChecker(
+    'checkGrads',
+    f,
+    options,
+  )(flattenPrimals('checkGrads', args));
+  if (matter !== 'something') throw new TypeError(`checkGrads: ${nothing}`);
   if (finding)
     throw new GradientError(`checkGrads: ${text}${traced ? '' : `\n  ${untraced}`}`, finding._tag === 'Wrong');
 }
@@ -83,7 +90,12 @@ export interface Checked {
   readonly finding: Finding | null;
   readonly text: string;
   readonly traced: boolean;
+  /** What there was to check. */
+  readonly matter: ReturnType<typeof subjectMatter>;
 }
+
+/** What is said where there is nothing to check. */
+export const nothing = 'there is nothing to check: no argument, or no output, is a floating-point tensor with elements';
 
 /** A check of `f`, for many points. */
 export function gradientChecker<A extends readonly unknown[], R>(
@@ -91,13 +103,16 @@ export function gradientChecker<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   given: CheckGradsOptions,
 ): (primals: Primals) => Checked {
+  expectOptions(op, given, ...Object.keys(defaults));
   const options = { ...defaults, ...given };
   expectSomething(op, options);
   const lifted = lifting(op, f);
   return (primals) => {
     const one = lifted(primals);
+    const matter = subjectMatter(one.subject);
+    if (matter !== 'something') return { finding: null, text: '', traced: one.traced, matter };
     const finding = judgeGradients(one.subject, options, randomNumbers(options.seed));
-    return { finding, text: finding ? report(finding, options) : '', traced: one.traced };
+    return { finding, text: finding ? report(finding, options) : '', traced: one.traced, matter };
   };
 }
 
@@ -129,7 +144,8 @@ function report(finding: Finding, options: GradientOptions): string {
   if (finding._tag === 'Undecided') {
     return (
       `nothing can be said of the ${ordinal(finding.order)}: differences with two steps disagree in every direction that ` +
-      'was tried, as near a kink or a pole; check at another point or with a smaller eps'
+      'was tried, as near a kink or a pole, or rounding hides the slope of values this large; check at another point or with ' +
+      'another eps'
     );
   }
   return [

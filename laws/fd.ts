@@ -21,14 +21,18 @@ export type NumericFunction = (xs: readonly Float64Array[]) => readonly Float64A
 export interface Difference {
   readonly value: Float64Array;
   readonly conclusive: readonly boolean[];
+  /** What rounding of the function's values and of the points may have done to the quotient. */
+  readonly noise: Float64Array;
 }
 
 /** How differences are taken. */
 export interface DifferenceOptions {
   /** The larger of the two steps; default 10⁻⁴. */
   readonly step?: number;
-  /** How far the two quotients may be apart, relative to the larger of 1 and the quotient; default 10⁻³. */
+  /** How far the two quotients may be apart, relative to the quotient; default 10⁻³. */
   readonly agreement?: number;
+  /** How far they may be apart whatever the quotient is; default `agreement`. */
+  readonly floor?: number;
   /** Is a kink right at the point undecided as well? Without, it has the mean of the slopes on both sides. Default false. */
   readonly kinks?: boolean;
 }
@@ -38,28 +42,39 @@ export function difference(
   f: NumericFunction,
   xs: readonly Float64Array[],
   ts: readonly Float64Array[],
-  { step = 1e-4, agreement = 1e-3, kinks = false }: DifferenceOptions = {},
+  { step = 1e-4, agreement = 1e-3, floor = agreement, kinks = false }: DifferenceOptions = {},
 ): readonly Difference[] {
   const at = (h: number): readonly Float64Array[] => f(xs.map((x, i) => x.map((v, k) => v + h * ts[i]![k]!)));
   const centre = kinks ? at(0) : null;
   const quotients = (h: number) => {
     const [ahead, behind] = [at(h), at(-h)];
     return {
+      size: ahead.map((y, i) => y.map((v, k) => Math.max(Math.abs(v), Math.abs(behind[i]![k]!)))),
       central: ahead.map((y, i) => y.map((v, k) => (v - behind[i]![k]!) / (2 * h))),
       // What the slopes on both sides differ by: it vanishes with the step, but for a kink.
       bend: centre?.map((y, i) => y.map((v, k) => (ahead[i]![k]! - 2 * v + behind[i]![k]!) / h)),
     };
   };
   const [coarse, fine] = [quotients(step), quotients(step / 2)];
-  return fine.central.map((d, i) => ({
-    value: d.map((v, k) => (4 * v - coarse.central[i]![k]!) / 3),
-    conclusive: Array.from(d, (v, k) => {
-      const near = (a: number, b: number): boolean => Math.abs(a - b) <= agreement * Math.max(1, Math.abs(v));
-      if (!near(v, coarse.central[i]![k]!)) return false;
-      return !coarse.bend || !fine.bend || near(2 * fine.bend[i]![k]!, coarse.bend[i]![k]!);
-    }),
-  }));
+  return fine.central.map((d, i) => {
+    const noise = coarse.size[i]!.map((size) => (ulps * 2 ** -53 * size) / step);
+    return {
+      value: d.map((v, k) => (4 * v - coarse.central[i]![k]!) / 3),
+      conclusive: Array.from(d, (v, k) => {
+        // A quotient of which rounding leaves less than three digits says nothing.
+        if (noise[k]! > 1e-3 * Math.max(1, Math.abs(v))) return false;
+        const bound = Math.max(floor, agreement * Math.abs(v)) + noise[k]!;
+        const near = (a: number, b: number): boolean => Math.abs(a - b) <= bound;
+        if (!near(v, coarse.central[i]![k]!)) return false;
+        return !coarse.bend || !fine.bend || near(2 * fine.bend[i]![k]!, coarse.bend[i]![k]!);
+      }),
+      noise,
+    };
+  });
 }
+
+/** By how many units in the last place a function's value may be wrong: a few roundings, amplified by the extrapolation. */
+const ulps = 16;
 
 /**
  * A function of values as one of numbers, evaluated on {@link exact} or another device.

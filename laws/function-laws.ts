@@ -9,6 +9,7 @@ import { withShape } from '../src/core/aval.ts';
 import { ConcretizationError } from '../src/core/errors.ts';
 import { range } from '../src/core/shape.ts';
 import type { Value } from '../src/core/value.ts';
+import { expectOptions } from '../src/ops/untyped.ts';
 import { leafPaths, type TreeDef } from '../src/tree/def.ts';
 import { flatten } from '../src/tree/tree.ts';
 import { flatFunction, flattenPrimals } from '../transforms/args.ts';
@@ -17,7 +18,7 @@ import type { FlatFunction } from '../transforms/jvp.ts';
 import { vmap } from '../transforms/vmap.ts';
 import { adjointChecker } from './adjoint.ts';
 import { type Drawable, realize } from './arbitrary/args.ts';
-import { type CheckGradsOptions, gradientChecker } from './check-grads.ts';
+import { type CheckGradsOptions, gradientChecker, nothing } from './check-grads.ts';
 import { close, type HostTensor, laneOf, stackHost, toHost } from './host.ts';
 import { every, fails, holds, inconclusive, type Law, law, type Verdict } from './law.ts';
 import { exactly, untraced } from './lifted.ts';
@@ -52,7 +53,10 @@ export function gradientLaw<A extends readonly unknown[], R>(
 ): Law {
   const check = gradientChecker('gradientLaw', f, options);
   return law(`${nameOf(f)}: gradient = central differences`, [arbitrary], (drawn) => {
-    const { finding, text, traced } = check(flattenPrimals('gradientLaw', realize(drawn) as readonly unknown[]));
+    const { finding, text, traced, matter } = check(
+      flattenPrimals('gradientLaw', realize(drawn) as readonly unknown[]),
+    );
+    if (matter === 'nothing') return inconclusive(nothing);
     if (!finding) return noted(holds, traced);
     return finding._tag === 'Wrong' ? noted(fails(text), traced) : noted(inconclusive(text), traced);
   });
@@ -85,7 +89,12 @@ export function adjointLaw<A extends readonly unknown[], R>(
   arbitrary: Arguments<A>,
   options: AdjointOptions = {},
 ): Law {
-  const check = adjointChecker('adjointLaw', f, { rtol: 1e-9, directions: 3, seed: 0, ...options });
+  expectOptions('adjointLaw', options, 'rtol', 'directions', 'seed');
+  const given = { rtol: 1e-9, directions: 3, seed: 0, ...options };
+  expectTolerance('adjointLaw', given.rtol);
+  if (!(Number.isInteger(given.directions) && given.directions >= 1))
+    throw new TypeError(`adjointLaw: directions must be 1, 2, …, got ${given.directions}`);
+  const check = adjointChecker('adjointLaw', f, given);
   return law(`${nameOf(f)}: vjp is adjoint to jvp`, [arbitrary], (drawn) => {
     const { verdict, traced } = check(flattenPrimals('adjointLaw', realize(drawn) as readonly unknown[]));
     return noted(verdict, traced);
@@ -94,14 +103,23 @@ export function adjointLaw<A extends readonly unknown[], R>(
 
 /** Options of {@link batchingLaw} and {@link jitLaw}. */
 export interface ToleranceOptions {
-  /** What elements may differ by, relative to the larger of 1 and the largest element beside them. */
+  /** What elements may differ by, relative to the largest element beside them. */
   readonly rtol?: number;
+  /** What they may differ by besides, where a sum of large terms is small; default 0. */
+  readonly atol?: number;
+}
+
+/** A tolerance that would let everything pass is a mistake. */
+function expectTolerance(op: string, rtol: number, atol = 0): void {
+  if (rtol >= 0 && rtol < 1 && atol >= 0 && Number.isFinite(atol)) return;
+  throw new TypeError(`${op}: rtol and atol must be at least 0, and rtol below 1, got ${rtol} and ${atol}`);
 }
 
 /** {@link close}, beside the largest element that is a number. */
-function alike(what: string, found: HostTensor, wanted: HostTensor, rtol: number): Verdict {
-  const largest = Array.from(wanted.data).reduce((m, x) => (Number.isFinite(x) ? Math.max(m, Math.abs(x)) : m), 1);
-  return close(what, found, wanted, rtol, largest);
+function alike(what: string, found: HostTensor, wanted: HostTensor, rtol: number, atol: number): Verdict {
+  const largest = Array.from(wanted.data).reduce((m, x) => (Number.isFinite(x) ? Math.max(m, Math.abs(x)) : m), 0);
+  const relative = Math.max(rtol, 2 ** -60);
+  return close(what, found, wanted, relative, largest + atol / relative);
 }
 
 /** The verdict of `judge`; a function that cannot be traced breaks the law, with the line where it asks for a value. */
@@ -160,9 +178,12 @@ function axesOf(mapping: number, def: TreeDef, leaves: readonly Value[]): readon
 export function batchingLaw<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   arbitrary: Arguments<A>,
-  { rtol = 1e-9 }: ToleranceOptions = {},
+  options: ToleranceOptions = {},
 ): Law {
   const op = 'batchingLaw';
+  expectOptions(op, options, 'rtol', 'atol');
+  const { rtol = 1e-9, atol = 0 } = options;
+  expectTolerance(op, rtol, atol);
   const lanes = fc.array(arbitrary, { minLength: 2, maxLength: 3 });
   return law(`${nameOf(f)}: vmap = stack ∘ map`, [lanes, fc.nat({ max: 2 * 3 ** choices - 1 })], (drawn, mapping) => {
     const all = drawn.map((one) => leavesOf(op, one));
@@ -201,7 +222,13 @@ export function batchingLaw<A extends readonly unknown[], R>(
       return every(range(examples.length), (lane) => {
         const wanted = single(shared(lane));
         return every(range(wanted.length), (i) =>
-          alike(`vmap over ${mapped}: ${outPaths[i]} of lane ${lane}`, laneOf(found[i]!, 0, lane), wanted[i]!, rtol),
+          alike(
+            `vmap over ${mapped}: ${outPaths[i]} of lane ${lane}`,
+            laneOf(found[i]!, 0, lane),
+            wanted[i]!,
+            rtol,
+            atol,
+          ),
         );
       });
     });
@@ -225,8 +252,11 @@ export function batchingLaw<A extends readonly unknown[], R>(
 export function jitLaw<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   arbitrary: Arguments<A>,
-  { rtol = 1e-5 }: ToleranceOptions = {},
+  options: ToleranceOptions = {},
 ): Law {
+  expectOptions('jitLaw', options, 'rtol', 'atol');
+  const { rtol = 1e-5, atol = 0 } = options;
+  expectTolerance('jitLaw', rtol, atol);
   return law(`${nameOf(f)}: jit = eager`, [fc.array(arbitrary, { minLength: 2, maxLength: 2 })], (pair) =>
     refusals('jit', () => {
       const jitted = jit(f);
@@ -238,7 +268,7 @@ export function jitLaw<A extends readonly unknown[], R>(
           return fails(`${when}: the output is ${program.def.key}, expected ${eager.def.key}`);
         const paths = leafPaths(eager.def, 'output');
         return every(range(eager.leaves.length), (k) =>
-          alike(`${when}: ${paths[k]}`, toHost(program.leaves[k]!), toHost(eager.leaves[k]!), rtol),
+          alike(`${when}: ${paths[k]}`, toHost(program.leaves[k]!), toHost(eager.leaves[k]!), rtol, atol),
         );
       });
     }),

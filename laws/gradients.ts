@@ -8,6 +8,7 @@
 import { type Device, withDefaultDevice } from '../src/core/backend.ts';
 import type { Shape } from '../src/core/shape.ts';
 import type { Value } from '../src/core/value.ts';
+import { zeros } from '../src/prim/compose.ts';
 import { vjp } from '../transforms/autodiff.ts';
 import { type FlatFunction, jvpFlat } from '../transforms/jvp.ts';
 import { type Difference, difference, numeric, place } from './fd.ts';
@@ -88,9 +89,17 @@ export function pointOf({ f, at, device }: Subject, next: () => number) {
   return { points, outs, cotangents };
 }
 
-/** One random tangent for each input. */
+/** What there is to check: nothing that has a derivative, nothing but tensors without elements, or something. */
+export function subjectMatter(subject: Subject): 'nothing' | 'no elements' | 'something' {
+  const { outs } = pointOf(subject, () => 0);
+  if (subject.at.length === 0 || outs.length === 0) return 'nothing';
+  const empty = subject.at.every((x) => x.data.length === 0) || outs.every((y) => y.size === 0);
+  return empty ? 'no elements' : 'something';
+}
+
+/** One random tangent for each input. A large element moves in proportion, so that the step does not drown in its rounding. */
 export const directionOf = ({ at }: Subject, next: () => number): readonly Float64Array[] =>
-  at.map((x) => fill(x.data.length, next));
+  at.map((x) => fill(x.data.length, next).map((t, k) => t * Math.max(1, Math.abs(x.data[k]!))));
 
 /** Arrays as tensors like others. */
 export const tensorsLike = (
@@ -124,6 +133,8 @@ export function inner(xs: readonly ArrayLike<number>[], ys: readonly ArrayLike<n
   return { sum, largest };
 }
 
+const magnitudes = (xs: Float64Array): Float64Array => xs.map(Math.abs);
+
 const largestOf = (xs: ArrayLike<number>): number => Array.from(xs).reduce((m, x) => Math.max(m, Math.abs(x)), 0);
 
 /** The distance of two numbers; infinite if only one of them can be one. */
@@ -133,11 +144,24 @@ const gapOf = (derivative: number, by: number): number => {
 };
 
 /** What differences say of `J t`; `null` where they contradict themselves. */
-function slopesAlong({ f, at, device }: Subject, { eps, rtol }: GradientOptions, direction: readonly Float64Array[]) {
+function slopesAlong(
+  { f, at, device }: Subject,
+  { eps, rtol, atol }: GradientOptions,
+  direction: readonly Float64Array[],
+): Slopes | null {
   const all = at.map((_, i) => i);
   const xs = at.map((x) => Float64Array.from(x.data));
-  const slopes = difference(numeric(f, at, all, device), xs, direction, { step: eps, agreement: rtol, kinks: true });
-  return slopes.every((slope: Difference) => slope.conclusive.every(Boolean)) ? slopes.map((s) => s.value) : null;
+  // The two steps must agree as well as the derivative is to agree with them.
+  const how = { step: eps, agreement: rtol, floor: atol, kinks: true };
+  const slopes = difference(numeric(f, at, all, device), xs, direction, how);
+  if (!slopes.every((slope: Difference) => slope.conclusive.every(Boolean))) return null;
+  return { values: slopes.map((s) => s.value), noise: slopes.map((s) => s.noise) };
+}
+
+/** What differences say of each output, and what rounding may have added. */
+interface Slopes {
+  readonly values: readonly Float64Array[];
+  readonly noise: readonly Float64Array[];
 }
 
 /**
@@ -175,7 +199,17 @@ export function judgeGradients(
       f: (...args) => vjp(subject.f, args)[1](cts),
       outPaths: subject.inPaths.map((path) => `gradient of ${path}`),
     };
-    return judgeGradients(gradient, options, next, order + 1);
+    // What has no reverse mode goes up by forward mode, along a direction that stays.
+    const along = tensorsLike(points, directionOf(subject, next), subject.device);
+    const tangent: Subject = {
+      ...subject,
+      f: (...args) => {
+        const { outs: ys, tangents } = jvpFlat(subject.f, args, along);
+        return ys.map((y, i) => tangents[i] ?? zeros(y.aval));
+      },
+      outPaths: subject.outPaths.map((path) => `tangent of ${path}`),
+    };
+    return judgeGradients(options.modes.includes('rev') ? gradient : tangent, options, next, order + 1);
   });
 }
 
@@ -186,7 +220,7 @@ interface Along {
   readonly points: readonly Value[];
   readonly outs: readonly Value[];
   readonly direction: readonly Float64Array[];
-  readonly slopes: readonly Float64Array[];
+  readonly slopes: Slopes;
   readonly cotangents: readonly Float64Array[];
 }
 
@@ -198,9 +232,10 @@ function judgeReverse(given: Along): Found | null {
   const { subject, options, points, direction, slopes, cotangents } = given;
   const gradient = pulled(subject, points, cotangents);
   const along = inner(gradient, direction).sum;
-  const slope = inner(slopes, cotangents);
+  const slope = inner(slopes.values, cotangents);
+  const noise = inner(slopes.noise, cotangents.map(magnitudes)).sum;
   // The terms of the sum may cancel: they, not their sum, say how large an error is.
-  if (gapOf(along, slope.sum) <= allowed(options, Math.max(slope.largest, Math.abs(slope.sum)))) return null;
+  if (gapOf(along, slope.sum) <= allowed(options, Math.max(slope.largest, Math.abs(slope.sum))) + noise) return null;
   return (
     worstPartial(given, gradient) ?? {
       mode: 'rev',
@@ -234,7 +269,7 @@ const unit = ({ at }: Subject, { input, index }: Coordinate): readonly Float64Ar
 function worstPartial({ subject, options, cotangents }: Along, gradient: readonly Float64Array[]): Found | null {
   const partial = (at: Coordinate): number | null => {
     const slopes = slopesAlong(subject, options, unit(subject, at));
-    return slopes && inner(slopes, cotangents).sum;
+    return slopes && inner(slopes.values, cotangents).sum;
   };
   let worst: (Coordinate & { readonly difference: number }) | null = null;
   let gap = 0;
@@ -282,12 +317,12 @@ const errorOf = ({ derivative, difference: by }: Found): number => gapOf(derivat
 function worstElement(
   { subject, options, outs }: Along,
   tangents: readonly Float64Array[],
-  slopes: readonly Float64Array[],
+  slopes: Slopes,
   along: string,
 ): Found | null {
   let worst: Found | null = null;
-  slopes.forEach((by, i) => {
-    const bound = allowed(options, largestOf(by));
+  slopes.values.forEach((by, i) => {
+    const bound = allowed(options, largestOf(by)) + largestOf(slopes.noise[i]!);
     const found = tangents[i]!;
     const { shape } = outs[i]!;
     const path = subject.outPaths[i]!;

@@ -131,6 +131,7 @@ export function law<const Ts extends readonly unknown[]>(
 ): Law {
   const cases = fc.tuple(...(arbitraries as readonly fc.Arbitrary<unknown>[])) as unknown as fc.Arbitrary<Ts>;
   const run = ({ runs = 100, seed, path, shrink = true }: RunOptions = {}): Report => {
+    if (!(Number.isSafeInteger(runs) && runs >= 1)) throw new TypeError(`${name}: runs must be 1, 2, …, got ${runs}`);
     const undecided: string[] = [];
     const notes = new Set<string>();
     let failed = false;
@@ -154,7 +155,8 @@ export function law<const Ts extends readonly unknown[]>(
     );
     const common = { law: name, runs: details.numRuns, inconclusive: undecided.length, notes: [...notes] };
     if (details.failed) return { ...common, failure: failureOf(details) };
-    if (undecided.length > Math.max(1, details.numRuns / 10)) {
+    // One case may be undecided whatever their number, but not all.
+    if (undecided.length > Math.max(1, details.numRuns / 10) || undecided.length === details.numRuns) {
       const why = `${undecided.length} of ${details.numRuns} cases decide nothing, the first: ${undecided[0]}`;
       return { ...common, failure: { why, counterexample: null, seed: details.seed, path: null, shrinks: 0 } };
     }

@@ -1,6 +1,6 @@
 /** `checkGrads`, on functions that are right, wrong, and undecidable. */
 
-import { nn, np, random, stopGradient, type Tensor } from 'pullback';
+import { nn, np, random, stopGradient, type Tensor, whileLoop } from 'pullback';
 import { checkGrads, GradientError } from 'pullback/laws';
 import { describe, expect, it } from 'vitest';
 
@@ -62,7 +62,7 @@ describe('checkGrads', () => {
       /derivative of order 2 by vjp is wrong, worst at args\[0\]\[1\]: 0, /,
     );
     expect(messageOf(() => checkGrads(f, [np.array([1, 2])], { order: 2, modes: ['fwd'] }))).toMatch(
-      /derivative of order 2 by jvp is wrong, worst at gradient of args\[0\]\[1\] along args\[0\]\[1\]: 0, /,
+      /derivative of order 2 by jvp is wrong, worst at tangent of output\[1\] along args\[0\]\[1\]: 0, /,
     );
   });
 
@@ -79,5 +79,39 @@ describe('checkGrads', () => {
   it('says so where nothing can be said', () => {
     expect(messageOf(() => checkGrads((x: Tensor) => nn.relu(x), [np.array([0, 1])]))).toMatch(/nothing can be said/);
     expect(messageOf(() => checkGrads((x: Tensor) => np.sqrt(x), [np.array([0])]))).toMatch(/nothing can be said/);
+  });
+});
+
+describe('what differences are good for', () => {
+  it('a large value beside a small slope, and large arguments, are no wrong derivatives', () => {
+    checkGrads((x: Tensor) => np.add(np.sum(np.sin(x)), 1e5), [np.array([1, 2])]);
+    checkGrads((x: Tensor) => np.mul(x, x), [np.array([1e8, 1])]);
+    expect(messageOf(() => checkGrads((x: Tensor) => np.add(np.sum(np.sin(x)), 1e9), [np.array([1])]))).toMatch(
+      /nothing can be said .* rounding hides the slope/,
+    );
+  });
+
+  it('a jump of the second derivative is no wrong first one', () => {
+    const messages = [(x: Tensor) => np.square(nn.relu(x)), (x: Tensor) => np.mul(x, np.abs(x))].map((f) =>
+      messageOf(() => checkGrads(f, [np.array([0])])),
+    );
+    for (const message of messages) expect(message).toMatch(/^held$|nothing can be said/);
+  });
+
+  it('what has no reverse mode is checked to second order by forward mode', () => {
+    const powers = (x: Tensor): Tensor =>
+      whileLoop(
+        (c) => np.less(c, 10),
+        (c) => np.mul(c, c),
+        x,
+      );
+    checkGrads(powers, [np.array(1.5)], { order: 2, modes: ['fwd'] });
+  });
+
+  it('nothing to check is a mistake', () => {
+    const nothing = /nothing to check: no argument, or no output, is a floating-point tensor with elements/;
+    expect(() => checkGrads((x: Tensor) => np.astype(x, 'int32'), [np.array([1])])).toThrow(nothing);
+    expect(() => checkGrads((x: Tensor) => x, [np.zeros([0])])).toThrow(nothing);
+    expect(() => checkGrads((x: Tensor) => x, [np.ones([1])], { ordr: 2 } as never)).toThrow(/no option 'ordr'/);
   });
 });

@@ -44,7 +44,7 @@ const nextafter: Row<None> = {
 };
 
 /** Shapes of few elements, each of which takes some microseconds. */
-const small = { maxRank: 1 };
+const small = { maxRank: 2 };
 
 /** Two positive numbers. */
 const incompleteGamma: Row<None> = {
