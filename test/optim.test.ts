@@ -1,7 +1,7 @@
 /** `optim`: each optimizer against its formulas in plain float64, and the laws of transformations. */
 
 import { concatAll } from 'fp-ts/lib/Monoid.js';
-import { grad, jit, np, optim, PullbackError, type Tensor, TreeError, tree, valueAndGrad } from 'pullback';
+import { DTypeError, grad, jit, np, optim, PullbackError, type Tensor, TreeError, tree, valueAndGrad } from 'pullback';
 import { describe, expect, test } from 'vitest';
 
 /** A narrow valley: its gradient is a formula, so that the loops below need no library. */
@@ -433,5 +433,59 @@ describe('states and updates that belong to something else', () => {
     expect(message(() => optim.scale('2' as unknown as number))).toMatch(
       'optim.scale: the factor is "2", not a JS number',
     );
+  });
+});
+
+describe('hyperparameters are checked where a transformation is built', () => {
+  const js = optim as unknown as Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
+
+  test.each([
+    ['sgd', [0.1, { momemtum: 0.9 }], "there is no option 'momemtum'"],
+    ['sgd', [0.1, 0.9], '0.9 stands where options are expected'],
+    ['sgd', [0.1, { momentum: '0.9' }], 'momentum is "0.9", not a JS number'],
+    ['adam', [0.1, { beta1: 0.9 }], "there is no option 'beta1'"],
+    ['adam', [0.1, { b1: Number.NaN }], 'b1 is NaN'],
+    ['adamw', [0.1, { weight_decay: 0.1 }], "there is no option 'weight_decay'"],
+    ['adamw', [0.1, { weightDecay: '0.1' }], 'weightDecay is "0.1", not a JS number'],
+    ['amsgrad', [0.1, { epsilon: 1e-8 }], "there is no option 'epsilon'"],
+    ['rmsprop', [0.1, { rho: 0.9 }], "there is no option 'rho'"],
+    ['rmsprop', [0.1, { centered: 'no' }], 'centered is "no", not a boolean'],
+    ['adagrad', [0.1, { decay: 0.9 }], "there is no option 'decay'"],
+    ['trace', [{ decay: 0.9, momentum: 0.9 }], "there is no option 'momentum'"],
+    ['trace', [{}], 'decay is undefined, not a JS number'],
+    ['scaleByAdam', [{ weightDecay: 0.1 }], "there is no option 'weightDecay'"],
+    ['scaleByAmsgrad', [{ b3: 0.1 }], "there is no option 'b3'"],
+    ['scaleByRms', [{ decay: null }], 'decay is null, not a JS number'],
+    ['scaleByStddev', [{ centered: true }], "there is no option 'centered'"],
+    ['scaleByRss', [{ initial: 0.1 }], "there is no option 'initial'"],
+    ['scaleBySchedule', [0.1], 'the factor is 0.1, not a schedule'],
+    ['scaleByLearningRate', [Number.NaN], 'the learning rate is NaN'],
+    ['scale', [Number.NaN], 'the factor is NaN'],
+    ['addDecayedWeights', [Number.NaN], 'the rate is NaN'],
+    ['clip', [-1], 'the bound is -1, which is negative'],
+    ['clip', [Number.NaN], 'the bound is NaN'],
+    ['clipByGlobalNorm', [-0.5], 'the greatest norm is -0.5, which is negative'],
+    ['chain', [undefined], 'argument 0 is undefined, not a gradient transformation'],
+    ['chain', [optim.identity(), [optim.scale(2)]], 'argument 1 is an array, not a gradient transformation'],
+    ['chain', [optim.sgd], 'argument 0 is the function sgd, not a gradient transformation'],
+  ])('%s(%j)', (name, args, problem) => {
+    expect(() => js[name]!(...args)).toThrow(DTypeError);
+    expect(() => js[name]!(...args)).toThrow(`optim.${name}: ${problem}`);
+  });
+
+  test('a learning rate that is NaN, of every optimizer', () => {
+    for (const name of ['sgd', 'adam', 'adamw', 'amsgrad', 'rmsprop', 'adagrad']) {
+      expect(() => js[name]!(Number.NaN), name).toThrow('optim.scaleByLearningRate: the learning rate is NaN');
+    }
+  });
+
+  test('options that are undefined are their defaults', () => {
+    const x = np.array([1, -2]);
+    const step = (o: optim.GradientTransformation) => o.update(x, o.init(x), x)[0].toArray();
+    expect(step(optim.adamw(0.1, JSON.parse('{}')))).toEqual(step(optim.adamw(0.1)));
+    const unset = js['adamw']!(0.1, { b1: undefined, weightDecay: undefined }) as optim.GradientTransformation;
+    expect(step(unset)).toEqual(step(optim.adamw(0.1)));
+    expect(step(optim.chain())).toEqual([1, -2]);
+    expect(step(optim.clip(0))).toEqual([0, -0]);
   });
 });

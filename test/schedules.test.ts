@@ -1,6 +1,6 @@
 /** Schedules: each against its formula in plain float64, step by step, eager and compiled. */
 
-import { jit, np, optim, type Tensor } from 'pullback';
+import { DTypeError, jit, np, optim, ShapeError, type Tensor } from 'pullback';
 import { describe, expect, test } from 'vitest';
 
 describe('schedules', () => {
@@ -18,6 +18,7 @@ describe('schedules', () => {
       optim.exponentialDecay(0.5, 4, 0.3, { staircase: true, transitionBegin: 3, endValue: 0.01 }),
       (s) => Math.max(0.5 * 0.3 ** Math.floor(Math.max(s - 3, 0) / 4), 0.01),
     ],
+    ['exponential at rate 0, as in optax', optim.exponentialDecay(0.5, 4, 0), () => 0.5],
     [
       'exponential growth, up to 3',
       optim.exponentialDecay(0.5, 4, 2, { endValue: 3 }),
@@ -60,5 +61,43 @@ describe('schedules', () => {
       expect(compiled(count).item()).toBe(np.add(schedule(count), 0).item());
     }
     expect(compiled.traces).toBe(1);
+  });
+});
+
+describe('schedules that make no sense are refused where they are built', () => {
+  const js = optim as unknown as Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
+  const one = optim.constantSchedule(1);
+
+  test.each([
+    ['cosineDecaySchedule', [0.1, 0], 'decaySteps must be positive, got 0'],
+    ['cosineDecaySchedule', [0.1, -5], 'decaySteps must be positive, got -5'],
+    ['warmupCosineDecaySchedule', [0, 0.1, 10, 10], 'decaySteps - warmupSteps must be positive, got 0'],
+    ['warmupCosineDecaySchedule', [0, 0.1, 10, 4], 'decaySteps - warmupSteps must be positive, got -6'],
+    ['joinSchedules', [[one, one], []], '2 schedules do not meet at 0 boundaries'],
+    ['joinSchedules', [[one], [5]], '1 schedules do not meet at 1 boundaries'],
+    ['joinSchedules', [[], []], '0 schedules do not meet at 0 boundaries'],
+  ])('%s(%j): numbers of steps', (name, args, problem) => {
+    expect(() => js[name]!(...args)).toThrow(ShapeError);
+    expect(() => js[name]!(...args)).toThrow(`optim.${name}: ${problem}`);
+  });
+
+  test.each([
+    ['constantSchedule', ['0.1'], 'the value is "0.1", not a JS number'],
+    ['linearSchedule', [1, undefined, 10], 'endValue is undefined, not a JS number'],
+    ['linearSchedule', [1, 0, Number.NaN], 'transitionSteps is NaN'],
+    ['exponentialDecay', [1, 4, '0.5'], 'decayRate is "0.5", not a JS number'],
+    ['exponentialDecay', [1, 4, 0.5, { stairs: true }], "there is no option 'stairs'"],
+    ['exponentialDecay', [1, 4, 0.5, { staircase: 1 }], 'staircase is 1, not a boolean'],
+    ['cosineDecaySchedule', [1, Number.NaN], 'decaySteps is NaN'],
+    ['cosineDecaySchedule', [1, 10, { aplha: 0.1 }], "there is no option 'aplha'"],
+    ['warmupCosineDecaySchedule', [0, 1, 5, 10, { alpha: 0.1 }], "there is no option 'alpha'"],
+    ['piecewiseConstantSchedule', [1, { ten: 0.5 }], "the boundary 'ten' is NaN"],
+    ['piecewiseConstantSchedule', [1, { 10: '0.5' }], 'the scale at 10 is "0.5", not a JS number'],
+    ['joinSchedules', [one, [5]], 'expected two arrays, got the function'],
+    ['joinSchedules', [[one, 2], [5]], 'schedules[1] is 2, not a schedule'],
+    ['joinSchedules', [[one, one], ['5']], 'boundaries[0] is "5", not a JS number'],
+  ])('%s(%j): types', (name, args, problem) => {
+    expect(() => js[name]!(...args)).toThrow(DTypeError);
+    expect(() => js[name]!(...args)).toThrow(`optim.${name}: ${problem}`);
   });
 });

@@ -4,12 +4,13 @@ import type { Value } from '../core/value.ts';
 import * as np from '../ops/np.ts';
 import { vectorSpace } from '../ops/space.ts';
 import { map } from '../tree/tree.ts';
+import { expectBound } from './hyperparameters.ts';
 import { partsOf } from './state.ts';
-import { expectNumber, type GradientTransformation, stateless } from './transformation.ts';
+import { type GradientTransformation, stateless } from './transformation.ts';
 
-/** Every element between −`maxDelta` and `maxDelta`. */
+/** Every element between −`maxDelta` and `maxDelta`. @throws DTypeError for a negative bound */
 export const clip = (maxDelta: number): GradientTransformation => {
-  expectNumber('optim.clip', 'the bound', maxDelta);
+  expectBound('optim.clip', 'the bound', maxDelta);
   return stateless('optim.clip', (update) => np.clip(update, -maxDelta, maxDelta));
 };
 
@@ -29,6 +30,8 @@ export const globalNorm = <P>(updates: P): Value => np.sqrt(vectorSpace<P>().inn
  *
  * R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks" (2013).
  *
+ * @throws DTypeError for a negative bound
+ *
  * @example
  * ```ts
  * import { np, optim } from 'pullback';
@@ -39,7 +42,7 @@ export const globalNorm = <P>(updates: P): Value => np.sqrt(vectorSpace<P>().inn
  */
 export const clipByGlobalNorm = (maxNorm: number): GradientTransformation => {
   const op = 'optim.clipByGlobalNorm';
-  expectNumber(op, 'the greatest norm', maxNorm);
+  expectBound(op, 'the greatest norm', maxNorm);
   return {
     init: () => ({}),
     update: (updates, state) => {

@@ -3,11 +3,11 @@
 import type { Value } from '../core/value.ts';
 import * as np from '../ops/np.ts';
 import { map2 } from '../tree/tree.ts';
+import { expectHyperparameters, expectNumber } from './hyperparameters.ts';
 import { filledLike, mixed, mixedSquares, unbiased } from './moments.ts';
 import { countOf, mapPairs, partsOf } from './state.ts';
 import {
   chainOf,
-  expectNumber,
   type GradientTransformation,
   identity,
   noSteps,
@@ -30,15 +30,21 @@ export interface TraceOptions {
  *
  * The state is `{ trace }`, of the structure of the parameters.
  */
-export const trace = ({ decay, nesterov = false }: TraceOptions): GradientTransformation => ({
-  init: (params) => ({ trace: filledLike(params, 0) as OptState }),
-  update: <P>(updates: P, state: OptState) => {
-    const accumulate = (trace: unknown): P =>
-      mapPairs('optim.trace', ['updates', 'state.trace'], (g, m) => np.add(g, np.mul(m, decay)), updates, trace);
-    const next = accumulate(partsOf('optim.trace', state, 'trace').trace);
-    return [nesterov ? accumulate(next) : next, { trace: next as OptState }];
-  },
-});
+export const trace = (options: TraceOptions): GradientTransformation => {
+  const op = 'optim.trace';
+  expectHyperparameters(op, options, ['decay'], ['nesterov']);
+  expectNumber(op, 'decay', options.decay);
+  const { decay, nesterov = false } = options;
+  return {
+    init: (params) => ({ trace: filledLike(params, 0) as OptState }),
+    update: <P>(updates: P, state: OptState) => {
+      const accumulate = (trace: unknown): P =>
+        mapPairs(op, ['updates', 'state.trace'], (g, m) => np.add(g, np.mul(m, decay)), updates, trace);
+      const next = accumulate(partsOf(op, state, 'trace').trace);
+      return [nesterov ? accumulate(next) : next, { trace: next as OptState }];
+    },
+  };
+};
 
 /** Options of {@link adam} and {@link scaleByAdam}. */
 export interface AdamOptions {
@@ -52,33 +58,34 @@ export interface AdamOptions {
   readonly epsRoot?: number;
 }
 
+const adamNumbers = ['b1', 'b2', 'eps', 'epsRoot'] as const;
+
 /**
  * Adam's direction m̂/(√(v̂ + epsRoot) + eps), with m ← b1·m + (1 − b1)·g, v ← b2·v + (1 − b2)·g² and their means without the
  * bias of the start, m̂ = m/(1 − b1ᵗ), v̂ = v/(1 − b2ᵗ).
  *
  * The state is `{ count, mu, nu }`. D. Kingma, J. Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1.
  */
-export const scaleByAdam = ({
-  b1 = 0.9,
-  b2 = 0.999,
-  eps = 1e-8,
-  epsRoot = 0,
-}: AdamOptions = {}): GradientTransformation => ({
-  init: (params) => ({
-    count: noSteps(),
-    mu: filledLike(params, 0) as OptState,
-    nu: filledLike(params, 0) as OptState,
-  }),
-  update: <P>(updates: P, state: OptState) => {
-    const op = 'optim.scaleByAdam';
-    const before = partsOf(op, state, 'count', 'mu', 'nu');
-    const count = oneMore(countOf(op, before.count));
-    const mu = mixed(op, 'mu', b1, updates, before.mu);
-    const nu = mixedSquares(op, 'nu', b2, updates, before.nu);
-    const step = map2(rootRatio(eps, epsRoot), unbiased(b1, count, mu), unbiased(b2, count, nu));
-    return [step, { count, mu: mu as OptState, nu: nu as OptState }];
-  },
-});
+export const scaleByAdam = (options: AdamOptions = {}): GradientTransformation => {
+  const op = 'optim.scaleByAdam';
+  expectHyperparameters(op, options, adamNumbers);
+  const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0 } = options;
+  return {
+    init: (params) => ({
+      count: noSteps(),
+      mu: filledLike(params, 0) as OptState,
+      nu: filledLike(params, 0) as OptState,
+    }),
+    update: <P>(updates: P, state: OptState) => {
+      const before = partsOf(op, state, 'count', 'mu', 'nu');
+      const count = oneMore(countOf(op, before.count));
+      const mu = mixed(op, 'mu', b1, updates, before.mu);
+      const nu = mixedSquares(op, 'nu', b2, updates, before.nu);
+      const step = map2(rootRatio(eps, epsRoot), unbiased(b1, count, mu), unbiased(b2, count, nu));
+      return [step, { count, mu: mu as OptState, nu: nu as OptState }];
+    },
+  };
+};
 
 /** m/(√(v + epsRoot) + eps). */
 const rootRatio =
@@ -92,30 +99,29 @@ const rootRatio =
  * The state is `{ count, mu, nu, nuMax }`. S. Reddi, S. Kale, S. Kumar, "On the convergence of Adam and beyond" (2018); v̂ is
  * corrected for the bias of its start before the maximum is taken, as in optax.
  */
-export const scaleByAmsgrad = ({
-  b1 = 0.9,
-  b2 = 0.999,
-  eps = 1e-8,
-  epsRoot = 0,
-}: AdamOptions = {}): GradientTransformation => ({
-  init: (params) => ({
-    count: noSteps(),
-    mu: filledLike(params, 0) as OptState,
-    nu: filledLike(params, 0) as OptState,
-    nuMax: filledLike(params, 0) as OptState,
-  }),
-  update: <P>(updates: P, state: OptState) => {
-    const op = 'optim.scaleByAmsgrad';
-    const before = partsOf(op, state, 'count', 'mu', 'nu', 'nuMax');
-    const count = oneMore(countOf(op, before.count));
-    const mu = mixed(op, 'mu', b1, updates, before.mu);
-    const nu = mixedSquares(op, 'nu', b2, updates, before.nu);
-    const most = (v: Value, before: Value): Value => np.maximum(before, v);
-    const nuMax = mapPairs(op, ['updates', 'state.nuMax'], most, unbiased(b2, count, nu), before.nuMax);
-    const step = map2(rootRatio(eps, epsRoot), unbiased(b1, count, mu), nuMax);
-    return [step, { count, mu: mu as OptState, nu: nu as OptState, nuMax: nuMax as OptState }];
-  },
-});
+export const scaleByAmsgrad = (options: AdamOptions = {}): GradientTransformation => {
+  const op = 'optim.scaleByAmsgrad';
+  expectHyperparameters(op, options, adamNumbers);
+  const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0 } = options;
+  return {
+    init: (params) => ({
+      count: noSteps(),
+      mu: filledLike(params, 0) as OptState,
+      nu: filledLike(params, 0) as OptState,
+      nuMax: filledLike(params, 0) as OptState,
+    }),
+    update: <P>(updates: P, state: OptState) => {
+      const before = partsOf(op, state, 'count', 'mu', 'nu', 'nuMax');
+      const count = oneMore(countOf(op, before.count));
+      const mu = mixed(op, 'mu', b1, updates, before.mu);
+      const nu = mixedSquares(op, 'nu', b2, updates, before.nu);
+      const most = (v: Value, before: Value): Value => np.maximum(before, v);
+      const nuMax = mapPairs(op, ['updates', 'state.nuMax'], most, unbiased(b2, count, nu), before.nuMax);
+      const step = map2(rootRatio(eps, epsRoot), unbiased(b1, count, mu), nuMax);
+      return [step, { count, mu: mu as OptState, nu: nu as OptState, nuMax: nuMax as OptState }];
+    },
+  };
+};
 
 /** Add `rate`·params to the updates: before the learning rate this is the decay of weights. Without memory. */
 export const addDecayedWeights = (rate: number): GradientTransformation => {
@@ -152,11 +158,14 @@ export interface SgdOptions {
  * console.log(optim.applyUpdates(np.array([4]), step).toArray()); // => [ 2 ]
  * ```
  */
-export const sgd = (rate: number | Schedule, { momentum, nesterov = false }: SgdOptions = {}): GradientTransformation =>
-  chainOf('optim.sgd', [
+export const sgd = (rate: number | Schedule, options: SgdOptions = {}): GradientTransformation => {
+  expectHyperparameters('optim.sgd', options, ['momentum'], ['nesterov']);
+  const { momentum, nesterov = false } = options;
+  return chainOf('optim.sgd', [
     momentum === undefined ? identity() : trace({ decay: momentum, nesterov }),
     scaleByLearningRate(rate),
   ]);
+};
 
 /**
  * Adam: {@link scaleByAdam}, then {@link scaleByLearningRate}.
@@ -177,8 +186,10 @@ export const sgd = (rate: number | Schedule, { momentum, nesterov = false }: Sgd
  * console.log(np.max(np.square(x)).item() < 1e-4); // => true
  * ```
  */
-export const adam = (rate: number | Schedule, options: AdamOptions = {}): GradientTransformation =>
-  chainOf('optim.adam', [scaleByAdam(options), scaleByLearningRate(rate)]);
+export const adam = (rate: number | Schedule, options: AdamOptions = {}): GradientTransformation => {
+  expectHyperparameters('optim.adam', options, adamNumbers);
+  return chainOf('optim.adam', [scaleByAdam(options), scaleByLearningRate(rate)]);
+};
 
 /** Options of {@link adamw}. */
 export interface AdamwOptions extends AdamOptions {
@@ -193,16 +204,18 @@ export interface AdamwOptions extends AdamOptions {
  *
  * @param rate - the learning rate, or a schedule of it
  */
-export const adamw = (
-  rate: number | Schedule,
-  { weightDecay = 1e-4, ...options }: AdamwOptions = {},
-): GradientTransformation =>
-  chainOf('optim.adamw', [scaleByAdam(options), addDecayedWeights(weightDecay), scaleByLearningRate(rate)]);
+export const adamw = (rate: number | Schedule, options: AdamwOptions = {}): GradientTransformation => {
+  expectHyperparameters('optim.adamw', options, [...adamNumbers, 'weightDecay']);
+  const { weightDecay = 1e-4, ...adams } = options;
+  return chainOf('optim.adamw', [scaleByAdam(adams), addDecayedWeights(weightDecay), scaleByLearningRate(rate)]);
+};
 
 /**
  * AMSGrad: {@link scaleByAmsgrad}, then {@link scaleByLearningRate}.
  *
  * @param rate - the learning rate, or a schedule of it
  */
-export const amsgrad = (rate: number | Schedule, options: AdamOptions = {}): GradientTransformation =>
-  chainOf('optim.amsgrad', [scaleByAmsgrad(options), scaleByLearningRate(rate)]);
+export const amsgrad = (rate: number | Schedule, options: AdamOptions = {}): GradientTransformation => {
+  expectHyperparameters('optim.amsgrad', options, adamNumbers);
+  return chainOf('optim.amsgrad', [scaleByAmsgrad(options), scaleByLearningRate(rate)]);
+};

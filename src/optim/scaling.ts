@@ -5,6 +5,7 @@ import * as np from '../ops/np.ts';
 import { mul } from '../prim/arithmetic.ts';
 import { rsqrt } from '../prim/math.ts';
 import { map2 } from '../tree/tree.ts';
+import { expectHyperparameters } from './hyperparameters.ts';
 import { filledLike, mixed, mixedSquares } from './moments.ts';
 import { type TraceOptions, trace } from './optimizers.ts';
 import { mapPairs, partsOf } from './state.ts';
@@ -27,42 +28,48 @@ export interface RmsOptions {
   readonly initialScale?: number;
 }
 
+const rmsNumbers = ['decay', 'eps', 'initialScale'] as const;
+
 /**
  * g/√(v + eps), with the running mean of squares v ← decay·v + (1 − decay)·g².
  *
  * The state is `{ nu }`. T. Tieleman, G. Hinton, "Lecture 6.5: RMSProp" (2012).
  */
-export const scaleByRms = ({ decay = 0.9, eps = 1e-8, initialScale = 0 }: RmsOptions = {}): GradientTransformation => ({
-  init: (params) => ({ nu: filledLike(params, initialScale) as OptState }),
-  update: <P>(updates: P, state: OptState) => {
-    const op = 'optim.scaleByRms';
-    const nu = mixedSquares(op, 'nu', decay, updates, partsOf(op, state, 'nu').nu);
-    const step = map2((g: Value, v: Value) => np.mul(g, rsqrt(np.add(v, eps))), updates, nu);
-    return [step, { nu: nu as OptState }];
-  },
-});
+export const scaleByRms = (options: RmsOptions = {}): GradientTransformation => {
+  const op = 'optim.scaleByRms';
+  expectHyperparameters(op, options, rmsNumbers);
+  const { decay = 0.9, eps = 1e-8, initialScale = 0 } = options;
+  return {
+    init: (params) => ({ nu: filledLike(params, initialScale) as OptState }),
+    update: <P>(updates: P, state: OptState) => {
+      const nu = mixedSquares(op, 'nu', decay, updates, partsOf(op, state, 'nu').nu);
+      const step = map2((g: Value, v: Value) => np.mul(g, rsqrt(np.add(v, eps))), updates, nu);
+      return [step, { nu: nu as OptState }];
+    },
+  };
+};
 
 /**
  * g/√(v − m² + eps): as {@link scaleByRms}, but by the variance around the running mean m ← decay·m + (1 − decay)·g.
  *
  * The state is `{ mu, nu }`. A. Graves, "Generating sequences with recurrent neural networks" (2013).
  */
-export const scaleByStddev = ({
-  decay = 0.9,
-  eps = 1e-8,
-  initialScale = 0,
-}: RmsOptions = {}): GradientTransformation => ({
-  init: (params) => ({ mu: filledLike(params, 0) as OptState, nu: filledLike(params, initialScale) as OptState }),
-  update: <P>(updates: P, state: OptState) => {
-    const op = 'optim.scaleByStddev';
-    const before = partsOf(op, state, 'mu', 'nu');
-    const mu = mixed(op, 'mu', decay, updates, before.mu);
-    const nu = mixedSquares(op, 'nu', decay, updates, before.nu);
-    const variance = map2((v: Value, m: Value) => np.sub(v, mul(m, m)), nu, mu);
-    const step = map2((g: Value, v: Value) => np.mul(g, rsqrt(np.add(v, eps))), updates, variance);
-    return [step, { mu: mu as OptState, nu: nu as OptState }];
-  },
-});
+export const scaleByStddev = (options: RmsOptions = {}): GradientTransformation => {
+  const op = 'optim.scaleByStddev';
+  expectHyperparameters(op, options, rmsNumbers);
+  const { decay = 0.9, eps = 1e-8, initialScale = 0 } = options;
+  return {
+    init: (params) => ({ mu: filledLike(params, 0) as OptState, nu: filledLike(params, initialScale) as OptState }),
+    update: <P>(updates: P, state: OptState) => {
+      const before = partsOf(op, state, 'mu', 'nu');
+      const mu = mixed(op, 'mu', decay, updates, before.mu);
+      const nu = mixedSquares(op, 'nu', decay, updates, before.nu);
+      const variance = map2((v: Value, m: Value) => np.sub(v, mul(m, m)), nu, mu);
+      const step = map2((g: Value, v: Value) => np.mul(g, rsqrt(np.add(v, eps))), updates, variance);
+      return [step, { mu: mu as OptState, nu: nu as OptState }];
+    },
+  };
+};
 
 /** Options of {@link rmsprop}. */
 export interface RmspropOptions extends RmsOptions {
@@ -88,15 +95,15 @@ export interface RmspropOptions extends RmsOptions {
  * console.log(step.toArray()); // => [ -0.20000…, 0.19996… ]
  * ```
  */
-export const rmsprop = (
-  rate: number | Schedule,
-  { centered = false, momentum, nesterov = false, ...options }: RmspropOptions = {},
-): GradientTransformation =>
-  chainOf('optim.rmsprop', [
-    centered ? scaleByStddev(options) : scaleByRms(options),
+export const rmsprop = (rate: number | Schedule, options: RmspropOptions = {}): GradientTransformation => {
+  expectHyperparameters('optim.rmsprop', options, [...rmsNumbers, 'momentum'], ['centered', 'nesterov']);
+  const { centered = false, momentum, nesterov = false, ...rms } = options;
+  return chainOf('optim.rmsprop', [
+    centered ? scaleByStddev(rms) : scaleByRms(rms),
     scaleByLearningRate(rate),
     momentum === undefined ? identity() : trace({ decay: momentum, nesterov }),
   ]);
+};
 
 /** Options of {@link adagrad} and {@link scaleByRss}. */
 export interface AdagradOptions {
@@ -106,21 +113,24 @@ export interface AdagradOptions {
   readonly eps?: number;
 }
 
+const adagradNumbers = ['initialAccumulatorValue', 'eps'] as const;
+
 /** g/√(s + eps), with the sum s ← s + g² over all steps; 0 where s is 0. The state is `{ sumOfSquares }`. */
-export const scaleByRss = ({
-  initialAccumulatorValue = 0.1,
-  eps = 1e-7,
-}: AdagradOptions = {}): GradientTransformation => ({
-  init: (params) => ({ sumOfSquares: filledLike(params, initialAccumulatorValue) as OptState }),
-  update: <P>(updates: P, state: OptState) => {
-    const op = 'optim.scaleByRss';
-    const before = partsOf(op, state, 'sumOfSquares').sumOfSquares;
-    const names = ['updates', 'state.sumOfSquares'] as const;
-    const sumOfSquares = mapPairs(op, names, (g, s) => np.add(s, mul(g, g)), updates, before);
-    const step = (g: Value, s: Value): Value => np.where(np.greater(s, 0), np.mul(g, rsqrt(np.add(s, eps))), 0);
-    return [map2(step, updates, sumOfSquares), { sumOfSquares: sumOfSquares as OptState }];
-  },
-});
+export const scaleByRss = (options: AdagradOptions = {}): GradientTransformation => {
+  const op = 'optim.scaleByRss';
+  expectHyperparameters(op, options, adagradNumbers);
+  const { initialAccumulatorValue = 0.1, eps = 1e-7 } = options;
+  return {
+    init: (params) => ({ sumOfSquares: filledLike(params, initialAccumulatorValue) as OptState }),
+    update: <P>(updates: P, state: OptState) => {
+      const before = partsOf(op, state, 'sumOfSquares').sumOfSquares;
+      const names = ['updates', 'state.sumOfSquares'] as const;
+      const sumOfSquares = mapPairs(op, names, (g, s) => np.add(s, mul(g, g)), updates, before);
+      const step = (g: Value, s: Value): Value => np.where(np.greater(s, 0), np.mul(g, rsqrt(np.add(s, eps))), 0);
+      return [map2(step, updates, sumOfSquares), { sumOfSquares: sumOfSquares as OptState }];
+    },
+  };
+};
 
 /**
  * Adagrad: {@link scaleByRss}, then {@link scaleByLearningRate}.
@@ -129,5 +139,7 @@ export const scaleByRss = ({
  *
  * @param rate - the learning rate, or a schedule of it
  */
-export const adagrad = (rate: number | Schedule, options: AdagradOptions = {}): GradientTransformation =>
-  chainOf('optim.adagrad', [scaleByRss(options), scaleByLearningRate(rate)]);
+export const adagrad = (rate: number | Schedule, options: AdagradOptions = {}): GradientTransformation => {
+  expectHyperparameters('optim.adagrad', options, adagradNumbers);
+  return chainOf('optim.adagrad', [scaleByRss(options), scaleByLearningRate(rate)]);
+};

@@ -16,6 +16,7 @@ import { describe } from '../ops/untyped.ts';
 import { convertElementType, convertLike } from '../prim/arithmetic.ts';
 import { full } from '../prim/compose.ts';
 import { map } from '../tree/tree.ts';
+import { expectNumber, expectSchedule } from './hyperparameters.ts';
 import { countOf, mapPairs, type OptState, partsOf, wrongState } from './state.ts';
 
 export type { OptState } from './state.ts';
@@ -53,14 +54,10 @@ export const scale = (factor: number): GradientTransformation => {
   return stateless('optim.scale', (update) => np.mul(update, factor));
 };
 
-/** @throws DTypeError unless `x`, which may be read from a configuration, is a number */
-export function expectNumber(op: string, what: string, x: unknown): void {
-  if (typeof x === 'number') return;
-  throw new DTypeError({ op, problem: `${what} is ${describe(x)}, not a JS number`, remedy: 'convert it first' });
-}
-
 /**
  * Apply transformations one after the other, from left to right. The state is the array of their states.
+ *
+ * @throws DTypeError for an argument that is not a transformation
  *
  * @example
  * ```ts
@@ -71,8 +68,20 @@ export function expectNumber(op: string, what: string, x: unknown): void {
  * console.log(updates.w.toArray()); // => [ -2, -3 ]
  * ```
  */
-export const chain = (...transformations: readonly GradientTransformation[]): GradientTransformation =>
-  chainOf('optim.chain', transformations);
+export const chain = (...transformations: readonly GradientTransformation[]): GradientTransformation => {
+  for (const [i, t] of transformations.entries()) expectTransformation('optim.chain', i, t);
+  return chainOf('optim.chain', transformations);
+};
+
+function expectTransformation(op: string, i: number, t: unknown): void {
+  const found = typeof t === 'object' && t !== null ? (t as Partial<GradientTransformation>) : {};
+  if (typeof found.init === 'function' && typeof found.update === 'function') return;
+  throw new DTypeError({
+    op,
+    problem: `argument ${i} is ${describe(t)}, not a gradient transformation`,
+    remedy: 'pass transformations one by one, such as optim.clip(1), optim.sgd(0.1)',
+  });
+}
 
 /** {@link chain} under the name of an optimizer, for errors. */
 export const chainOf = (op: string, transformations: readonly GradientTransformation[]): GradientTransformation => ({
@@ -120,16 +129,20 @@ export const oneMore = (count: Value<'int32'>): Value<'int32'> => np.add(count, 
  *
  * The state is `{ count }`, an int32 scalar.
  */
-export const scaleBySchedule = (schedule: Schedule): GradientTransformation => ({
-  init: () => ({ count: noSteps() }),
-  update: (updates, state) => {
-    const count = countOf('optim.scaleBySchedule', partsOf('optim.scaleBySchedule', state, 'count').count);
-    const factor = schedule(count);
-    const scaled = (update: Value): Value =>
-      np.mul(update, factor instanceof Value ? convertElementType(factor, update.dtype) : factor);
-    return [map(scaled, updates), { count: oneMore(count) }];
-  },
-});
+export const scaleBySchedule = (schedule: Schedule): GradientTransformation => {
+  const op = 'optim.scaleBySchedule';
+  expectSchedule(op, 'the factor', schedule);
+  return {
+    init: () => ({ count: noSteps() }),
+    update: (updates, state) => {
+      const count = countOf(op, partsOf(op, state, 'count').count);
+      const factor = schedule(count);
+      const scaled = (update: Value): Value =>
+        np.mul(update, factor instanceof Value ? convertElementType(factor, update.dtype) : factor);
+      return [map(scaled, updates), { count: oneMore(count) }];
+    },
+  };
+};
 
 /** Multiply all updates by −`rate`: what turns an ascent direction into a step downhill. */
 export const scaleByLearningRate = (rate: number | Schedule): GradientTransformation => {
