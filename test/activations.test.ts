@@ -173,6 +173,16 @@ describe('elementwise', () => {
   });
 });
 
+test('squareplus with b = 0 is relu, with finite derivatives', () => {
+  const x = np.array([-2, 0, 3, 1e-30]);
+  expect(nn.squareplus(x, 0).toArray()).toEqual(nn.relu(x).toArray());
+  const slopes = grad((x: Tensor) => np.sum(nn.squareplus(x, 0)))(x).toArray();
+  expect(slopes).toEqual([0, 0, 1, 1]);
+  expect(grad((x: Tensor) => nn.squareplus(x))(np.array(0)).item()).toBe(0.5);
+  // A b that float32 rounds to 0 keeps the value.
+  expect(nn.squareplus(np.array(0), 1e-60).item()).toBe(0);
+});
+
 describe('logsumexp and standardize', () => {
   const rows = [
     [0.5, -1, 2],

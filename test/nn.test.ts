@@ -154,6 +154,26 @@ describe('losses', () => {
     ).toEqual([2, 3]);
   });
 
+  test('huber: a delta that is not positive is refused', () => {
+    const x = np.ones([3]);
+    for (const delta of [0, -1, Number.NaN, '1' as unknown as number]) {
+      expect(() => nn.huber(x, x, { delta })).toThrow(/^nn\.huber: delta is .*, not a positive number/);
+    }
+  });
+
+  test('crossEntropy of probabilities: a masked class that has none does not take part', () => {
+    const masked = np.array([[0, Number.NEGATIVE_INFINITY, Math.log(3)]], { dtype: 'float64' });
+    const labels = np.array([[1, 0, 0]], { dtype: 'float64' });
+    const loss = (x: Tensor<'float64'>, y: Tensor<'float64'>) => nn.crossEntropy(x, y);
+    expect(loss(masked, labels).item()).toBeCloseTo(Math.log(4), 12);
+    // The softmax is [¼, 0, ¾]: the gradient is what it has more than the labels.
+    const [slope] = grad(loss)(masked, labels).toArray() as number[][];
+    for (const [i, want] of [-0.75, 0, 0.75].entries()) expect(slope![i]).toBeCloseTo(want, 12);
+    const [byLabel] = grad(loss, { argnums: 1 })(masked, labels).toArray() as number[][];
+    for (const [i, want] of [Math.log(4), 0, Math.log(4 / 3)].entries()) expect(byLabel![i]).toBeCloseTo(want, 12);
+    expect(loss(masked, np.array([[0.5, 0.5, 0]], { dtype: 'float64' })).item()).toBe(Number.POSITIVE_INFINITY);
+  });
+
   test('a reduction or an option that there is not says so', () => {
     const js = nn as unknown as Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
     const x = np.ones([3]);

@@ -117,7 +117,8 @@ export const softplus = activation('nn.softplus', (x) => {
 /**
  * (x + √(x² + b))/2, elementwise: a {@link relu} that is smooth without exponentials, nearer to it the smaller `b` is.
  *
- * Below 0 it is computed as ½b/(√(x² + b) − x), where nothing cancels. J. T. Barron, "Squareplus: a softplus-like algebraic
+ * Below 0 it is computed as ½b/(√(x² + b) − x), where nothing cancels; with b = 0, whose root has no derivative at 0, it is relu
+ * itself. J. T. Barron, "Squareplus: a softplus-like algebraic
  * rectifier" (2021).
  *
  * @example
@@ -128,7 +129,8 @@ export const softplus = activation('nn.softplus', (x) => {
  */
 export function squareplus<A extends ArrayLike>(x: A, b = 4): Tensor<Floated<DTypeOf<A>>> {
   const value = toFloat('nn.squareplus', x);
-  const positive = gt(value, zeros(value.aval));
+  if (b === 0) return relu(value) as Tensor<Floated<DTypeOf<A>>>;
+  const positive = ge(value, zeros(value.aval));
   const sum = add(select(positive, value, neg(value)), math.sqrt(add(mul(value, value), fullLike(value, b))));
   const [above, below] = [div(sum, fullLike(value, 2)), div(fullLike(value, b / 2), sum)];
   return select(positive, above, below) as Tensor<Floated<DTypeOf<A>>>;

@@ -136,9 +136,7 @@ export function crossEntropy<A extends ArrayLike>(
     });
   }
   const logs = logSoftmaxOf(op, scores, -1);
-  const losses = classified
-    ? ofLabels(logs, wanted)
-    : np.neg(np.sum(np.mul(convertElementType(wanted, logs.dtype), logs), -1));
+  const losses = classified ? ofLabels(logs, wanted) : ofProbabilities(logs, convertElementType(wanted, logs.dtype));
   return reduced(op, losses, options);
 }
 
@@ -148,6 +146,12 @@ function ofLabels(logs: Value, labels: Value): Value {
   const mask = classMask('nn.crossEntropy', labels, logs.shape[last]!);
   const picked = neg(reduceSum(select(mask, logs, zeros(logs.aval)), [last]));
   return select(reduceMax(mask, [last]), picked, fullLike(picked, Number.NaN));
+}
+
+/** −Σ label·log p. Where the label is 0 the term is, at log p = −∞ of a masked class too. */
+function ofProbabilities(logs: Value, labels: Value): Value {
+  const absent = np.logicalAnd(eq(labels, zeros(labels.aval)), eq(logs, fullLike(logs, Number.NEGATIVE_INFINITY)));
+  return neg(reduceSum(mul(labels, select(absent, zeros(logs.aval), logs)), [logs.ndim - 1]));
 }
 
 /**
@@ -193,7 +197,7 @@ export interface HuberOptions extends LossOptions {
  *
  * P. Huber, "Robust estimation of a location parameter", Annals of Statistics 53 (1964).
  *
- * @throws as {@link mse}
+ * @throws as {@link mse}; DTypeError unless `delta` is a positive number
  */
 export function huber<A extends ArrayLike, B extends ArrayLike>(
   prediction: A,
@@ -202,6 +206,13 @@ export function huber<A extends ArrayLike, B extends ArrayLike>(
 ): Tensor<Floated<Promoted<A, B>>> {
   const [x, y] = paired('nn.huber', prediction, target);
   const { delta = 1 } = options;
+  if (typeof delta !== 'number' || !(delta > 0)) {
+    throw new DTypeError({
+      op: 'nn.huber',
+      problem: `delta is ${describe(delta)}, not a positive number`,
+      remedy: 'for absolute errors use nn.mae',
+    });
+  }
   const error = abs(sub(x, y));
   const square: Value = np.minimum(error, delta);
   const losses = np.add(np.mul(np.mul(square, square), 0.5), np.mul(sub(error, square), delta));
