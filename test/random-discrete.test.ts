@@ -1,7 +1,7 @@
 /** Integers, choices and orders: JAX's numbers, their laws, and the same numbers under every transform. */
 import { readFileSync } from 'node:fs';
 import * as t from 'io-ts';
-import { grad, jit, np, random, type Tensor, vmap } from 'pullback';
+import { grad, jit, np, random, ShapeError, type Tensor, vmap } from 'pullback';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 
 const Numbers = t.array(t.number);
@@ -196,6 +196,12 @@ describe('refusals and types', () => {
     expect(() => random.permutation(key(0), np.arange(3), 0, true as never)).toThrow('true stands where options are');
     expect(() => random.choice(key(0), 3, [1], { replaced: false } as object)).toThrow("there is no option 'replaced'");
     expect(() => random.permutation(key(0), -1)).toThrow('random.permutation: cannot count to -1');
+    const tooMany = 'the numbers below 100000000000 are not all int32';
+    expect(() => random.permutation(key(0), 1e11)).toThrow(ShapeError);
+    expect(() => random.permutation(key(0), 1e11)).toThrow(`random.permutation: ${tooMany}`);
+    for (const replace of [true, false]) {
+      expect(() => random.choice(key(0), 1e11, [2], { replace })).toThrow(`random.choice: ${tooMany}`);
+    }
     expect(() => random.choice(key(0), 3, [4], { replace: false })).toThrow('4 of 3 elements cannot differ');
     expect(() => random.choice(key(0), 0, [1])).toThrow('there is nothing to draw from');
     expect(() => random.choice(key(0), 3, [1], { p: np.array([1, 2]) })).toThrow('float32[2] is not a probability');

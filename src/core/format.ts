@@ -9,7 +9,9 @@ const edge = 3;
 
 /** `[[1, 2.5], [3, 4]]`; floats are printed with 6 significant digits, as short as possible. */
 export function formatElements(data: TypedArray, shape: Shape, dtype: DType): string {
-  const elide = sizeOf(shape) > threshold;
+  const elide = rowsOf(shape) > threshold;
+  // Without elements the rows say no more than the shape, which is printed beside them.
+  if (sizeOf(shape) === 0 && rowsOf(shape.map((n) => Math.min(n, 2 * edge + 1))) > threshold) return '[…]';
   const build = (axis: number, offset: number): string => {
     if (axis === shape.length) return formatElement(data[offset]!, dtype);
     const length = shape[axis]!;
@@ -27,6 +29,10 @@ export function formatElements(data: TypedArray, shape: Shape, dtype: DType): st
   };
   return build(0, 0);
 }
+
+/** How many elements there are or, if that is more, rows, which may be empty. */
+export const rowsOf = (shape: Shape): number =>
+  Math.max(...shape.map((_, axis) => sizeOf(shape.slice(0, axis))), sizeOf(shape));
 
 /** One element: `true`, `3`, `0.333333`, `-0`, `Infinity`. */
 export function formatElement(x: number, dtype: DType): string {

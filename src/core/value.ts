@@ -10,7 +10,7 @@ import { type Aval, showAval } from './aval.ts';
 import { type Device, defaultDevice, type Storage } from './backend.ts';
 import { allocate, type DType, type StorageOf, type TypedArray } from './dtype.ts';
 import { ConcretizationError, DonatedTensorError, EscapedTracerError, ShapeError } from './errors.ts';
-import { formatElements } from './format.ts';
+import { formatElements, rowsOf } from './format.ts';
 import { type Shape, sizeOf } from './shape.ts';
 import type { Trace } from './trace.ts';
 
@@ -56,7 +56,7 @@ export abstract class Value<D extends DType = DType> {
   /** As {@link data}, now, where the device can read synchronously. @throws ConcretizationError on a tracer */
   abstract dataSync(): StorageOf[D];
 
-  /** The elements as nested arrays. @throws ConcretizationError on a tracer */
+  /** The elements as nested arrays. @throws ConcretizationError on a tracer, ShapeError for more empty rows than memory holds */
   abstract toArray(): NestedArray;
 
   /** A concrete scalar coerces to its number; everything else throws. */
@@ -148,6 +148,14 @@ export class Tensor<D extends DType = DType> extends Value<D> {
   }
 
   override toArray(): NestedArray {
+    const rows = rowsOf(this.shape);
+    if (this.size === 0 && rows > maxEmptyRows) {
+      throw new ShapeError({
+        op: 'toArray',
+        problem: `${showAval(this.aval)} has no elements, but ${rows} rows, more than ${maxEmptyRows}`,
+        remedy: 'use x.shape and dataSync()',
+      });
+    }
     return nest(this.dataSync(), this.shape, this.dtype === 'bool');
   }
 
@@ -169,6 +177,9 @@ export class Tensor<D extends DType = DType> extends Value<D> {
     return `${showAval(this.aval)} ${formatElements(this.dataSync(), this.shape, this.dtype)}`;
   }
 }
+
+/** Elements take memory on the device long before as many arrays do; empty rows take none there. */
+const maxEmptyRows = 2 ** 26;
 
 function nest(data: TypedArray, shape: Shape, bool: boolean): NestedArray {
   const build = (axis: number, offset: number): NestedArray => {

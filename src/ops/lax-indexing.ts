@@ -168,6 +168,9 @@ function startsOf(op: string, starts: readonly Start[]): readonly Value[] {
  * The window of `operand` with the lengths `sliceSizes` that begins at `startIndices`, which are clamped so that it lies
  * inside.
  *
+ * Unlike in JAX, a negative start is not counted from the end: it is clamped to 0, as any start before the operand. Add the length
+ * of the axis to count from the end.
+ *
  * @throws ShapeError if the window does not fit, or there is not one start for each axis
  *
  * @example
@@ -190,6 +193,8 @@ export const dynamicSlice = <D extends DType>(
 
 /**
  * `operand` with `update` in place of the window that begins at `startIndices`, which are clamped so that it lies inside.
+ *
+ * Unlike in JAX, a negative start is not counted from the end: it is clamped to 0, as in {@link dynamicSlice}.
  *
  * @throws ShapeError if the update does not fit, or there is not one start for each axis
  *

@@ -46,6 +46,9 @@ export const trunc = rounded('np.trunc', (x) => select(lt(x, fullLike(x, 0)), ro
 /**
  * x to `decimals` digits behind the point (before it, if negative), elementwise; halves go to the even digit.
  *
+ * An integer whose nearest multiple of the power of ten is beyond its dtype goes to the last multiple within: 2147483647 of `int32`
+ * to tens is 2147483640.
+ *
  * @throws DTypeError unless `decimals` is an integer from −37 to 37
  *
  * @example
@@ -80,7 +83,7 @@ function roundTo(x: Value, unit: number, decimals: number): Value {
   return select(rounding.finite(scaled), prim.div(rounding.round(scaled), factor), x);
 }
 
-/** An integer to a multiple of `unit`, a power of ten; of two equally near ones to the even multiple. */
+/** An integer to a multiple of `unit`, a power of ten, that its dtype holds; of two equally near ones to the even multiple. */
 function roundWhole(x: Value, unit: number): Value {
   const zero = fullLike(x, 0);
   if (unit > 2 ** 32) return zero;
@@ -91,7 +94,10 @@ function roundWhole(x: Value, unit: number): Value {
   const distance = prim.abs(rest);
   // On an odd multiple a half goes up as well.
   const up = or(gt(distance, half), and(odd, eq(distance, half)));
-  return prim.add(towardZero, select(up, prim.mul(prim.sign(x), step), zero));
+  const next = prim.add(towardZero, prim.mul(prim.sign(x), step));
+  // What wraps is on the wrong side of x.
+  const held = select(gt(x, zero), gt(next, x), lt(next, x));
+  return select(and(up, held), next, towardZero);
 }
 
 /** The remainder with the sign of the divisor. */

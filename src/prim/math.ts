@@ -8,7 +8,7 @@
 import { noParams } from '../core/primitive.ts';
 import { bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
-import { abs, add, div, max, mul, neg, sub } from './arithmetic.ts';
+import { abs, add, div, max, min, mul, neg, sub } from './arithmetic.ts';
 import { eq, select } from './compare.ts';
 import { fullLike } from './compose.ts';
 import { addTangents, elementwise, unary } from './define.ts';
@@ -38,8 +38,18 @@ export const acosP = unary('acos', (t, x) => neg(mul(t, rsqrt(oneMinusSquare(x))
 export const atanP = unary('atan', (t, x) => div(t, add(one(x), square(x))));
 export const sinhP = unary('sinh', (t, x) => mul(t, cosh(x)));
 export const coshP = unary('cosh', (t, x) => mul(t, sinh(x)));
-export const asinhP = unary('asinh', (t, x) => mul(t, rsqrt(add(square(x), one(x)))));
-export const acoshP = unary('acosh', (t, x) => mul(t, rsqrt(mul(sub(x, one(x)), add(x, one(x))))));
+/**
+ * asinh′ = 1/√(x² + 1), divided by a scale above and below so that x² does not overflow. The quotient does not depend on the
+ * scale, which is therefore a constant to further derivatives. The scale stays finite where x is not: asinh′(∞) is 0.
+ */
+export const asinhP = unary('asinh', (t, x) => {
+  const greatest = fullLike(x, x.dtype === 'float32' ? 2 ** 127 : 2 ** 1023);
+  const scale = stopGradientOf(min(max(abs(x), one(x)), greatest));
+  const [u, v] = [div(x, scale), div(one(x), scale)];
+  return mul(t, div(rsqrt(add(square(u), square(v))), scale));
+});
+/** acosh′ = 1/√(x − 1) · 1/√(x + 1): the product of the two under one root would overflow. */
+export const acoshP = unary('acosh', (t, x) => mul(t, mul(rsqrt(sub(x, one(x))), rsqrt(add(x, one(x))))));
 export const atanhP = unary('atanh', (t, x) => div(t, oneMinusSquare(x)));
 export const sqrtP = unary('sqrt', (t, _x, y) => div(times(0.5, t), y));
 /** x^(−½): the derivative is −½·y/x. */

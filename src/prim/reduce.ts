@@ -12,7 +12,7 @@ import { range, type Shape, sizeOf, without } from '../core/shape.ts';
 import { bind1 } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
 import { add, div, mul } from './arithmetic.ts';
-import { eq, select } from './compare.ts';
+import { eq, gt, lt, select } from './compare.ts';
 import { ones, zeros } from './compose.ts';
 import { expectCount, expectKind, type Kind, linearJvp, noDerivative } from './define.ts';
 import { broadcastInDim, concatenate, reshape, sliceAxis, transpose } from './structural.ts';
@@ -70,30 +70,36 @@ export const reduceSumP: Primitive<'reduce_sum', ReduceParams> = {
   vmap: vmapReduce((x, axes) => reduceSum(x, axes)),
 };
 
-/** The derivative of an extremum: the mean of those of the elements that attain it. */
+/**
+ * The derivative of an extremum: the mean of those of the elements that attain it. Beside a NaN none is beaten, and the share of
+ * each is NaN, forward and in reverse. Over an empty axis the extremum is a constant.
+ */
 const extremum = <Name extends 'reduce_max' | 'reduce_min'>(
   name: Name,
   apply: (x: Value, axes: readonly number[]) => Value,
+  isBeaten: (x: Value, y: Value) => Value,
 ): Primitive<Name, ReduceParams> => ({
   name,
   params: reduceParams,
   abstractEval: (ins, { axes }) => [reducedAval(name, 'any', ins, axes)],
   jvp([x], [dx], { axes }) {
     const y = apply(x!, axes);
-    const attained = eq(x!, unreduce(y, x!.shape, axes));
+    if (axes.some((axis) => x!.shape[axis] === 0)) return { outs: [y], tangents: [null] };
+    const beaten = isBeaten(x!, unreduce(y, x!.shape, axes));
     const zero = zeros(x!.aval);
-    const ties = reduceSum(select(attained, ones(x!.aval), zero), axes);
-    return { outs: [y], tangents: [div(reduceSum(select(attained, dx!, zero), axes), ties)] };
+    const ties = reduceSum(select(beaten, zero, ones(x!.aval)), axes);
+    const sharers = select(eq(y, y), ties, y);
+    return { outs: [y], tangents: [div(reduceSum(select(beaten, zero, dx!), axes), sharers)] };
   },
   transpose: 'nonlinear',
   vmap: vmapReduce(apply),
 });
 
 /** NaN if any element is; −Inf (the smallest integer, false) over an empty axis. */
-export const reduceMaxP = extremum('reduce_max', (x, axes) => reduceMax(x, axes));
+export const reduceMaxP = extremum('reduce_max', (x, axes) => reduceMax(x, axes), lt);
 
 /** NaN if any element is; Inf (the largest integer, true) over an empty axis. */
-export const reduceMinP = extremum('reduce_min', (x, axes) => reduceMin(x, axes));
+export const reduceMinP = extremum('reduce_min', (x, axes) => reduceMin(x, axes), gt);
 
 /**
  * The product; 1 over an empty axis, integers wrap.

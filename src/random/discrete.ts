@@ -136,10 +136,11 @@ function shuffled(key: Key, x: Value, axis: number): Value {
 
 const isIndexed = (x: number | Value): x is Value => x instanceof Value && x.ndim > 0;
 
-/** 0, 1, …, n − 1 for a number or a scalar that has a value. */
+/** n of 0, 1, …, n − 1, which are `int32`: a number or a scalar that has a value. */
 function counted(op: string, x: number | Value): number {
   const n = typeof x === 'number' ? x : Number(x.item());
-  if (Number.isInteger(n) && n >= 0) return n;
+  if (Number.isInteger(n) && n >= 0 && n <= 2 ** 31) return n;
+  if (n > 2 ** 31) throw invalid(op, `the numbers below ${n} are not all int32`, `count to at most ${2 ** 31}`);
   throw invalid(op, `cannot count to ${n}`, 'use a non-negative integer');
 }
 
@@ -147,7 +148,7 @@ function counted(op: string, x: number | Value): number {
  * `x` with its elements along `axis` in random order, every order equally likely; or, for an integer n, the integers
  * 0, …, n − 1 (`int32`) in random order. Bit for bit JAX's.
  *
- * @throws ShapeError for an axis out of range or a negative number
+ * @throws ShapeError for an axis out of range, a negative number, or one above 2³¹
  *
  * @example
  * ```ts
@@ -362,7 +363,7 @@ function drawn(key: Key, n: number, shape: Shape, replace: boolean, p: Value | u
  * bit JAX's.
  *
  * @param shape - how many: these axes stand in the result in place of the axis; a single one by default
- * @throws ShapeError for more draws without replacement than there are elements, or any from none
+ * @throws ShapeError for more draws without replacement than there are elements, any from none, or an integer above 2³¹
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /** Derivatives of the elementary functions: closed forms, and the points at which rules tend to be wrong. */
 
-import { grad, jacfwd, jit, jvp, lax, np, type Tensor, vmap } from 'pullback';
+import { grad, jacfwd, jacrev, jit, jvp, lax, np, type Tensor, vmap } from 'pullback';
 import { describe, expect, it } from 'vitest';
 
 type Wide = Tensor<'float64'>;
@@ -122,6 +122,33 @@ describe('kinks and poles', () => {
     expect(slopes((x) => np.clip(x, -1, 1) as Wide, [-2, -1, 0, 1, 2])).toEqual([0, 0.5, 1, 0.5, 0]);
   });
 
+  it('beside a NaN max and min have the derivative NaN in both modes; over an empty axis 0', () => {
+    const nan = Number.NaN;
+    const x = np.array([
+      [nan, 1],
+      [2, 3],
+    ]);
+    for (const [f, row] of [
+      [np.max, [0, 1]],
+      [np.min, [1, 0]],
+    ] as const) {
+      const rows = (v: Tensor): Tensor => f(v, 1);
+      expect(grad((v: Tensor) => np.sum(rows(v)))(x).toArray()).toEqual([[nan, nan], row]);
+      expect(jvp(rows, [x], [np.ones([2, 2])])[1].toArray()).toEqual([nan, 1]);
+      const beside = np.array([nan, 1]);
+      for (const jacobian of [jacfwd, jacrev]) expect(list(jacobian(f)(beside) as Tensor)).toEqual([nan, nan]);
+      // What is beaten does not count, however it moves.
+      const beaten = row.map((share) => (share === 0 ? Number.POSITIVE_INFINITY : 5));
+      expect(jvp(f, [np.array([2, 3])], [np.array(beaten)])[1].item()).toBe(5);
+      expect(slopes((v) => f(v), [-Infinity, -Infinity])).toEqual([0.5, 0.5]);
+    }
+    for (const reduce of [lax.reduceMax, lax.reduceMin]) {
+      const rows = (v: Tensor): Tensor => reduce(v, [1]);
+      expect(jvp(rows, [np.zeros([2, 0])], [np.zeros([2, 0])])[1].toArray()).toEqual([0, 0]);
+      expect(grad((v: Tensor) => np.sum(rows(v)))(np.zeros([2, 0])).shape).toEqual([2, 0]);
+    }
+  });
+
   it('clamp gives the derivative to the bound that is attained, also where the bounds cross', () => {
     const [low, x, high] = [wide([0, 0, 0, 2, 2]), wide([-1, 0.5, 3, 0, 3]), wide([1, 1, 1, 1, 1])];
     const by = (i: 0 | 1 | 2): number[] =>
@@ -202,4 +229,9 @@ it('far out in float32 derivatives are finite and right', () => {
   expect(at(lax.expm1, [-20])[0]! / Math.exp(-20)).toBeCloseTo(1, 6);
   expect(at(lax.erfc, [5])[0]! / -gaussian(5)).toBeCloseTo(1, 5);
   expect(at(lax.atan, [1e30])).toEqual([0]);
+  for (const x of [3e19, -3e19, 2e38]) expect(at(lax.asinh, [x])[0]! * Math.abs(x)).toBeCloseTo(1, 6);
+  for (const x of [3e19, 2e38]) expect(at(lax.acosh, [x])[0]! * x).toBeCloseTo(1, 6);
+  expect(at(lax.asinh, [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0])).toEqual([0, 0, 1]);
+  expect(at(lax.acosh, [Number.POSITIVE_INFINITY, 1])).toEqual([0, Number.POSITIVE_INFINITY]);
+  for (const f of [lax.asinh, lax.acosh]) expect(slopes(f, [1e300])[0]! * 1e300).toBeCloseTo(1, 12);
 });

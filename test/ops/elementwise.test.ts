@@ -233,6 +233,12 @@ describe('special values', () => {
       }),
     );
     expect(np.round(np.array([4294967295], { dtype: 'uint32' }), -11).item()).toBe(0);
+    const ends = np.array([2147483647, -2147483648, 2147483644], { dtype: 'int32' });
+    expect(np.round(ends, -1).toArray()).toEqual([2147483640, -2147483640, 2147483640]);
+    expect(np.round(ends, -9).toArray()).toEqual([2e9, -2e9, 2e9]);
+    const last = np.array([4294967295, 4294967294, 5], { dtype: 'uint32' });
+    expect(np.round(last, -1).toArray()).toEqual([4294967290, 4294967290, 0]);
+    expect(np.round(last, -2).toArray()).toEqual([4294967200, 4294967200, 0]);
     expect(np.round(ints, 3).toArray()).toEqual(ints.toArray());
     expect(np.round(np.array([true])).dtype satisfies 'float32').toBe('float32');
     expect(() => np.round(1, 0.5)).toThrow(

@@ -189,6 +189,19 @@ it('squeeze and expandDims are reshapes', () => {
   expect(() => lax.expandDims(f, [1, 1])).toThrow('lax.expandDims: (1,1) are not new axes of float32[2,3]');
 });
 
+it('a dynamic start is clamped, also a negative one', () => {
+  const x = np.arange(5);
+  expect([-9, -1, 0, 2, 9].map((i) => lax.dynamicSlice(x, [i], [2]).toArray())).toEqual([
+    [0, 1],
+    [0, 1],
+    [0, 1],
+    [2, 3],
+    [3, 4],
+  ]);
+  const update = np.array([7, 8], { dtype: 'int32' });
+  expect(lax.dynamicUpdateSlice(x, update, [-1]).toArray()).toEqual([7, 8, 2, 3, 4]);
+});
+
 it('lax does not broadcast, promote or take numbers', () => {
   expect(() => lax.add(f, np.zeros([3]))).toThrow(
     'add: operands must have equal shapes, got float32[2,3] and float32[3]',
