@@ -221,6 +221,12 @@ function wordPower(x: number, exponent: number): bigint {
 function floatPower(x: number, exponent: number, rounding: number): readonly [number, number] {
   const n = Math.abs(exponent);
   const power = x ** n;
+  if (exponent < 0 && Number.isFinite(x) && !Number.isFinite(power)) {
+    // xⁿ overflows where 1/xⁿ is still a subnormal number: it may be that, or 0.
+    const size = Math.abs(x ** exponent);
+    const most = size * (1 + 2 * n * rounding) + 64 * Number.MIN_VALUE;
+    return power < 0 ? [-most, 0] : [0, most];
+  }
   if (n === 0 || Math.abs(x) === 1 || power === 0 || !Number.isFinite(power)) {
     const value = exponent < 0 ? 1 / power : power;
     return [value, value];
