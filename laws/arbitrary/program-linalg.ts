@@ -3,7 +3,9 @@
 import { isFloat } from '../../src/core/dtype.ts';
 import { noParams } from '../../src/core/primitive.ts';
 import { range } from '../../src/core/shape.ts';
+import { systemOf } from '../../src/ops/linalg-system.ts';
 import { firstOrder as p } from '../../src/prim/registry.ts';
+import { customLinearSolveP } from '../../transforms/linear-solve.ts';
 import type { Draft, Op } from './program.ts';
 
 /** A value of matrices of moderate elements, and mᵀ m + 2 of it: positive definite, and well-conditioned. */
@@ -33,7 +35,7 @@ const onDefinite =
     if (made) f(d, made.matrix, made.moderate);
   };
 
-/** Factors of matrices, and solutions of triangular systems with them. */
+/** Factors of matrices, and solutions of systems with them: triangular ones, and those that are differentiated implicitly. */
 export const smoothLinalg: readonly Op[] = [
   onDefinite((d, matrix) => d.emit(p.cholesky, [matrix], noParams)),
   onDefinite((d, matrix, sides) =>
@@ -44,4 +46,13 @@ export const smoothLinalg: readonly Op[] = [
       unitDiagonal: false,
     }),
   ),
+  onDefinite((d, matrix, moderate) => {
+    const constant = d.hide(d.emit(p.stop_gradient, [matrix], noParams));
+    const factors = d.emit(p.lu, [constant], noParams);
+    const [, , permutation] = [factors, factors + 1, factors + 2].map((i) => d.hide(i));
+    const n = d.avals[matrix]!.shape.length;
+    const sides = d.emit(p.transpose, [moderate], { permutation: [...range(n - 2), n - 1, n - 2] });
+    const operands = [matrix, factors, permutation!, sides];
+    d.emit(customLinearSolveP, operands, systemOf(operands.map((i) => d.avals[i]!)));
+  }),
 ];

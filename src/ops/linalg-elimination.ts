@@ -1,4 +1,4 @@
-/** What elimination gives: solutions of systems, and determinants with derivatives at singular matrices. */
+/** What elimination gives besides solutions: determinants, with derivatives at singular matrices. */
 
 import { makeAval } from '../core/aval.ts';
 import { range, type Shape } from '../core/shape.ts';
@@ -14,15 +14,6 @@ import { log } from '../prim/math.ts';
 import { batchOf, diagonal, identityLike, times } from '../prim/matrices.ts';
 import { argmax, reduceOr, reduceProd, reduceSum } from '../prim/reduce.ts';
 import { broadcastInDim, iota, reshape, sliceAxis } from '../prim/structural.ts';
-import { solving, triangularSolve } from '../prim/triangular.ts';
-
-/** The solution of a x = b, of matrices with equal batch axes. */
-export function solveSystem(a: Value, b: Value): Value {
-  const [factors, , permutation] = lu(a);
-  const rows = gatherAlong(b, broadcastInDim(permutation, b.shape, range(b.ndim - 1)), b.ndim - 2);
-  const half = triangularSolve(factors, rows, solving({ leftSide: true, lower: true, unitDiagonal: true }));
-  return triangularSolve(factors, half, solving({ leftSide: true }));
-}
 
 /** 1 for an even number of exchanges, −1 for an odd one, in the dtype of `like`. */
 function parity(pivots: Value, like: Value): Value {

@@ -148,7 +148,8 @@ export type LeastSquares<D extends 'float32' | 'float64'> = readonly [
 
 /**
  * The x of smallest length among those that make |b − a x|² least: [x, residuals, rank, s], where the residuals are the sums of
- * squares for each column of `b` (always, as in JAX), and s the singular values of `a`.
+ * squares for each column of `b` (always, as in JAX), and s the singular values of `a`. The derivative of x is that of
+ * {@link pinv}, which knows nothing of the decomposition.
  *
  * @param a - `float[m, n]`
  * @param b - `float[m]` or `float[m, k]`

@@ -7,8 +7,8 @@ import type { Value } from '../core/value.ts';
 import { identityLike, matmul } from '../prim/matrices.ts';
 import { reshape, transpose } from '../prim/structural.ts';
 import { axesOf } from './axes.ts';
-import { solveSystem } from './linalg-elimination.ts';
 import { batched, floats, matrices, squares } from './linalg-operands.ts';
+import { solveSystem } from './linalg-system.ts';
 import { located } from './located.ts';
 import type { DTypeOf, Floated, Promoted, Tensor } from './types.ts';
 
@@ -18,7 +18,8 @@ type Solution<A extends Value, B extends Value> = Tensor<Floated<Promoted<A, B>>
 /**
  * The solution x of a x = b. A `b` of one axis is a vector; else it holds matrices, as in NumPy 2. Batch axes broadcast.
  *
- * By elimination with partial pivoting; a singular `a` gives ±Inf or NaN.
+ * By elimination with partial pivoting; a singular `a` gives ±Inf or NaN. Derivatives are those of the equation, as
+ * `customLinearSolve` has them: dx = a⁻¹ (db − da x), by the factors that are there already, in every order and mode.
  *
  * @param a - `float[..., n, n]`
  * @param b - `float[n]` or `float[..., n, k]`
@@ -55,7 +56,7 @@ export function solve<A extends Value, B extends Value>(a: A, b: B): Solution<A,
 const inverseOf = (a: Value): Value => solveSystem(a, identityLike(a));
 
 /**
- * The inverse matrices. A singular matrix gives ±Inf or NaN.
+ * The inverse matrices, differentiated as {@link solve} is. A singular matrix gives ±Inf or NaN.
  *
  * @param a - `float[..., n, n]`
  * @throws ShapeError unless the matrices are square
