@@ -25,7 +25,10 @@ export interface Local {
 export interface Buffer {
   readonly name: string;
   readonly dtype: DType;
-  /** `operand`: given by the caller; `scratch`: `size` elements that live while the kernel runs. */
+  /**
+   * `operand`: given by the caller. `scratch`: `size` elements while the kernel runs; every turn of a `parallel` loop has its own, in
+   * which it finds only what it stored itself.
+   */
   readonly kind: 'operand' | 'scratch';
   readonly size: Expr;
 }

@@ -21,7 +21,7 @@ export type Stmt =
   /** `local = local ∘ value`; the local starts as the identity, and is read only after the loop that accumulates. */
   | { readonly kind: 'accumulate'; readonly local: Local; readonly combiner: Combiner; readonly value: Expr }
   | { readonly kind: 'store'; readonly buffer: Buffer; readonly at: Expr; readonly value: Expr }
-  | { readonly kind: 'if'; readonly condition: Expr; readonly then: readonly Stmt[] };
+  | { readonly kind: 'if'; readonly condition: Expr; readonly body: readonly Stmt[] };
 
 export interface Kernel {
   readonly name: string;
@@ -50,5 +50,4 @@ export function expressions(stmt: Stmt): readonly Expr[] {
 }
 
 /** The statements directly inside a statement. */
-export const inner = (stmt: Stmt): readonly Stmt[] =>
-  stmt.kind === 'loop' ? stmt.body : stmt.kind === 'if' ? stmt.then : [];
+export const inner = (stmt: Stmt): readonly Stmt[] => (stmt.kind === 'loop' || stmt.kind === 'if' ? stmt.body : []);
