@@ -1,6 +1,6 @@
 /** `debug`: what passes is seen, once, in order, whatever the transforms around it; and nothing else changes. */
 
-import { debug, grad, jit, jvp, makeJaxpr, np, type Tensor, vmap } from 'pullback';
+import { debug, grad, jacfwd, jit, jvp, linearize, makeJaxpr, np, scan, type Tensor, vmap, whileLoop } from 'pullback';
 import { encodeJaxpr } from 'pullback/io';
 import { describe, expect, it, vi } from 'vitest';
 
@@ -86,6 +86,84 @@ describe('debug.callback', () => {
         [3, 6],
       ],
     ]);
+  });
+
+  describe('in the predicate of a loop', () => {
+    const loop = (watch: (x: Tensor) => Tensor) => (from: Tensor) =>
+      whileLoop(
+        (c: Tensor) => np.less(watch(c), 10),
+        (c: Tensor) => np.mul(2, watch(np.neg(c))),
+        from,
+      );
+    // From 1: −2, 4, −8, 16. The predicate sees one more than the body, and first.
+    const shown = [
+      [1, -2, 4, -8, 16],
+      [-1, 2, -4, 8],
+    ];
+
+    it('shows what every evaluation saw, once, whatever the transform', () => {
+      const { seen, watch } = watching();
+      const f = loop(watch);
+      const one = np.array(1);
+      const twice = linearize(f, [one])[1];
+      expect(seen).toEqual(shown);
+      seen.length = 0;
+      twice(one);
+      expect(seen).toEqual([]);
+      for (const run of [
+        () => expect(f(one).item()).toBe(16),
+        () => expect(jit(f)(one).item()).toBe(16),
+        () => expect(jvp(f, [one], [one])[1].item()).toBe(16),
+        () => expect(jacfwd(f)(one).item()).toBe(16),
+      ]) {
+        seen.length = 0;
+        run();
+        expect(seen).toEqual(shown);
+      }
+      seen.length = 0;
+      f(np.array(20));
+      expect(seen).toEqual([[20], []]);
+    });
+
+    it('keeps the last 16', () => {
+      const { seen, watch } = watching();
+      const count = whileLoop(
+        (c: Tensor) => np.less(watch(c), 100),
+        (c: Tensor) => np.add(c, 1),
+        np.array(1),
+      );
+      expect(count.item()).toBe(100);
+      expect(seen).toEqual([Array.from({ length: 16 }, (_, i) => 85 + i)]);
+    });
+
+    it('shows all lanes, also where each stops at its own step, and the derivatives are the same', () => {
+      const from = np.array([1, 4, 20]);
+      for (const f of [
+        (x: Tensor, watch: (v: Tensor) => Tensor) => jvp(vmap(loop(watch)), [x], [np.ones([3])]),
+        (x: Tensor, watch: (v: Tensor) => Tensor) => vmap((v: Tensor) => jvp(loop(watch), [v], [np.array(1)]))(x),
+      ]) {
+        const { seen, watch } = watching();
+        expect(f(from, watch).map((y) => y.toArray())).toEqual([
+          [16, 16, 20],
+          [16, 4, 1],
+        ]);
+        expect(seen[0]).toEqual([
+          [1, 4, 20],
+          [-2, -8, 20],
+          [4, 16, 20],
+          [-8, 16, 20],
+          [16, 16, 20],
+        ]);
+        expect(seen.length).toBe(2);
+      }
+    });
+
+    it('in a loop of a loop', () => {
+      const { seen, watch } = watching();
+      const outer = scan((c: Tensor, x: Tensor) => [np.add(c, loop(watch)(x)), null], np.array(0), np.array([5, 20]));
+      expect(outer[0].item()).toBe(20 + 20);
+      expect(seen[0]).toEqual([5, -10, 20, 20]);
+    });
   });
 
   it('takes trees', () => {

@@ -34,7 +34,8 @@ function tapped<T>(label: string, watch: (x: T, label: string) => void, x: T): T
  * `x` itself; `f` is called with its value once the outermost program has run.
  *
  * Inside of `jit` nothing is computed yet, so the call comes when all is done, in the order of the program. Under `vmap`, `f`
- * sees the whole batch, along axis 0. Derivatives see the identity and show nothing. What `f` returns is ignored, and what
+ * sees the whole batch, along axis 0; in a loop, all steps at once, along axis 0 (of a `whileLoop`, in its predicate too, the last
+ * 16). Derivatives see the identity and show nothing. What `f` returns is ignored, and what
  * it throws leaves the call of the program.
  *
  * @param f - takes a tree like `x`

@@ -19,12 +19,13 @@ import {
   makeVar,
 } from '../src/core/jaxpr.ts';
 import type { ParamsOf, Primitive } from '../src/core/primitive.ts';
-import { withTrace } from '../src/core/trace.ts';
+import { bind, withTrace } from '../src/core/trace.ts';
 import { type Tensor, tensorFrom, type Value } from '../src/core/value.ts';
 import { full, zeros } from '../src/prim/compose.ts';
 import { type Deliver, tapP } from '../src/prim/identity.ts';
 import { broadcastInDimP, concatenate, reshape, sliceAxis } from '../src/prim/structural.ts';
 import { derive } from './bodies.ts';
+import { jitP } from './call.ts';
 import type { HigherOrderName, PrimitiveParams } from './registry.ts';
 
 /** What is shown of one tap: this many hidden outputs. */
@@ -62,10 +63,14 @@ export function expose(jaxpr: Jaxpr): Exposed {
       hidden.push(...eqn.ins);
       shown.push({ label, deliver, count: eqn.ins.length, steps: 0, masked: false });
     } else if (hasEffect(eqn)) {
-      const inner = (exposers[eqn.primitive.name as HigherOrderName] as Exposer<unknown>)(eqn.params);
+      const { primitive } = eqn;
+      const inner = (exposers[primitive.name as HigherOrderName] as Exposer<unknown>)(eqn.params, primitive);
       const outs = inner.hidden.map(makeVar);
       const more = (inner.start ?? []).map((aval) => zerosInto(eqns, aval));
-      eqns.push({ ...eqn, params: inner.params, ins: [...eqn.ins, ...more], outs: [...eqn.outs, ...outs] });
+      const called = inner.program
+        ? { primitive: jitP as Primitive, params: { name: primitive.name, jaxpr: inner.program } }
+        : { primitive, params: inner.params };
+      eqns.push({ ...eqn, ...called, ins: [...eqn.ins, ...more], outs: [...eqn.outs, ...outs] });
       hidden.push(...outs);
       shown.push(...inner.shown);
     } else eqns.push(eqn);
@@ -83,6 +88,8 @@ interface ExposedParams<P> {
   readonly shown: readonly Shown[];
   /** The avals of further operands, which are zeros. */
   readonly start?: readonly Aval[];
+  /** A program to call in the place of the equation. */
+  readonly program?: Jaxpr;
 }
 
 /** Zeros of this aval, made by an equation. */
@@ -95,7 +102,7 @@ function zerosInto(eqns: Eqn[], aval: Aval): Atom {
   return out;
 }
 
-type Exposer<P> = (params: P) => ExposedParams<P>;
+type Exposer<P> = (params: P, primitive: Primitive) => ExposedParams<P>;
 
 /** The avals of what `exposed` has more outputs than `jaxpr`. */
 const hiddenOf = (jaxpr: Jaxpr, exposed: Exposed): readonly Aval[] =>
@@ -131,6 +138,74 @@ function masked(jaxpr: Jaxpr, exposed: Exposed): readonly Masked[] {
 /** The steps of a loop of unknown length that are kept: the last ones. */
 const kept = 16;
 
+/** The avals of the steps of taps that are kept. */
+const keptOf = (taps: readonly Masked[]): readonly Aval[] =>
+  taps.flatMap(({ avals }) => avals.map((aval) => withShape(aval, [kept, ...aval.shape])));
+
+/** The last steps in order: the oldest goes, what is `hidden` in the newest comes behind the others. */
+const pushed = (taps: readonly Masked[], before: readonly Value[], hidden: readonly Value[]): readonly Value[] =>
+  taps
+    .flatMap(({ read }) => read(hidden))
+    .map((x, i) => concatenate([sliceAxis(before[i]!, 0, 1, kept), reshape(x, [1, ...x.shape])], 0));
+
+/** What is shown of taps in a loop. */
+const inLoop = (taps: readonly Masked[]): readonly Shown[] =>
+  taps.map(({ shown }) => ({ ...shown, steps: shown.steps + 1 }));
+
+type WhileParams = PrimitiveParams<'while'>;
+
+/** A loop with taps in its predicate, which is evaluated once before the first step: a program that carries what it said. */
+function exposePredicate(params: WhileParams, primitive: Primitive): ExposedParams<WhileParams> {
+  const { body, cond, condConsts, bodyConsts } = params;
+  const [exposedCond, exposedBody] = [expose(cond), expose(body)];
+  const [condTaps, bodyTaps] = [masked(cond, exposedCond), masked(body, exposedBody)];
+  const [condKept, bodyKept] = [keptOf(condTaps), keptOf(bodyTaps)];
+  const count = body.outs.length;
+  const constants = [
+    ...cond.ins.slice(0, condConsts).map((v) => v.aval),
+    ...body.ins.slice(0, bodyConsts).map((v) => v.aval),
+  ];
+  const carry = body.ins.slice(bodyConsts).map((v) => v.aval);
+  const judge = (consts: readonly Value[], at: readonly Value[], before: readonly Value[]): readonly Value[] => {
+    const [runs, ...hidden] = evalJaxpr(exposedCond.jaxpr, [], [...consts.slice(0, condConsts), ...at]);
+    return [runs!, ...pushed(condTaps, before, hidden)];
+  };
+  const carried = [cond.outs[0]!.aval, ...condKept, ...bodyKept, ...carry];
+  const runs = derive('debug', (first) => [first!], carried).jaxpr;
+  const step = derive(
+    'debug',
+    (...args) => {
+      const consts = args.slice(0, constants.length);
+      const before = args.slice(constants.length + 1);
+      const results = evalJaxpr(
+        exposedBody.jaxpr,
+        [],
+        [...consts.slice(condConsts), ...before.slice(condKept.length + bodyKept.length)],
+      );
+      const next = results.slice(0, count);
+      const ofBody = pushed(bodyTaps, before.slice(condKept.length), results.slice(count));
+      return [...judge(consts, next, before), ...ofBody, ...next];
+    },
+    [...constants, ...carried],
+  ).jaxpr;
+  const { jaxpr: program } = derive(
+    'debug',
+    (...args) => {
+      const consts = args.slice(0, constants.length);
+      const start = judge(consts, args.slice(constants.length), condKept.map(zeros));
+      const operands = [...consts, ...start, ...bodyKept.map(zeros), ...args.slice(constants.length)];
+      const loop: WhileParams = { cond: runs, body: step, condConsts: 0, bodyConsts: constants.length };
+      const [, ...results] = bind(primitive, operands, loop);
+      return [
+        ...results.slice(condKept.length + bodyKept.length),
+        ...results.slice(0, condKept.length + bodyKept.length),
+      ];
+    },
+    [...constants, ...carry],
+  );
+  return { params, hidden: [...condKept, ...bodyKept], shown: inLoop([...condTaps, ...bodyTaps]), program };
+}
+
 /** A call shows what its program does. */
 function exposeCall<P extends { readonly jaxpr: Jaxpr }>(params: P): ExposedParams<P> {
   const exposed = expose(params.jaxpr);
@@ -147,23 +222,17 @@ const exposers: { readonly [Name in HigherOrderName]: Exposer<PrimitiveParams<Na
       shown: exposed.shown.map((one) => ({ ...one, steps: one.steps + 1 })),
     };
   },
-  while(params) {
+  while(params, primitive) {
     const { body, cond, condConsts, bodyConsts } = params;
+    if (isObserved(cond)) return exposePredicate(params, primitive);
     const exposed = expose(body);
     const taps = masked(body, exposed);
-    const start = taps.flatMap(({ avals }) => avals.map((aval) => withShape(aval, [kept, ...aval.shape])));
+    const start = keptOf(taps);
     const { jaxpr } = derive(
       'debug',
       (...args) => {
         const results = evalJaxpr(exposed.jaxpr, [], args.slice(0, body.ins.length));
-        const hidden = results.slice(body.outs.length);
-        // The last steps are kept in order: the oldest goes, the newest comes behind the others.
-        const latest = taps
-          .flatMap(({ read }) => read(hidden))
-          .map((x, i) => {
-            const before = sliceAxis(args[body.ins.length + i]!, 0, 1, kept);
-            return concatenate([before, reshape(x, [1, ...x.shape])], 0);
-          });
+        const latest = pushed(taps, args.slice(body.ins.length), results.slice(body.outs.length));
         return [...results.slice(0, body.outs.length), ...latest];
       },
       [...body.ins.map((v) => v.aval), ...start],
@@ -171,7 +240,7 @@ const exposers: { readonly [Name in HigherOrderName]: Exposer<PrimitiveParams<Na
     return {
       params: { cond: { ...cond, ins: [...cond.ins, ...start.map(makeVar)] }, body: jaxpr, condConsts, bodyConsts },
       hidden: start,
-      shown: taps.map(({ shown }) => ({ ...shown, steps: shown.steps + 1 })),
+      shown: inLoop(taps),
       start,
     };
   },

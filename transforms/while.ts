@@ -9,7 +9,8 @@
 
 import * as t from 'io-ts';
 import { compatible, makeAval, showAval } from '../src/core/aval.ts';
-import { CheckError, CompileError, DTypeError } from '../src/core/errors.ts';
+import { unobserved } from '../src/core/eager.ts';
+import { CheckError, DTypeError } from '../src/core/errors.ts';
 import { identityOf } from '../src/core/identity.ts';
 import { inAvals, isObserved, type Jaxpr, makeVar, outAvals } from '../src/core/jaxpr.ts';
 import { int } from '../src/core/params.ts';
@@ -116,7 +117,9 @@ function batchOf(size: number, operands: readonly Value[], dims: readonly BatchD
 
 /** The loop for lanes that stop at different steps: it carries the predicate of each beside the carries of all. */
 function lanesApart(size: number, operands: readonly Value[], dims: readonly BatchDim[], params: WhileParams) {
-  const { cond, body } = params;
+  const { body } = params;
+  // What is watched is shown where the loop asks whether any lane runs, and nowhere else.
+  const cond = unobserved(params.cond);
   const [pc, pb, pk] = partsOf(operands, params);
   const [dc, db, dk] = partsOf(dims, params);
   // A carry that is handed on unchanged is the same whether a lane runs or not.
@@ -153,12 +156,19 @@ function lanesApart(size: number, operands: readonly Value[], dims: readonly Bat
       avals,
     ),
   );
+  const watched = isObserved(params.cond) ? pc : [];
   const anyRuns = derive(
     'while',
-    (runs) => [reduceOr(runs!, [0])],
-    [start, ...carries].map((x) => x.aval),
+    (...args) => {
+      const [runs, ...carry] = args.slice(watched.length);
+      if (isObserved(params.cond)) {
+        vmapFlat(asFunction(params.cond), size, [...args.slice(0, watched.length), ...carry], [...dc, ...batched]);
+      }
+      return [reduceOr(runs!, [0])];
+    },
+    [...watched, start, ...carries].map((x) => x.aval),
   );
-  const outs = whileOver(anyRuns, step, [[], [...pb, ...pc], [start, ...carries]]);
+  const outs = whileOver(anyRuns, step, [watched, [...pb, ...pc], [start, ...carries]]);
   return { outs: outs.slice(1), dims: batched };
 }
 
@@ -225,7 +235,8 @@ export const whileP: Primitive<'while', WhileParams> = {
       linear: (residuals, tangents) => {
         const [, tb, tk] = partsOf(tangents, params);
         if ([...tb, ...tk].every((x) => x === null)) return tk.map(() => null);
-        return whileP.jvp(residuals, tangents, params).tangents;
+        const again = { ...params, cond: unobserved(params.cond), body: unobserved(params.body) };
+        return whileP.jvp(residuals, tangents, again).tangents;
       },
     }),
   },
@@ -282,13 +293,6 @@ export function whileFor<C>(op: string, cond: (carry: C) => unknown, body: (carr
     },
     traced.carry.map((_, i) => traced.jaxpr.ins[traced.consts.length + i]!.aval),
   );
-  if (isObserved(predicate.jaxpr)) {
-    throw new CompileError({
-      op,
-      problem: 'something is watched in the predicate, which has no results to show',
-      remedy: 'move debug.print or debug.callback into the body',
-    });
-  }
   return unflatten<C>(traced.carryDef, whileOver(predicate, traced, [[], [], traced.carry]));
 }
 

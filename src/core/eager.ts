@@ -40,6 +40,19 @@ export function observeWith(observer: (jaxpr: Jaxpr) => Observed | null): void {
   observe = observer;
 }
 
+/** The program with nothing in it that is shown: what a derivative or a second evaluation of it runs. */
+export function unobserved(jaxpr: Jaxpr): Jaxpr {
+  const known = quiet.get(jaxpr);
+  if (known) return known;
+  const observed = observe(jaxpr);
+  if (!observed) return jaxpr;
+  const made = { ...observed.jaxpr, outs: observed.jaxpr.outs.slice(0, jaxpr.outs.length) };
+  quiet.set(jaxpr, made);
+  return made;
+}
+
+const quiet = new WeakMap<Jaxpr, Jaxpr>();
+
 /** Programs of one primitive on one device. Numeric keys are pairs of aval ids, for the common case without parameters. */
 type Table = Map<string | number, Program>;
 
