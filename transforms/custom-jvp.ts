@@ -6,16 +6,14 @@
  */
 
 import { isFloat } from '../src/core/dtype.ts';
-import { TreeError } from '../src/core/errors.ts';
 import { inAvals, type Jaxpr } from '../src/core/jaxpr.ts';
 import type { BatchDim, Primitive } from '../src/core/primitive.ts';
 import { stage } from '../src/core/stage.ts';
-import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
 import { zeros } from '../src/prim/compose.ts';
 import { instantiate } from '../src/prim/define.ts';
 import { unflatten } from '../src/tree/tree.ts';
-import { type Args, expectLive, flattenTangents, nameAfter, type TangentOf } from './args.ts';
+import { type Args, expectLive, flattenTangents, type TangentOf } from './args.ts';
 import {
   asFunction,
   callDerived,
@@ -29,16 +27,15 @@ import {
   vmapAtFront,
   withAval,
 } from './call.ts';
+import { type CustomOptions, customized, expectPair, type Omitted, type Picked, vmapCustom } from './customized.ts';
+import { expectLinear } from './linearity.ts';
 import { linearizeFlat } from './linearize.ts';
 import {
   type AnyFunction,
-  Customization,
   type CustomParams,
   customParams,
-  deriveRule,
   differentiable,
   expectConstants,
-  holdsFunctions,
   padded,
   present,
   type Rules,
@@ -46,9 +43,6 @@ import {
   type Staged,
   type StagedRules,
   sameOutput,
-  shown,
-  splitArgs,
-  stageSplit,
   takeSplit,
 } from './rule.ts';
 
@@ -66,15 +60,7 @@ export const customJvpP: Primitive<'custom_jvp', CustomParams> = {
   },
   // As a linear function it is its program; a rule for derivatives says nothing of that.
   transpose: transposeCall,
-  vmap(size, operands, dims, called) {
-    const { jaxpr, consts } = vmapAtFront(called.jaxpr, size, dims);
-    const rule = deriveRule(called.rule, `vmap ${size} ${dims.join()}`, (rules) =>
-      vmapRules(rules, size, dims, called, consts),
-    );
-    const batched = { ...called, jaxpr, rule, captured: called.captured + consts.length };
-    const outs = bind(customJvpP, [...consts, ...operands], batched);
-    return { outs, dims: outs.map(() => 0) };
-  },
+  vmap: vmapCustom(() => customJvpP, vmapRules),
   higherOrder: {
     jaxprs: ({ jaxpr }) => [jaxpr],
     body: ({ jaxpr }) => jaxpr,
@@ -85,7 +71,10 @@ export const customJvpP: Primitive<'custom_jvp', CustomParams> = {
       const { jaxpr, consts } = programs[0]!;
       const among = differentiable(called).map((i) => floats[i]!);
       const count = called.jaxpr.outs.length;
-      const split = remember(jaxpr, `linear part ${mask(among)}`, () => linearPart(jaxpr, among, count, nonzero));
+      const split = remember(jaxpr, `linear part ${mask(among)}`, () => {
+        expectLinear(opOf(called), { ...jaxpr, outs: jaxpr.outs.slice(count) }, among.length);
+        return linearPart(jaxpr, among, count, nonzero);
+      });
       return callLinearized(called.name, split, [...consts, ...primals], [...consts.map(() => false), ...floats]);
     },
   },
@@ -132,31 +121,6 @@ function vmapRules(
   return { programs: [padded(program, extra)], nonzero };
 }
 
-/** All but some of the elements of a tuple. */
-export type Omitted<
-  A extends readonly unknown[],
-  N extends readonly number[],
-  Seen extends readonly unknown[] = [],
-> = number extends A['length']
-  ? A
-  : A extends readonly [infer Head, ...infer Tail]
-    ? Seen['length'] extends N[number]
-      ? Omitted<Tail, N, [...Seen, unknown]>
-      : [Head, ...Omitted<Tail, N, [...Seen, unknown]>]
-    : [];
-
-/** Some of the elements of a tuple. */
-export type Picked<A extends readonly unknown[], N extends readonly number[]> = { [K in keyof N]: A[N[K]] };
-
-/** Options of `customJvp` and `customVjp`. */
-export interface CustomOptions<N extends readonly number[]> {
-  /**
-   * Arguments without derivatives, which the rule gets first. What stays a JS number (or is no tree, but a function or a string)
-   * belongs here; a bare number among the others is a scalar.
-   */
-  readonly nondiffArgnums?: N;
-}
-
 /**
  * `f` with a derivative of its own: `rule(primals, tangents)` returns the output and its tangent, which is linear in the tangents.
  *
@@ -164,10 +128,14 @@ export interface CustomOptions<N extends readonly number[]> {
  * are staged, once for each kind of arguments (as by `jit`); what they close over is constant to them. Law: with the true
  * derivative, it is indistinguishable from `f` under every transform.
  *
+ * That a rule is linear is judged where it is linearized or transposed (`grad`, `vjp`, `linearize`), by its program. Forward mode
+ * (`jvp`) runs the rule for one tangent as it is, and finds nothing; nor are a primal that is added to a tangent and what a
+ * `whileLoop` does with it found.
+ *
  * @param rule - gets the arguments of `nondiffArgnums`, then primals and tangents as two arrays. A tangent has the structure of
  *   its primal (`null` at integer and bool leaves); of the output's tangent, a `null` is zero
  * @throws TreeError if the rule returns another structure, or another output than `f`
- * @throws NotDifferentiableError if something it closes over, or an argument of `nondiffArgnums`, is being differentiated
+ * @throws NotDifferentiableError naming the equation of the rule that is not linear in the tangents; if something it closes over, or an argument of `nondiffArgnums`, is being differentiated
  *
  * @example
  * ```ts
@@ -191,26 +159,12 @@ export function customJvp<
   rule: (...args: [...Picked<A, N>, primals: Omitted<A, N>, tangents: Omitted<A, N>]) => readonly [S, T],
   { nondiffArgnums }: CustomOptions<N> = {},
 ): (...args: Args<A>) => R {
-  const name = f.name || 'anonymous';
-  const op = opOf({ name });
-  const programs = new Customization(op);
-  return nameAfter('customJvp', f, (...args: Args<A>): R => {
-    const split = splitArgs(op, args, nondiffArgnums ?? []);
-    const leaves = [...split.nondiff.leaves, ...split.diff.leaves];
-    const {
-      captured,
-      jaxpr,
-      outDef,
-      rule: staged,
-    } = programs.get(
-      split.key,
-      () => stageSplit(op, f as unknown as AnyFunction, split),
-      (whole) => stageRule(op, rule as unknown as AnyFunction, split, whole),
-      holdsFunctions(split),
-    );
-    const called = { name, jaxpr, rule: staged, captured: captured.length, nondiff: split.nondiff.leaves.length };
-    return unflatten<R>(outDef, bind(customJvpP, [...captured, ...leaves], called));
-  });
+  return customized(f, {
+    kind: 'customJvp',
+    primitive: customJvpP,
+    nondiffArgnums,
+    stageRules: (op, split, whole) => stageRule(op, rule as unknown as AnyFunction, split, whole),
+  }) as (...args: Args<A>) => R;
 }
 
 function stageRule(op: string, rule: AnyFunction, split: SplitArgs, whole: Staged): StagedRules {
@@ -227,16 +181,14 @@ function stageRule(op: string, rule: AnyFunction, split: SplitArgs, whole: Stage
         diff.def,
         diff.leaves.map(({ dtype }) => (isFloat(dtype) ? rest[next++]! : null)),
       );
-      const result = rule(...constants, variables, tangents);
-      if (!Array.isArray(result) || result.length !== 2) {
-        throw new TreeError({
-          op,
-          problem: `the rule must return [output, tangent], got ${shown(result)}`,
-          remedy: 'return an array of two: what the function returns, and its tangent in the same structure',
-        });
-      }
-      const outs = sameOutput(op, 'the rule', result[0], whole);
-      const given = flattenTangents(op, 'tangent', result[1], whole.outDef, outs);
+      const [output, tangent] = expectPair(
+        op,
+        rule(...constants, variables, tangents),
+        'the rule must return [output, tangent]',
+        'return an array of two: what the function returns, and its tangent in the same structure',
+      );
+      const outs = sameOutput(op, 'the rule', output, whole);
+      const given = flattenTangents(op, 'tangent', tangent, whole.outDef, outs);
       expectLive(op, [...outs, ...given.filter((x) => x !== null)]);
       nonzero = given.map((x) => x !== null);
       return [...outs, ...given.flatMap((x, i) => (x ? [withAval(x, outs[i]!.aval)] : []))];

@@ -18,7 +18,7 @@ import { batchAt, instantiate } from '../src/prim/define.ts';
 import { reduceSum } from '../src/prim/reduce.ts';
 import type { TreeDef } from '../src/tree/def.ts';
 import { flatten, unflatten } from '../src/tree/tree.ts';
-import { type Args, expectLive, flattenTangents, nameAfter, type TangentOf } from './args.ts';
+import { type Args, expectLive, flattenTangents, type TangentOf } from './args.ts';
 import {
   asFunction,
   batchAval,
@@ -34,17 +34,14 @@ import {
   vmapAtFront,
   withAval,
 } from './call.ts';
-import type { CustomOptions, Omitted, Picked } from './custom-jvp.ts';
 import { customLinP, forwardOf } from './custom-lin.ts';
+import { type CustomOptions, customized, expectPair, type Omitted, type Picked, vmapCustom } from './customized.ts';
 import {
   type AnyFunction,
-  Customization,
   type CustomParams,
   customParams,
-  deriveRule,
   differentiable,
   expectConstants,
-  holdsFunctions,
   padded,
   present,
   type Rules,
@@ -53,8 +50,6 @@ import {
   type StagedRules,
   sameOutput,
   shown,
-  splitArgs,
-  stageSplit,
   takeSplit,
 } from './rule.ts';
 import { vmapFlat } from './vmap.ts';
@@ -118,15 +113,7 @@ export const customVjpP: Primitive<'custom_vjp', CustomParams> = {
   },
   // As a linear function it is its program; a rule for derivatives says nothing of that.
   transpose: transposeCall,
-  vmap(size, operands, dims, called) {
-    const { jaxpr, consts } = vmapAtFront(called.jaxpr, size, dims);
-    const rule = deriveRule(called.rule, `vmap ${size} ${dims.join()}`, (rules) =>
-      vmapRules(rules, size, dims, called, consts),
-    );
-    const batched = { ...called, jaxpr, rule, captured: called.captured + consts.length };
-    const outs = bind(customVjpP, [...consts, ...operands], batched);
-    return { outs, dims: outs.map(() => 0) };
-  },
+  vmap: vmapCustom(() => customVjpP, vmapRules),
   higherOrder: {
     jaxprs: ({ jaxpr }) => [jaxpr],
     body: ({ jaxpr }) => jaxpr,
@@ -224,21 +211,13 @@ export function customVjp<
   bwd: (...args: [...Picked<A, N>, residuals: NoInfer<Res>, cotangent: NoInfer<R>]) => C,
   { nondiffArgnums }: CustomOptions<N> = {},
 ): (...args: Args<A>) => R {
-  const name = f.name || 'anonymous';
-  const op = opOf({ name });
-  const programs = new Customization(op);
-  return nameAfter('customVjp', f, (...args: Args<A>): R => {
-    const split = splitArgs(op, args, nondiffArgnums ?? []);
-    const leaves = [...split.nondiff.leaves, ...split.diff.leaves];
-    const { captured, jaxpr, outDef, rule } = programs.get(
-      split.key,
-      () => stageSplit(op, f as unknown as AnyFunction, split),
-      (whole) => stageRules(op, fwd as unknown as AnyFunction, bwd as unknown as AnyFunction, split, whole),
-      holdsFunctions(split),
-    );
-    const called = { name, jaxpr, rule, captured: captured.length, nondiff: split.nondiff.leaves.length };
-    return unflatten<R>(outDef, bind(customVjpP, [...captured, ...leaves], called));
-  });
+  return customized(f, {
+    kind: 'customVjp',
+    primitive: customVjpP,
+    nondiffArgnums,
+    stageRules: (op, split, whole) =>
+      stageRules(op, fwd as unknown as AnyFunction, bwd as unknown as AnyFunction, split, whole),
+  }) as (...args: Args<A>) => R;
 }
 
 function stageRules(op: string, fwd: AnyFunction, bwd: AnyFunction, split: SplitArgs, whole: Staged): StagedRules {
@@ -248,16 +227,14 @@ function stageRules(op: string, fwd: AnyFunction, bwd: AnyFunction, split: Split
     op,
     (...values) => {
       const { constants, variables } = takeSplit(split, values);
-      const result = fwd(...merge(constants, variables));
-      if (!Array.isArray(result) || result.length !== 2) {
-        throw new TreeError({
-          op,
-          problem: `fwd must return [output, residuals], got ${shown(result)}`,
-          remedy: 'return an array of two: what the function returns, and what bwd needs (null if it needs nothing)',
-        });
-      }
-      const outs = sameOutput(op, 'fwd', result[0], whole);
-      const residuals = flatten(result[1], op, 'residuals');
+      const [output, saved] = expectPair(
+        op,
+        fwd(...merge(constants, variables)),
+        'fwd must return [output, residuals]',
+        'return an array of two: what the function returns, and what bwd needs (null if it needs nothing)',
+      );
+      const outs = sameOutput(op, 'fwd', output, whole);
+      const residuals = flatten(saved, op, 'residuals');
       residualDef = residuals.def;
       expectLive(op, [...outs, ...residuals.leaves]);
       return [...outs, ...residuals.leaves];

@@ -11,9 +11,10 @@ export {
   checkpointPolicies,
 } from './checkpoint.ts';
 export { closureConvert } from './closure.ts';
-export { type CustomOptions, customJvp } from './custom-jvp.ts';
+export { customJvp } from './custom-jvp.ts';
 export { customVjp } from './custom-vjp.ts';
 export { type Batched, type BatchedPrefix, customVmap } from './custom-vmap.ts';
+export type { CustomOptions } from './customized.ts';
 export * as debug from './debug.ts';
 export { hessian, hvp, jacfwd, jacrev } from './derived.ts';
 export { type CheckFiniteOptions, checkFinite } from './finite.ts';

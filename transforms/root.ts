@@ -19,7 +19,8 @@ import type { LinearMap } from './linear-solve.ts';
  * @param initial - where `solve` begins: a tree of float tensors
  * @param solve - from `f` and the initial guess to a root
  * @param tangentSolve - solves g(v) = y, where g is v ↦ ∂f/∂x v: for scalars `(g, y) => np.div(y, g(np.ones([])))`, otherwise by
- *   `np.linalg.solve` or `customLinearSolve`. Reverse mode transposes it
+ *   `np.linalg.solve` or `customLinearSolve`. Reverse mode transposes it, so that its program must be linear in y
+ * @throws NotDifferentiableError in reverse mode, naming the equation of `tangentSolve` that is not linear
  *
  * @example
  * ```ts

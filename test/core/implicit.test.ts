@@ -218,7 +218,7 @@ describe('customRoot', () => {
       const newton = (g: (x: Tensor) => Tensor, x0: Tensor): Tensor =>
         foriLoop(0, 12, (_, x) => np.sub(x, eliminate(jacfwd(g)(x) as Tensor, g(x))), x0);
       const root = (r: Tensor, slope: Tensor): Tensor =>
-        customRoot(f(r, slope), np.ones([2]), newton, (g, y) => eliminate(jacfwd(g)(y) as Tensor, y));
+        customRoot(f(r, slope), np.ones([2]), newton, (g, y) => np.linalg.solve(jacfwd(g)(y) as Tensor, y));
       const closed = (r: Tensor, slope: Tensor): Tensor => {
         const v = np.div(r, np.sqrt(np.add(1, np.square(slope))));
         return np.stack([np.mul(slope, v), v]);
@@ -230,6 +230,18 @@ describe('customRoot', () => {
         expectClose(jacfwd(root, { argnums })(...args), jacfwd(closed, { argnums })(...args));
       }
     });
+  });
+
+  test('a tangentSolve that is not linear in y, by its program, is refused', () => {
+    const root = (a: Tensor): Tensor =>
+      customRoot(
+        (x: Tensor) => np.sub(np.square(x), a),
+        np.array(1),
+        (_f, x0) => np.mul(x0, np.sqrt(a)),
+        (g, y) => np.minimum(np.div(y, g(np.ones([]))), 1),
+      );
+    expect(root(np.array(4)).item()).toBe(2);
+    expect(() => grad(root)(np.array(4))).toThrow(/^min: is not linear[\s\S]*customJvp\(root\)/);
   });
 
   test('nothing closed over: a constant', () => {
