@@ -1,0 +1,89 @@
+/**
+ * `npm run bench [-- WORKLOAD… --options]`: this library and its peers on the same work, by turns, in one run.
+ *
+ * Exit codes: 0 done, 1 somebody's results are not ours or ours failed, 2 the options were wrong.
+ */
+
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as E from 'fp-ts/lib/Either.js';
+import { defaultDevice } from 'pullback';
+import { showFailure } from 'pullback/io';
+import { type ContenderName, type PeerName, peerNames } from './contenders.ts';
+import { buildPrograms, installPeers } from './install.ts';
+import { type Asked, decodeAsked, helpText } from './options.ts';
+import { efforts, type Outcome, race } from './race.ts';
+import { isSound, type Row, rowOf } from './report.ts';
+import { absences, document, machine, tableHead, tableRow } from './table.ts';
+import { workloads } from './workloads.ts';
+
+const argv = process.argv.slice(2);
+const asked = decodeAsked(argv);
+if (E.isLeft(asked)) {
+  console.error(`${showFailure(asked.left)}\n\n${helpText()}`);
+  process.exitCode = 2;
+} else if (asked.right.help) console.log(helpText());
+else await bench(asked.right);
+
+/** All peers, unless some were chosen; relaxed SIMD makes no difference to a device that compiles no WebAssembly. */
+function chosenPeers({ peers }: Asked, device: string): readonly PeerName[] {
+  if (peers !== null) return peerNames.filter((name) => peers.includes(name));
+  return peerNames.filter((name) => name !== 'ours+relaxed' || !device.startsWith('reference'));
+}
+
+async function bench(wanted: Asked): Promise<void> {
+  const { json, threads } = wanted;
+  const device = defaultDevice().name;
+  const peers = chosenPeers(wanted, device);
+  if (peers.length > 0) {
+    const failure = installPeers();
+    if (failure !== null) console.error(`bench: npm install failed: ${failure}`);
+  }
+  await buildPrograms();
+  const effort = efforts(wanted.seconds)[wanted.quick ? 'quick' : 'full'];
+  const versions = new Map<string, string>();
+  const rows: Row[] = [];
+  if (!json) console.log(`${machine()}\nours: device ${device}, ${threads} thread(s)\n\n${tableHead(peers)}`);
+  for (const workload of wanted.workloads) {
+    const peaks: readonly ContenderName[] = workloads[workload].flops === null ? [] : ['peak', 'peak+relaxed'];
+    const outcome = await race(workload, ['ours', ...peers, ...peaks], threads, effort);
+    remember(versions, outcome);
+    const row = rowOf(workload, honest(outcome, threads), device, threads);
+    rows.push(row);
+    console.log(json ? JSON.stringify(row) : tableRow(row, peers));
+  }
+  const absent = absences(rows);
+  if (!json && absent.length > 0) console.log(`\nmissing:\n${absent.map((text) => `  ${text}`).join('\n')}`);
+  const path = wanted.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
+  const command = ['npm run bench', ...(argv.length > 0 ? ['--', ...argv] : [])].join(' ');
+  writeFileSync(path, document(rows, peers, { command, date: new Date(), device, threads, versions }));
+  if (!json) console.log(`\nwritten: ${path}`);
+  if (!rows.every(isSound)) process.exitCode = 1;
+}
+
+/** What every program said of itself. */
+function remember(versions: Map<string, string>, outcome: Outcome): void {
+  for (const [name, result] of outcome) {
+    if (E.isLeft(result) || name.startsWith('peak')) continue;
+    const { version, threads, relaxed } = result.right.about;
+    const simd = relaxed === null ? '' : relaxed ? ', with relaxed SIMD' : ', without relaxed SIMD';
+    versions.set(name, `${version}, ${threads} thread${threads === 1 ? '' : 's'}${simd}`);
+  }
+}
+
+/** Ours on another number of threads than was asked for has failed. */
+function honest(outcome: Outcome, threads: number): Outcome {
+  const check = ([name, result]: readonly [
+    ContenderName,
+    Outcome extends ReadonlyMap<unknown, infer R> ? R : never,
+  ]) =>
+    E.isRight(result) && name.startsWith('ours') && result.right.about.threads !== threads
+      ? ([
+          name,
+          E.left(
+            `--threads ${threads}, but the ${result.right.about.device} device computes on ${result.right.about.threads}`,
+          ),
+        ] as const)
+      : ([name, result] as const);
+  return new Map([...outcome].map(check));
+}
