@@ -1,0 +1,318 @@
+/**
+ * Statements to code. A vector loop is computed in three parts, each moving the same pointers: `fold` vectors at once, single vectors,
+ * and what is left in one vector of which some lanes count. All use the same instructions, so an element has the same bits wherever the
+ * loop begins and ends.
+ */
+
+import type { DType } from '../../../src/core/dtype.ts';
+import type { Expr, Local } from '../../loop/ir/expr.ts';
+import { type Combiner, expressions, type Stmt } from '../../loop/ir/kernel.ts';
+import { doWhile, sequence, when } from '../code/control.ts';
+import { type Code, get, i32, i32x4, set, v128 } from '../code/instructions.ts';
+import type { Func } from '../code/module.ts';
+import { dependence, effects, visit, visitExpressions } from './depends.ts';
+import { type Emitter, lane, wordOf } from './evaluate.ts';
+import { scalarStore, vectorStore } from './memory.ts';
+import { scalarOp, scalarType } from './scalar.ts';
+import { type Lanes, type LoopState, Scope } from './scope.ts';
+import { vectorCombine } from './vector.ts';
+
+type Loop = Extract<Stmt, { kind: 'loop' }>;
+
+/** The turns of the outermost parallel loop that a call runs. */
+export interface Turns {
+  readonly of: Loop;
+  readonly from: Code;
+  readonly to: Code;
+}
+
+/** What a combiner starts from: x ∘ identity is x, bit for bit. */
+export function identityOf(combiner: Combiner, dtype: DType): number {
+  if (combiner === 'and') return dtype === 'bool' ? 1 : -1;
+  if (combiner === 'or') return 0;
+  if (combiner === 'mul') return 1;
+  if (combiner === 'add') return dtype === 'float32' || dtype === 'float64' ? -0 : 0;
+  if (dtype === 'bool') return combiner === 'min' ? 1 : 0;
+  if (dtype === 'int32') return combiner === 'min' ? 0x7fffffff : -0x80000000;
+  if (dtype === 'uint32') return combiner === 'min' ? 0xffffffff : 0;
+  return combiner === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+}
+
+export class Statements {
+  private readonly emitter: Emitter;
+  private readonly func: Func;
+  private readonly turns: Turns | null;
+
+  constructor(emitter: Emitter, func: Func, turns: Turns | null) {
+    this.emitter = emitter;
+    this.func = func;
+    this.turns = turns;
+  }
+
+  all(body: readonly Stmt[]): void {
+    for (const stmt of body) this.one(stmt);
+  }
+
+  private one(stmt: Stmt): void {
+    const { emitter } = this;
+    const { scope } = emitter;
+    switch (stmt.kind) {
+      case 'loop':
+        if (stmt.role === 'vector' && !scope.lanes && isVectorizable(stmt)) this.vectorLoop(stmt);
+        else this.plainLoop(stmt);
+        return;
+      case 'local':
+        this.declare(stmt.local, stmt.value);
+        return;
+      case 'assign':
+        this.assign(stmt.local, stmt.value);
+        return;
+      case 'accumulate':
+        this.accumulate(stmt);
+        return;
+      case 'store':
+        if (!scope.lanes) scalarStore(emitter, stmt.buffer, stmt.at, emitter.scalar(stmt.value));
+        else vectorStore(emitter, stmt.buffer, stmt.at, emitter.vector(stmt.value));
+        scope.forget({ locals: new Set(), buffers: new Set([stmt.buffer]) });
+        return;
+      case 'if': {
+        const condition = emitter.scalar(stmt.condition);
+        const changes = effects(stmt.body);
+        const inside = this.within(new Scope(this.func, scope, { conditional: true, changes }), () =>
+          this.all(stmt.body),
+        );
+        scope.code.push(when(condition, inside));
+        scope.forget(changes);
+      }
+    }
+  }
+
+  /** Build a block inside the present one; its code, to be put into that one before it takes another register. */
+  private within(block: Scope, build: () => void): Code {
+    const outer = this.emitter.scope;
+    this.emitter.scope = block;
+    build();
+    this.emitter.scope = outer;
+    block.close();
+    return sequence(...block.code);
+  }
+
+  private declare(local: Local, value: Expr): void {
+    const { scope } = this.emitter;
+    const codes = scope.lanes ? this.emitter.vector(value) : [this.emitter.scalar(value)];
+    const type = scope.lanes ? 'v128' : scalarType(local.dtype);
+    const registers = codes.map(() => scope.register(type));
+    codes.forEach((code, u) => {
+      scope.code.push(set(registers[u]!, code));
+    });
+    scope.locals.set(local, registers);
+    // In another turn of the loop around, or another part of it, the name has another value.
+    scope.forget({ locals: new Set([local]), buffers: new Set() });
+  }
+
+  private assign(local: Local, value: Expr): void {
+    const { scope } = this.emitter;
+    const codes = scope.lanes ? this.emitter.vector(value) : [this.emitter.scalar(value)];
+    const registers = scope.registers(local);
+    codes.forEach((code, u) => {
+      scope.code.push(set(registers[u]!, code));
+    });
+    scope.forget({ locals: new Set([local]), buffers: new Set() });
+  }
+
+  private accumulate({ local, combiner, value }: Extract<Stmt, { kind: 'accumulate' }>): void {
+    const { emitter } = this;
+    const { scope } = emitter;
+    const { dtype } = local;
+    const { lanes } = scope;
+    if (!lanes) {
+      const code = emitter.scalar(value);
+      const [register] = scope.registers(local) as readonly [number];
+      scope.code.push(set(register, scalarOp(combiner, dtype, dtype, [get(register), code])));
+    } else {
+      const own = lanes.locals.has(local);
+      const registers = own ? scope.registers(local) : lanes.partials.get(local)!;
+      const { tail } = lanes;
+      const identity = tail && !own ? this.splat(identityOf(combiner, dtype), dtype) : null;
+      emitter.vector(value).forEach((code, u) => {
+        const mask =
+          identity && (dtype === 'float64' ? v128.shuffle32(tail!.mask, tail!.mask, [0, 0, 1, 1]) : tail!.mask);
+        const counted = mask ? scope.put('v128', v128.bitselect(code, identity!, mask)) : code;
+        scope.code.push(set(registers[u]!, vectorCombine(combiner, dtype, get(registers[u]!), counted)));
+      });
+    }
+    scope.forget({ locals: new Set([local]), buffers: new Set() });
+  }
+
+  private splat(value: number, dtype: DType): Code {
+    return dtype === 'float64' ? this.emitter.double(value) : this.emitter.word(wordOf(value, dtype));
+  }
+
+  private plainLoop(loop: Loop): void {
+    const { emitter, func } = this;
+    const outer = emitter.scope;
+    const turns = this.turns?.of === loop ? this.turns : null;
+    const { extent } = loop.index;
+    if (!turns && extent.op === 'const' && extent.value <= 0) return;
+    const changes = effects(loop.body);
+    outer.forget(changes);
+    const certain = !turns && extent.op === 'const';
+    const end = turns ? turns.to : emitter.scalar(extent);
+    const before = new Scope(func, outer, { conditional: !certain });
+    const from = turns ? turns.from : i32.const(0);
+    const code = this.within(before, () => {
+      const counter = before.register('i32');
+      before.code.push(set(counter, from));
+      const state: LoopState = { index: loop.index, counter, fromZero: !turns, pointers: [] };
+      const body = new Scope(func, before, { loop: state, changes });
+      const turn = this.within(body, () => this.all(loop.body));
+      before.code.push(doWhile(sequence(turn, advance(state, 1)), i32.ltS(get(counter), end)));
+    });
+    outer.code.push(certain ? code : when(i32.ltS(from, end), code));
+    outer.forget(changes);
+  }
+
+  private vectorLoop(loop: Loop): void {
+    const { emitter, func } = this;
+    const outer = emitter.scope;
+    const { extent } = loop.index;
+    const length = extent.op === 'const' ? extent.value : null;
+    if (length !== null && length <= 0) return;
+    const changes = effects(loop.body);
+    outer.forget(changes);
+    const count = emitter.scalar(extent);
+    const plan = planOf(loop, length);
+    const before = new Scope(func, outer, { conditional: length === null });
+    const code = this.within(before, () => this.parts(loop, before, count, length, plan));
+    outer.code.push(length === null ? when(i32.gtS(count, i32.const(0)), code) : code);
+    outer.forget(changes);
+  }
+
+  private parts(loop: Loop, before: Scope, count: Code, length: number | null, plan: Plan): void {
+    const { emitter, func } = this;
+    const { lanes, fold, locals } = plan;
+    const full = lanes * fold;
+    const counter = before.register('i32');
+    before.code.push(set(counter, i32.const(0)));
+    const state: LoopState = { index: loop.index, counter, fromZero: true, pointers: [] };
+    const partials = new Map<Local, readonly number[]>();
+    for (const [local, combiner] of plan.shared) {
+      const registers = Array.from({ length: fold }, () => before.register('v128'));
+      const identity = this.splat(identityOf(combiner, local.dtype), local.dtype);
+      for (const register of registers) before.code.push(set(register, identity));
+      partials.set(local, registers);
+    }
+    const changes = effects(loop.body);
+    const turn = (fold: number, tail: Lanes['tail']): Code => {
+      const shape: Lanes = { index: loop.index, lanes, fold, locals, partials, tail };
+      // A counter above zero where the loop goes on: pointers that are met here first begin where it stands.
+      const body = new Scope(func, before, { loop: { ...state, fromZero: false }, lanes: shape, changes });
+      const code = this.within(body, () => this.all(loop.body));
+      return sequence(code, advance(state, fold * lanes));
+    };
+    const repeated = (fold: number): void => {
+      const step = fold * lanes;
+      // As a difference: the sum of counter and step could overflow.
+      const last = length === null ? before.put('i32', i32.sub(count, i32.const(step))) : i32.const(length - step);
+      const goes = i32.leS(get(counter), last);
+      const code = turn(fold, null);
+      if (length === null) {
+        before.code.push(when(goes, doWhile(code, goes)));
+      } else if ((fold === plan.fold ? length : length % full) >= 2 * step) {
+        before.code.push(doWhile(code, goes));
+      } else before.code.push(code);
+    };
+    if (length === null || length >= full) repeated(fold);
+    if (fold > 1 && (length === null || length % full >= lanes)) repeated(1);
+    const rest = length === null ? null : length % lanes;
+    if (rest !== 0) {
+      const left = rest ?? before.put('i32', i32.sub(count, get(counter)));
+      const limit = typeof left === 'number' ? i32.const(left) : left;
+      const mask = before.put('v128', i32x4.ltS(v128.constI32(0, 1, 2, 3), i32x4.splat(limit)));
+      const code = turn(1, { count: left, mask });
+      before.code.push(rest === null ? when(i32.gtS(limit, i32.const(0)), code) : code);
+    }
+    for (const [local, combiner] of plan.shared) this.combine(before, local, combiner, partials.get(local)!, lanes);
+    emitter.scope = before;
+  }
+
+  /** Partial results of lanes and vectors, as a tree of fixed form, into the local. */
+  private combine(at: Scope, local: Local, combiner: Combiner, partials: readonly number[], lanes: 2 | 4): void {
+    const { dtype } = local;
+    const merged = (a: Code, b: Code): Code => at.put('v128', vectorCombine(combiner, dtype, a, b));
+    let level = partials.map(get);
+    while (level.length > 1) {
+      const next: Code[] = [];
+      for (let i = 0; i < level.length; i += 2)
+        next.push(i + 1 < level.length ? merged(level[i]!, level[i + 1]!) : level[i]!);
+      level = next;
+    }
+    let all = level[0]!;
+    if (lanes === 4 || dtype === 'float64') all = merged(all, v128.shuffle32(all, all, [2, 3, 0, 1]));
+    if (dtype !== 'float64') all = merged(all, v128.shuffle32(all, all, [1, 0, 3, 2]));
+    const [register] = at.registers(local) as readonly [number];
+    const one = at.put(scalarType(dtype), lane(all, dtype, 0));
+    at.code.push(set(register, scalarOp(combiner, dtype, dtype, [get(register), one])));
+  }
+}
+
+/** Count, and move the pointers, by a number of steps. */
+function advance({ counter, pointers }: LoopState, steps: number): Code {
+  const step = (register: number, by: number): Code => set(register, i32.add(get(register), i32.const(by)));
+  return sequence(...pointers.map(({ register, unit }) => step(register, unit * steps)), step(counter, steps));
+}
+
+/** How a vector loop is computed. */
+interface Plan {
+  readonly lanes: 2 | 4;
+  readonly fold: number;
+  /** Locals declared inside. */
+  readonly locals: ReadonlySet<Local>;
+  /** What its turns accumulate together. */
+  readonly shared: ReadonlyMap<Local, Combiner>;
+}
+
+function declared(body: readonly Stmt[]): ReadonlySet<Local> {
+  const locals = new Set<Local>();
+  visit(body, (stmt) => {
+    if (stmt.kind === 'local') locals.add(stmt.local);
+  });
+  return locals;
+}
+
+/** Is all control inside the same for every lane? Otherwise the loop is computed element by element. */
+function isVectorizable(loop: Loop): boolean {
+  const own = declared(loop.body);
+  let uniform = true;
+  visit(loop.body, (stmt) => {
+    if (stmt.kind === 'assign' && !own.has(stmt.local)) uniform = false;
+    if (stmt.kind !== 'loop' && stmt.kind !== 'if') return;
+    for (const x of expressions(stmt)) {
+      const { indices, locals } = dependence(x);
+      if (indices.has(loop.index) || [...locals].some((local) => own.has(local))) uniform = false;
+    }
+  });
+  return uniform;
+}
+
+function planOf(loop: Loop, length: number | null): Plan {
+  const locals = declared(loop.body);
+  const shared = new Map<Local, Combiner>();
+  let wide = false;
+  visit(loop.body, (stmt) => {
+    if (stmt.kind === 'accumulate' && !locals.has(stmt.local)) shared.set(stmt.local, stmt.combiner);
+    if ('local' in stmt && stmt.local.dtype === 'float64') wide = true;
+    if (stmt.kind === 'store' && stmt.buffer.dtype === 'float64') wide = true;
+  });
+  let operations = 0;
+  visitExpressions(loop.body, (x) => {
+    if (x.dtype === 'float64') wide = true;
+    if (x.op === 'call' || x.op === 'apply') operations++;
+  });
+  const lanes = wide ? 2 : 4;
+  const live = locals.size + shared.size;
+  let fold = operations <= 12 ? 4 : 2;
+  while (fold > 1 && fold * live > 8) fold /= 2;
+  while (fold > 1 && length !== null && length < fold * lanes) fold /= 2;
+  return { lanes, fold, locals, shared };
+}
