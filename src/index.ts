@@ -17,6 +17,7 @@ export {
   CheckError,
   CompileError,
   ConcretizationError,
+  DeviceMemoryError,
   DonatedTensorError,
   DTypeError,
   type ErrorTag,

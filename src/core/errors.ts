@@ -22,7 +22,8 @@ export type ErrorTag =
   | 'NonFiniteError'
   | 'CheckError'
   | 'DonatedTensorError'
-  | 'CompileError';
+  | 'CompileError'
+  | 'DeviceMemoryError';
 
 /** What an error says besides its tag. */
 export interface ErrorParts {
@@ -128,6 +129,11 @@ export class DonatedTensorError extends PullbackError {
 /** A device has no lowering for what it was given. */
 export class CompileError extends PullbackError {
   readonly _tag = 'CompileError';
+}
+
+/** What must be in a device's memory at one time does not fit there. */
+export class DeviceMemoryError extends PullbackError {
+  readonly _tag = 'DeviceMemoryError';
 }
 
 /** Run `f`; an error of ours that leaves it is extended by one line of context, and keeps its tag. */

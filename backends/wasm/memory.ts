@@ -1,0 +1,417 @@
+/**
+ * The linear memory of a device, as a cache over immutable tensors.
+ *
+ * Results stay where kernels left them. When the budget is used up, the bytes used least recently are *evicted*: copied to a
+ * host buffer that their storage owns. If the tensor is garbage by then, so is that buffer, and V8 frees it: nothing leaks in
+ * a loop that never yields, where no finalizer runs, and nothing is lost.
+ *
+ * When the loop does yield, finalizers free blocks early. A storage is given to the registry at the end of the job that made
+ * it, not when it is made, because that costs as much as a small kernel (1–1.5 µs with its share of garbage collection), and
+ * in a job that never ends the records would pile up without ever being of use. Until then the table of blocks may hold the
+ * storage itself: in this job only an eviction could free its block, and an eviction lets it go.
+ */
+
+import { DeviceMemoryError, DonatedTensorError } from '../../src/core/errors.ts';
+import { aligned, alignment, type Block, Blocks } from './blocks.ts';
+import { defaultBudget, largestBudget } from './budget.ts';
+import { type Ground, Nursery, slack, smallBytes } from './nursery.ts';
+import { Recency } from './recency.ts';
+import { LargeBytes, Lease, SmallBytes, WasmStorage } from './storage.ts';
+import { type WasmMemory, webAssembly } from './webassembly.ts';
+
+export { WasmStorage } from './storage.ts';
+
+const pageBytes = 2 ** 16;
+const mebibyte = 2 ** 20;
+
+export interface MemoryOptions {
+  /**
+   * The most bytes of linear memory, rounded up to pages of 64 KiB; by default a quarter of what the machine has, at most
+   * 2 GiB (512 MiB where a browser does not say).
+   */
+  readonly budget?: number;
+  /** Whether threads can share the memory; by default wherever the platform lets them. */
+  readonly shared?: boolean;
+}
+
+/** What the memory holds. */
+export interface MemoryUse {
+  /** Bytes of tensors with a block of their own, and the number of these tensors. */
+  readonly resident: number;
+  readonly blocks: number;
+  /** Bytes in the cells where small tensors take turns. */
+  readonly nursery: number;
+  /** Bytes of constants and scratch. */
+  readonly reserved: number;
+  /** Bytes moved to the host so far, and the number of tensors, small ones included. */
+  readonly evicted: number;
+  readonly evictions: number;
+  /** Blocks that finalizers gave back so far. */
+  readonly collected: number;
+  /** Bytes of the linear memory itself, which only grows. */
+  readonly committed: number;
+}
+
+/** Whether a memory can be shared with threads here: in browsers, on pages that are isolated across origins. */
+const canShare = (): boolean =>
+  typeof SharedArrayBuffer !== 'undefined' &&
+  (globalThis as { readonly crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
+
+/**
+ * One `WebAssembly.Memory` within a budget, and which tensor is where in it.
+ *
+ * Addresses are multiples of 64, and the 64 bytes after a tensor belong to it: kernels may read and write whole vectors. Code
+ * that runs must have pinned what it uses, and must hold the storages as long.
+ */
+export class LinearMemory implements Ground {
+  readonly memory: WasmMemory;
+  /** The most bytes that `memory` will have. */
+  readonly budget: number;
+  /** All of `memory`; other arrays after it has grown. */
+  bytes: Uint8Array;
+  words: Int32Array;
+  readonly #blocks = new Blocks<LargeBytes>(alignment);
+  readonly #nursery: Nursery;
+  readonly #recency = new Recency();
+  /** Bytes with a block whose storage no finalizer watches yet. */
+  readonly #young: LargeBytes[] = [];
+  #watching = false;
+  readonly #registry = new FinalizationRegistry<Lease>((lease) => this.#collect(lease));
+  /** The pages that `memory` may have: fewer than the budget once the machine refused more. */
+  #pages: number;
+  #reserved = 0;
+  #evicted = 0;
+  #evictions = 0;
+  #collected = 0;
+  #resident = 0;
+
+  /** @throws DeviceMemoryError where not even the addresses can be had */
+  constructor(options: MemoryOptions = {}) {
+    const wanted = options.budget ?? defaultBudget();
+    if (!(wanted > 0)) {
+      throw new DeviceMemoryError({
+        op: 'wasm',
+        problem: `a budget of ${wanted} bytes`,
+        remedy: 'give a positive budget',
+      });
+    }
+    this.budget = Math.min(Math.ceil(wanted / pageBytes) * pageBytes, largestBudget);
+    this.#pages = this.budget / pageBytes;
+    this.memory = makeMemory(this.#pages, options.shared ?? canShare());
+    this.bytes = new Uint8Array(this.memory.buffer);
+    this.words = new Int32Array(this.memory.buffer);
+    this.#blocks.extend(this.bytes.length);
+    this.#nursery = new Nursery(this);
+  }
+
+  /** What is held now. */
+  get live(): MemoryUse {
+    return {
+      resident: this.#resident,
+      blocks: this.#recency.size,
+      nursery: this.#nursery.bytes,
+      reserved: this.#reserved - this.#nursery.bytes,
+      evicted: this.#evicted + this.#nursery.evicted,
+      evictions: this.#evictions + this.#nursery.evictions,
+      collected: this.#collected,
+      committed: this.bytes.length,
+    };
+  }
+
+  /** The address of bytes for as long as the device lives: constants and scratch. @throws DeviceMemoryError */
+  reserve(bytes: number): number {
+    const size = blockSize(bytes);
+    const block = this.#claim(size, bytes);
+    this.#reserved += size;
+    return block.address;
+  }
+
+  /** A storage in linear memory, with whatever was there. @throws DeviceMemoryError if what is pinned leaves no room */
+  allocate(bytes: number): WasmStorage {
+    if (bytes <= smallBytes) {
+      const small = new SmallBytes(bytes);
+      this.#nursery.place(small);
+      return new WasmStorage(bytes, small, null);
+    }
+    const large = new LargeBytes(bytes);
+    const storage = new WasmStorage(bytes, null, large);
+    this.#settle(storage, large);
+    return storage;
+  }
+
+  /** A storage of what is in `host`, which is its own from now on; it enters linear memory when it is pinned. */
+  adopt(host: ArrayBuffer): WasmStorage {
+    const { byteLength } = host;
+    if (byteLength <= smallBytes) {
+      const small = new SmallBytes(byteLength);
+      small.host = wordsOf(host);
+      return new WasmStorage(byteLength, small, null);
+    }
+    const large = new LargeBytes(byteLength);
+    large.host = host;
+    return new WasmStorage(byteLength, null, large);
+  }
+
+  /**
+   * The address of a storage, where it stays until {@link unpin} was called as often as this.
+   * @throws DeviceMemoryError if what is pinned already leaves no room, DonatedTensorError if it was freed
+   */
+  pin(storage: WasmStorage): number {
+    const { small } = storage;
+    if (small !== null) {
+      if (small.address === 0) {
+        if (small.freed) throw freedError();
+        this.#nursery.place(small);
+      }
+      small.used = true;
+      small.pins++;
+      return small.address;
+    }
+    const large = storage.large!;
+    if (large.address === 0) {
+      if (large.freed) throw freedError();
+      this.#settle(storage, large);
+      this.bytes.set(new Uint8Array(large.host!), large.address);
+      large.host = null;
+    } else this.#recency.touch(large);
+    large.pins++;
+    return large.address;
+  }
+
+  /** Let a storage move again. */
+  unpin(storage: WasmStorage): void {
+    const bytes = storage.small ?? storage.large!;
+    if (bytes.pins === 0) throw new Error('unpin: the storage is not pinned');
+    bytes.pins--;
+  }
+
+  /** A copy of the bytes. @throws DonatedTensorError if they were freed */
+  read(storage: WasmStorage): ArrayBuffer {
+    const { small, large, byteLength } = storage;
+    const { address, freed } = small ?? large!;
+    if (freed) throw freedError();
+    if (address !== 0) return copyOf(this.bytes, address, byteLength);
+    return small ? copyOf(new Uint8Array(small.host!.buffer), 0, byteLength) : large!.host!.slice(0);
+  }
+
+  /** Give the bytes up: the program that a tensor was donated to needs them no more. Freeing twice changes nothing. */
+  free(storage: WasmStorage): void {
+    const { small, large } = storage;
+    const bytes = small ?? large!;
+    if (bytes.pins > 0) throw new Error('free: the storage is pinned');
+    bytes.freed = true;
+    bytes.host = null;
+    if (bytes.address === 0) return;
+    if (small) this.#nursery.vacate(small);
+    else this.#leave(large!);
+  }
+
+  /** Give `large` a block. */
+  #settle(storage: WasmStorage, large: LargeBytes): void {
+    const block = this.#claim(blockSize(large.byteLength), large.byteLength);
+    block.tenant = large;
+    large.block = block;
+    large.address = block.address;
+    large.owner = storage;
+    large.youngAt = this.#young.push(large) - 1;
+    this.#recency.add(large);
+    this.#resident += large.byteLength;
+    if (this.#watching) return;
+    this.#watching = true;
+    queueMicrotask(() => this.#watch());
+  }
+
+  /** Take the block of `large` back; returns the hole where it was. */
+  #leave(large: LargeBytes): Block<LargeBytes> {
+    const { block, lease } = large;
+    if (large.youngAt >= 0) {
+      const last = this.#young.pop()!;
+      if (last !== large) {
+        this.#young[large.youngAt] = last;
+        last.youngAt = large.youngAt;
+      }
+      large.youngAt = -1;
+      large.owner = null;
+    }
+    if (lease) {
+      this.#registry.unregister(lease);
+      lease.bytes = null;
+      large.lease = null;
+    }
+    large.block = null;
+    large.address = 0;
+    this.#recency.remove(large);
+    this.#resident -= large.byteLength;
+    return this.#blocks.give(block!);
+  }
+
+  /** At the end of a job: let finalizers watch what it made and has not lost since. */
+  #watch(): void {
+    this.#watching = false;
+    for (const large of this.#young) {
+      const lease = new Lease(large);
+      this.#registry.register(large.owner!, lease, lease);
+      large.lease = lease;
+      large.owner = null;
+      large.youngAt = -1;
+    }
+    this.#young.length = 0;
+  }
+
+  /** A storage is garbage. */
+  #collect({ bytes }: Lease): void {
+    // Pinned garbage would be a kernel at work whose caller forgot to hold its operands: its block is not for others.
+    if (!bytes || bytes.pins > 0) return;
+    this.#collected++;
+    this.#leave(bytes);
+  }
+
+  /** A block of `size` bytes: from a hole, or else from new pages, or else from what was used least recently. */
+  #claim(size: number, bytes: number): Block<LargeBytes> {
+    return (
+      this.#blocks.take(size) ?? (this.#grow(size) ? this.#blocks.take(size) : null) ?? this.#makeRoom(size, bytes)
+    );
+  }
+
+  /** New pages, so that a hole of `size` bytes ends the memory; false at the limit. */
+  #grow(size: number): boolean {
+    const now = this.bytes.length / pageBytes;
+    const least = Math.ceil((size - this.#blocks.tail) / pageBytes);
+    if (now + least > this.#pages) return false;
+    // A quarter more: each growth makes new views, and pages cost nothing before they are touched.
+    const generous = Math.min(Math.max(least, now >> 2), this.#pages - now);
+    if (!this.#growBy(generous) && !this.#growBy(least)) {
+      this.#pages = now;
+      return false;
+    }
+    this.bytes = new Uint8Array(this.memory.buffer);
+    this.words = new Int32Array(this.memory.buffer);
+    this.#blocks.extend(this.bytes.length);
+    return true;
+  }
+
+  #growBy(pages: number): boolean {
+    try {
+      this.memory.grow(pages);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Evict in the order of last use until a hole is large enough. Where holes stay apart because of what lies between them,
+   * four times the bytes are spent on that order, and then the neighbours go that are fewest bytes.
+   */
+  #makeRoom(size: number, bytes: number): Block<LargeBytes> {
+    let spent = 0;
+    for (let large = this.#recency.oldest; large && spent < 4 * size; ) {
+      const { newer } = large;
+      if (large.pins === 0) {
+        spent += large.block!.size;
+        if (this.#evict(large).size >= size) return this.#blocks.take(size)!;
+      }
+      large = newer;
+    }
+    const run = cheapestRun(this.#blocks, size);
+    if (!run) throw this.#full(bytes);
+    for (const block of run) if (block.tenant) this.#evict(block.tenant);
+    return this.#blocks.take(size)!;
+  }
+
+  #evict(large: LargeBytes): Block<LargeBytes> {
+    large.host = copyOf(this.bytes, large.address, large.byteLength);
+    this.#evictions++;
+    this.#evicted += large.byteLength;
+    return this.#leave(large);
+  }
+
+  #full(bytes: number): DeviceMemoryError {
+    const pinned: number[] = [];
+    for (const { tenant } of this.#blocks) if (tenant && tenant.pins > 0) pinned.push(tenant.byteLength);
+    pinned.sort((a, b) => b - a);
+    const total = pinned.reduce((sum, n) => sum + n, 0);
+    const limit = this.#pages * pageBytes;
+    const largest = pinned.slice(0, 3).map(inUnits).join(', ');
+    return new DeviceMemoryError({
+      op: 'wasm',
+      problem:
+        `${inUnits(bytes)} do not fit into a memory of ${inUnits(limit)}` +
+        `${limit < this.budget ? ` (the machine refused the rest of ${inUnits(this.budget)})` : ''}, of which ` +
+        `the running program uses ${inUnits(total)}${largest && ` (${pinned.length} tensors; the largest: ${largest})`} ` +
+        `and constants, scratch and small tensors ${inUnits(this.#reserved)}`,
+      remedy: 'give the device a larger budget, or compute in smaller pieces',
+    });
+  }
+}
+
+/** What `bytes` take, with the slack behind them. */
+const blockSize = (bytes: number): number => aligned(bytes + slack);
+
+function makeMemory(maximum: number, shared: boolean): WasmMemory {
+  try {
+    return new webAssembly.Memory({ initial: Math.min(maximum, 16), maximum, shared });
+  } catch (error) {
+    throw new DeviceMemoryError({
+      op: 'wasm',
+      problem: `no memory of ${inUnits(maximum * pageBytes)} can be had: ${(error as Error).message}`,
+      remedy: 'give the device a smaller budget',
+    });
+  }
+}
+
+/**
+ * Neighbouring blocks of at least `size` bytes, none of them pinned or reserved, with the fewest bytes to move; `null` if
+ * there are none.
+ */
+function cheapestRun(blocks: Iterable<Block<LargeBytes>>, size: number): readonly Block<LargeBytes>[] | null {
+  let best: readonly Block<LargeBytes>[] | null = null;
+  let fewest = Number.POSITIVE_INFINITY;
+  let run: Block<LargeBytes>[] = [];
+  let [room, moved] = [0, 0];
+  const cost = (block: Block<LargeBytes>): number => (block.free ? 0 : block.size);
+  for (const block of blocks) {
+    if (!block.free && (!block.tenant || block.tenant.pins > 0)) {
+      run = [];
+      room = moved = 0;
+      continue;
+    }
+    run.push(block);
+    room += block.size;
+    moved += cost(block);
+    while (room - run[0]!.size >= size) {
+      const left = run.shift()!;
+      room -= left.size;
+      moved -= cost(left);
+    }
+    if (room >= size && moved < fewest) {
+      best = [...run];
+      fewest = moved;
+    }
+  }
+  return best;
+}
+
+/** A copy that is not shared, as `slice` of a view of shared memory would not be either. */
+const copyOf = (bytes: Uint8Array, start: number, length: number): ArrayBuffer =>
+  bytes.slice(start, start + length).buffer as ArrayBuffer;
+
+/** The words of a small array, padded if it does not end with one. */
+function wordsOf(host: ArrayBuffer): Int32Array {
+  if (host.byteLength % 4 === 0) return new Int32Array(host);
+  const padded = new Int32Array((host.byteLength + 3) >> 2);
+  new Uint8Array(padded.buffer).set(new Uint8Array(host));
+  return padded;
+}
+
+const freedError = (): DonatedTensorError =>
+  new DonatedTensorError({
+    op: 'wasm',
+    problem: 'the storage of this tensor was donated to a program, which may have overwritten it',
+    remedy: 'use the result of that program instead, or do not list the argument in donateArgnums',
+  });
+
+function inUnits(bytes: number): string {
+  const [unit, size] = bytes >= mebibyte ? ['MiB', mebibyte] : bytes >= 1024 ? ['KiB', 1024] : ['bytes', 1];
+  return `${Number((bytes / size).toFixed(1))} ${unit}`;
+}
