@@ -49,9 +49,9 @@ const relaxedByDefault = relaxedSimd();
 const flags = (relaxed: boolean): readonly string[] =>
   relaxed && !relaxedByDefault ? ['--experimental-wasm-relaxed-simd'] : [];
 
-/** @returns the version of an installed package, or why there is none */
-function installed(name: string): E.Either<Missing, string> {
-  const manifest = `${modules}/${name}/package.json`;
+/** @returns the version of a package that is installed in `folder`, or why there is none */
+function installed(name: string, folder: string): E.Either<Missing, string> {
+  const manifest = `${folder}/${name}/package.json`;
   if (!existsSync(manifest)) return E.left(`${name} is not installed`);
   return E.right((JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version);
 }
@@ -63,13 +63,15 @@ const script = (file: string, relaxed: boolean, env: Command['env'] = {}): Comma
 });
 
 /** A script whose packages are there; it is told the version of the first. */
-const peer = (packages: readonly string[], command: Command): E.Either<Missing, Command> => {
-  const versions = packages.map(installed);
-  return pipe(
-    versions.find(E.isLeft) ?? versions[0]!,
-    E.map((version) => ({ ...command, env: { ...command.env, VERSION: version } })),
-  );
-};
+const withPackages =
+  (folder: string) =>
+  (packages: readonly string[], command: Command): E.Either<Missing, Command> => {
+    const versions = packages.map((name) => installed(name, folder));
+    return pipe(
+      versions.find(E.isLeft) ?? versions[0]!,
+      E.map((version) => ({ ...command, env: { ...command.env, VERSION: version } })),
+    );
+  };
 
 /** The first Python that has torch: `$PYTHON`, the one on the path, the system's. */
 function python(): E.Either<Missing, string> {
@@ -99,8 +101,9 @@ function torch(threads: number): E.Either<Missing, Command> {
 const jaxPackages = ['@jax-js/jax'];
 const needsNoFlag = E.left('WebAssembly has relaxed SIMD here without a flag: the same as without +relaxed');
 
-/** How `threads` of ours, or a peer, are started. */
-export function commandOf(name: ContenderName, threads: number): E.Either<Missing, Command> {
+/** How a contender is started, ours on so many `threads`; packages are in `folder`. */
+export function commandOf(name: ContenderName, threads: number, folder = modules): E.Either<Missing, Command> {
+  const peer = withPackages(folder);
   const ours = { PULLBACK_THREADS: String(threads), PACKAGE_JSON: pathToFileURL(at('../package.json')).href };
   switch (name) {
     case 'ours':

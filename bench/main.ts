@@ -13,7 +13,7 @@ import { type ContenderName, type PeerName, peerNames } from './contenders.ts';
 import { buildPrograms, installPeers } from './install.ts';
 import { type Asked, decodeAsked, helpText } from './options.ts';
 import { efforts, type Outcome, race } from './race.ts';
-import { isSound, type Row, rowOf } from './report.ts';
+import { isSound, onThreads, type Row, rowOf } from './report.ts';
 import { absences, document, machine, tableHead, tableRow } from './table.ts';
 import { workloads } from './workloads.ts';
 
@@ -48,7 +48,7 @@ async function bench(wanted: Asked): Promise<void> {
     const peaks: readonly ContenderName[] = workloads[workload].flops === null ? [] : ['peak', 'peak+relaxed'];
     const outcome = await race(workload, ['ours', ...peers, ...peaks], threads, effort);
     remember(versions, outcome);
-    const row = rowOf(workload, honest(outcome, threads), device, threads);
+    const row = rowOf(workload, onThreads(outcome, threads), device, threads);
     rows.push(row);
     console.log(json ? JSON.stringify(row) : tableRow(row, peers));
   }
@@ -69,21 +69,4 @@ function remember(versions: Map<string, string>, outcome: Outcome): void {
     const simd = relaxed === null ? '' : relaxed ? ', with relaxed SIMD' : ', without relaxed SIMD';
     versions.set(name, `${version}, ${threads} thread${threads === 1 ? '' : 's'}${simd}`);
   }
-}
-
-/** Ours on another number of threads than was asked for has failed. */
-function honest(outcome: Outcome, threads: number): Outcome {
-  const check = ([name, result]: readonly [
-    ContenderName,
-    Outcome extends ReadonlyMap<unknown, infer R> ? R : never,
-  ]) =>
-    E.isRight(result) && name.startsWith('ours') && result.right.about.threads !== threads
-      ? ([
-          name,
-          E.left(
-            `--threads ${threads}, but the ${result.right.about.device} device computes on ${result.right.about.threads}`,
-          ),
-        ] as const)
-      : ([name, result] as const);
-  return new Map([...outcome].map(check));
 }

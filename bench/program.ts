@@ -91,12 +91,12 @@ export async function serve(tasks: Tasks, about: About, cannot: string): Promise
     const request = JSON.parse(line) as Turn | End;
     if ('end' in request) {
       answer({ check: await task.check() });
-      // Worker pools of libraries keep a process alive.
-      process.stdout.write('', () => process.exit(0));
-      return;
+      break;
     }
     answer({ times: await timed(task.call, request) });
   }
+  // Worker pools of libraries would keep a process alive, also when whoever asks has died.
+  process.stdout.write('', () => process.exit(0));
 }
 
 /** Libraries talk; stdout is for answers. */

@@ -106,3 +106,13 @@ export function rowOf(workload: WorkloadName, outcome: Outcome, device: string, 
 
 /** Whether a row is as it should be: ours has run, and nobody has other results. */
 export const isSound = ({ ours, mismatch }: Row): boolean => ours !== null && Object.keys(mismatch).length === 0;
+
+/** The outcome in which ours on another number of threads than was asked for has failed. */
+export function onThreads(outcome: Outcome, threads: number): Outcome {
+  const checked = (name: ContenderName, result: E.Either<Missing, Result>): E.Either<Missing, Result> => {
+    if (E.isLeft(result) || !name.startsWith('ours') || result.right.about.threads === threads) return result;
+    const { device, threads: found } = result.right.about;
+    return E.left(`${threads} threads were asked for, the ${device} device computes on ${found}`);
+  };
+  return new Map([...outcome].map(([name, result]) => [name, checked(name, result)]));
+}

@@ -1,10 +1,17 @@
 /** Races between programs that exist without any peer: ours, the peak, and children that fail. */
 
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
+import { defaultDevice } from 'pullback';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { start } from '../../bench/child.ts';
+import { commandOf } from '../../bench/contenders.ts';
 import { buildPrograms } from '../../bench/install.ts';
 import { type Result, race } from '../../bench/race.ts';
+import type { Row } from '../../bench/report.ts';
 
 const node = (source: string) => ({ command: process.execPath, args: ['-e', source], env: {} });
 
@@ -26,6 +33,42 @@ describe('children that fail', () => {
       E.left('the program ended with 1: Error: in step'),
     );
   });
+});
+
+test('a peer whose packages are not installed says so', () => {
+  for (const name of ['jax-js', 'jax-js+relaxed+workers', 'tfjs-wasm', 'onnxruntime/t1'] as const) {
+    const command = commandOf(name, 1, '/nonexistent');
+    expect(E.isLeft(command) && command.left).toMatch(
+      /^(@jax-js\/jax|@tensorflow\/tfjs|onnxruntime-node) is not installed$/,
+    );
+  }
+});
+
+test('npm run bench -- --json: a line for each workload, and the table written', { timeout: 120_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  const out = join(folder, 'RESULTS.md');
+  const argv = ['bench/main.ts', '--json', '--quick', '--seconds=1', '--peers', 'none', '--out', out, 'jit_tiny'];
+  const { stdout, status } = spawnSync('node_modules/.bin/tsx', argv, { encoding: 'utf8' });
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Row);
+  expect(rows).toMatchObject([
+    {
+      workload: 'jit_tiny',
+      metric: 'us',
+      peers: {},
+      ratio: {},
+      missing: {},
+      mismatch: {},
+      device: defaultDevice().name,
+    },
+  ]);
+  const { median, min, first } = rows[0]!.ours!;
+  expect([min > 0, min <= median, min < first]).toEqual([true, true, true]);
+  expect(readFileSync(out, 'utf8')).toContain('| jit_tiny | us |');
+  expect(status).toBe(0);
+  rmSync(folder, { recursive: true });
 });
 
 describe('ours', () => {

@@ -5,10 +5,10 @@ import { describe, expect, test } from 'vitest';
 import type { ContenderName, Missing } from '../../bench/contenders.ts';
 import { peakFlops } from '../../bench/peak-loop.ts';
 import type { Outcome, Result } from '../../bench/race.ts';
-import { difference, isSound, rowOf } from '../../bench/report.ts';
+import { difference, isSound, onThreads, rowOf } from '../../bench/report.ts';
 import { absences, document, tableHead, tableRow } from '../../bench/table.ts';
 
-const about = { version: '1.2.3', threads: 1, relaxed: null };
+const about = { version: '1.2.3', device: 'reference', threads: 1, relaxed: null };
 const result = (min: number, check: readonly number[]): E.Either<Missing, Result> =>
   E.right({ about, first: 10 * min, median: 2 * min, min, samples: 5, check });
 const outcome = (entries: readonly (readonly [ContenderName, E.Either<Missing, Result>])[]): Outcome =>
@@ -85,6 +85,17 @@ describe('rows', () => {
       1,
     );
     expect([failed.ours, failed.ratio, failed.missing, isSound(failed)]).toEqual([null, {}, { ours: 'no' }, false]);
+  });
+
+  test('ours on another number of threads than was asked for has failed; peers have their own', () => {
+    const found = outcome([
+      ['ours', result(1, [1])],
+      ['jax-js', result(1, [1])],
+    ]);
+    expect(onThreads(found, 1)).toEqual(found);
+    const { missing, peers } = rowOf('softmax', onThreads(found, 2), 'reference', 2);
+    expect(missing).toEqual({ ours: '2 threads were asked for, the reference device computes on 1' });
+    expect(Object.keys(peers)).toEqual(['jax-js']);
   });
 
   test('as people see them', () => {
