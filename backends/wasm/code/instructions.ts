@@ -106,6 +106,15 @@ const storeLane =
     value(out);
     simd(out, op).u32(align).u32(offset).u8(index);
   };
+/** A vector with one lane replaced by what is loaded. */
+const loadLane =
+  (op: number, align: number) =>
+  (address: Code, vector: Code, index: number, offset = 0): Code =>
+  (out) => {
+    address(out);
+    vector(out);
+    simd(out, op).u32(align).u32(offset).u8(index);
+  };
 /** Truncation of floats to integers that saturates: NaN is 0. */
 const saturating =
   (op: number): Unary =>
@@ -316,6 +325,8 @@ export const v128 = {
       value(out);
       simd(out, 0x0b).u32(2).u32(offset);
     },
+  load32Lane: loadLane(0x56, 2),
+  load64Lane: loadLane(0x57, 3),
   store8Lane: storeLane(0x58, 0),
   store16Lane: storeLane(0x59, 1),
   store32Lane: storeLane(0x5a, 2),
@@ -323,6 +334,15 @@ export const v128 = {
   constF32: (x: number, y = x, z = x, w = x): Code => constant((out) => out.f32(x).f32(y).f32(z).f32(w)),
   constF64: (x: number, y = x): Code => constant((out) => out.f64(x).f64(y)),
   constI32: (x: number, y = x, z = x, w = x): Code => constant((out) => out.i32(x).i32(y).i32(z).i32(w)),
+  /** 64-bit lanes of two vectors, numbered 0 … 3. */
+  shuffle64:
+    (x: Code, y: Code, lanes: readonly [number, number]): Code =>
+    (out) => {
+      x(out);
+      y(out);
+      simd(out, 0x0d);
+      for (const from of lanes) for (let i = 0; i < 8; i++) out.u8(from * 8 + i);
+    },
   /** 32-bit lanes of two vectors, numbered 0 … 7. */
   shuffle32:
     (x: Code, y: Code, lanes: readonly [number, number, number, number]): Code =>

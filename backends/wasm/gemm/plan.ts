@@ -1,0 +1,153 @@
+/**
+ * How a contraction is computed: which operand plays which part, what is packed, and the blocks in which it goes. All of it follows from
+ * the shapes alone, so that results do not depend on who computes which block.
+ */
+
+import type { Code } from '../code/instructions.ts';
+import { type Arithmetic, arithmetic, type Element } from './arithmetic.ts';
+import { type Axis, count, merged, run } from './axes.ts';
+import { needsTable } from './pack.ts';
+
+/** What an epilogue may read and write: whole rows of C. */
+export interface Block {
+  /** The index in the batch, counted through all its axes. */
+  readonly batch: Code;
+  readonly rowFrom: Code;
+  readonly rowTo: Code;
+}
+
+/** C[batch, m, n] = Σₖ A[batch, m, k] · B[batch, k, n], each index through several axes, outermost first. */
+export interface Contraction {
+  readonly dtype: Element;
+  readonly batch: readonly Axis[];
+  readonly m: readonly Axis[];
+  readonly n: readonly Axis[];
+  readonly k: readonly Axis[];
+  /** Whether `multiplyAdd` may be relaxed SIMD's. */
+  readonly relaxed: boolean;
+  /** Operands around which a vector may be read beyond their ends. */
+  readonly slack?: { readonly a: boolean; readonly b: boolean };
+  /** Code that runs on a block of rows once it is finished. */
+  readonly epilogue: ((block: Block) => Code) | null;
+}
+
+/**
+ * An index in tiles. They do not cross from one group to the next, within which C has one stride; so the last tile of a
+ * group may be smaller.
+ */
+export interface Tiling {
+  readonly axes: readonly Axis[];
+  readonly total: number;
+  readonly group: number;
+  /** Indices of a tile, of the last one of a group, and tiles of a group and of all. */
+  readonly size: number;
+  readonly last: number;
+  readonly perGroup: number;
+  readonly tiles: number;
+  /** Tiles of a block, and blocks. */
+  readonly block: number;
+  readonly blocks: number;
+}
+
+/** `direct`: not packed. `block`: as each block is computed; `kept`: once for the blocks that need it; `panel`: just before its use. */
+export type Packing = 'direct' | 'block' | 'kept' | 'panel';
+
+export interface Plan {
+  readonly e: Arithmetic;
+  readonly transposed: boolean;
+  readonly batch: readonly Axis[];
+  readonly k: readonly Axis[];
+  readonly terms: number;
+  /** Terms that are summed before the sums go to memory. */
+  readonly depth: number;
+  readonly rows: Tiling;
+  readonly columns: Tiling;
+  readonly a: Packing;
+  readonly b: Packing;
+}
+
+const tiling = (axes: readonly Axis[], size: number): Omit<Tiling, 'block' | 'blocks'> => {
+  const total = count(axes);
+  const group = run(axes, 'c').extent;
+  const perGroup = Math.ceil(group / size);
+  const last = group % size === 0 ? size : group % size;
+  return { axes, total, group, size, last, perGroup, tiles: perGroup * (total / group) };
+};
+
+const exchanged = (axes: readonly Axis[]): Axis[] => axes.map(({ extent, a, b, c }) => ({ extent, a: b, b: a, c }));
+
+/** The contraction with A and B, rows and columns in each other's place. */
+export const transposed = (x: Contraction): Contraction => ({
+  ...x,
+  batch: exchanged(x.batch),
+  m: exchanged(x.n),
+  n: exchanged(x.m),
+  k: exchanged(x.k),
+  ...(x.slack ? { slack: { a: x.slack.b, b: x.slack.a } } : {}),
+});
+
+/** Merged axes; a batch that one operand does not have is rows or columns of the other, unless an epilogue counts in it. */
+export function simplified(x: Contraction): Contraction {
+  const own = x.epilogue ? () => false : (axis: Axis) => axis.a === 0 || axis.b === 0;
+  const batch = merged(x.batch);
+  return {
+    ...x,
+    batch: merged(batch.filter((axis) => !own(axis))),
+    m: merged([...batch.filter((axis) => own(axis) && axis.b === 0), ...x.m]),
+    n: merged([...batch.filter((axis) => own(axis) && axis.b !== 0), ...x.n]),
+    k: merged(x.k),
+  };
+}
+
+/** Terms, of which a panel of B is 8 KiB: it stays in the first-level cache beside a tile of A. */
+const depthLimit = 256;
+/** Rows of which the packed terms, 128 KiB, stay in the second-level cache. */
+const rowBlock = 128;
+/** Columns that share one packing of a block of rows. */
+const columnBlock = 2048;
+/** Elements that may be kept packed. */
+const keepLimit = 1 << 20;
+/** Where all dimensions are this small, nothing is packed that need not be. */
+const smallDimension = 128;
+
+/** Whether an operand can be read as it lies: one stride along k and one within a group of rows or columns. */
+function readable(k: readonly Axis[], tiles: { axes: readonly Axis[]; group: number }, operand: 'a' | 'b'): boolean {
+  const own = run(tiles.axes, operand);
+  const terms = run(k, operand);
+  if (needsTable(k, operand) || terms.stride < 0 || own.stride < 0 || own.extent % tiles.group !== 0) return false;
+  return operand === 'a' || own.stride === 1 || tiles.group === 1;
+}
+
+/** @param x - simplified, with columns of C one element apart if it has any */
+export function planOuter(x: Contraction, isTransposed: boolean): Plan {
+  const e = arithmetic(x.dtype, x.relaxed);
+  const [rows, columns, terms] = [tiling(x.m, 4), tiling(x.n, 2 * e.lanes), count(x.k)];
+  const parts = Math.max(1, Math.ceil(terms / depthLimit));
+  const depth = parts === 1 ? terms : Math.ceil(terms / parts / 8) * 8;
+  const small = rows.total <= smallDimension && columns.total <= smallDimension && terms <= smallDimension;
+  const directA = readable(x.k, rows, 'a') && (small || columns.total <= 64);
+  const directB = readable(x.k, columns, 'b') && (small || rows.total <= 32);
+  // Whole rows for an epilogue: rows of C, which are columns here if the roles are exchanged.
+  const whole = x.epilogue !== null;
+  const block = whole && isTransposed ? rows.tiles : Math.min(rows.tiles, rowBlock / 4);
+  const rowBlocks = Math.max(1, Math.ceil(rows.tiles / Math.max(1, block)));
+  const kept = rowBlocks === 1 && rows.tiles * 4 * terms <= keepLimit;
+  const wide = columnBlock / (2 * e.lanes);
+  const panels = whole
+    ? columns.tiles
+    : rowBlocks > 1
+      ? Math.min(columns.tiles, wide)
+      : Math.min(columns.tiles, Math.max(kept ? 8 : 32, Math.ceil(columns.tiles / 16)));
+  return {
+    e,
+    transposed: isTransposed,
+    batch: x.batch,
+    k: x.k,
+    terms,
+    depth,
+    rows: { ...rows, block, blocks: rowBlocks },
+    columns: { ...columns, block: panels, blocks: Math.max(1, Math.ceil(columns.tiles / Math.max(1, panels))) },
+    a: directA ? 'direct' : kept ? 'kept' : 'block',
+    b: directB ? 'direct' : rowBlocks > 1 ? 'kept' : 'panel',
+  };
+}
