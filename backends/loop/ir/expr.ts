@@ -147,7 +147,8 @@ const ids = (args: readonly Expr[]): string => args.map((x) => x.id).join();
 export const constant = (value: number, dtype: DType): Expr =>
   intern(`c${dtype}${Object.is(value, -0) ? '-0' : value}`, { op: 'const', dtype, value });
 
-export const int = (value: number): Expr => constant(value, 'int32');
+/** A whole number; adding 0 makes 0 of −0, which arithmetic of indices in doubles can give. */
+export const int = (value: number): Expr => constant(value + 0, 'int32');
 
 export const index = (of: Index): Expr => intern(`i${identity(of)}`, { op: 'index', dtype: 'int32', index: of });
 
