@@ -161,6 +161,10 @@ describe('elementwise', () => {
     expectClose(numbers(nn.glu(x)), [sigma(0), -2 * sigma(3), 4 * sigma(-1), 5 * sigma(0)]);
     expectClose(numbers(nn.glu(x, 0)), [sigma(4), -2 * sigma(5), 0, 3 * sigma(0)]);
     expect(() => nn.glu(np.ones([3]))).toThrow(ShapeError);
+    expect(() => nn.glu(np.ones([3]))).toThrow(
+      'nn.glu: axis 0 of float32[3] does not divide into a half and its gates',
+    );
+    expect(() => nn.glu(np.ones([4]), 2)).toThrow('nn.glu: axis 2 is out of range for float32[4]');
   });
 
   test('swish and hardSwish are names', () => {

@@ -323,6 +323,22 @@ describe('what is not a tensor of floats', () => {
     expect([loss.dtype, loss.item()]).toEqual(['float32', Math.fround(Math.LN2)]);
   });
 
+  test('a row of −Infinity has no softmax, as in JAX, and the logsumexp −Infinity', () => {
+    const rows = np.array([
+      [-Infinity, -Infinity],
+      [-Infinity, 0],
+    ]);
+    expect(nn.softmax(rows).toArray()).toEqual([
+      [NaN, NaN],
+      [0, 1],
+    ]);
+    expect(nn.logSoftmax(rows).toArray()).toEqual([
+      [NaN, NaN],
+      [-Infinity, 0],
+    ]);
+    expect(nn.logsumexp(rows, 1).toArray()).toEqual([-Infinity, 0]);
+  });
+
   test('an empty axis has an empty softmax', () => {
     expect(nn.softmax(np.zeros([2, 0])).shape).toEqual([2, 0]);
   });

@@ -186,7 +186,15 @@ describe('against the formulas', () => {
     const [same] = optim.clipByGlobalNorm(13).update(updates, {}, updates);
     expect(tree.leaves(same).map((v) => [...v.dataSync()])).toEqual([[4], [12], [3, 0]]);
     const zeros = { w: np.zeros([2]) };
-    expect(optim.clipByGlobalNorm(1).update(zeros, {}, zeros)[0].w.toArray()).toEqual([0, 0]);
+    for (const bound of [0, 1, Infinity]) {
+      expect(optim.clipByGlobalNorm(bound).update(zeros, {}, zeros)[0].w.toArray()).toEqual([0, 0]);
+    }
+    const long = { w: np.array([3, -4]) };
+    expect(np.abs(optim.clipByGlobalNorm(0).update(long, {}, long)[0].w).toArray()).toEqual([0, 0]);
+    expect(optim.clipByGlobalNorm(Infinity).update(long, {}, long)[0].w.toArray()).toEqual([3, -4]);
+    // What is wrong with a gradient stays visible.
+    const wrong = { w: np.array([NaN, 1]) };
+    expect(optim.clipByGlobalNorm(1).update(wrong, {}, wrong)[0].w.toArray()).toEqual([NaN, NaN]);
   });
 
   test('a state of another optimizer is refused by name', () => {

@@ -211,6 +211,39 @@ describe('refusals and types', () => {
     expect(() => random.bernoulli(key(0), np.zeros([3]), [2])).toThrow('does not broadcast');
   });
 
+  test('errors name the function that was called', () => {
+    const notAKey = np.zeros([3]) as never;
+    expect(() => random.categorical(notAKey, np.zeros([2]))).toThrow('random.categorical: a key is uint32[2]');
+    expect(() => random.choice(notAKey, 5, [2])).toThrow('random.choice: a key is uint32[2]');
+    expect(() => random.choice(notAKey, 2, [2], { p: np.ones([2]) })).toThrow('random.choice: a key is uint32[2]');
+    expect(() => random.categorical(key(0), np.zeros([2, 0]))).toThrow(
+      'random.categorical: float32[2,0] has no categories',
+    );
+  });
+
+  test('weights need not sum to 1; those of 0 are drawn only when others are out; impossible ones stay within', () => {
+    const drawn = (p: readonly number[], replace: boolean, shape: number): readonly number[] =>
+      random.choice(key(3), p.length, [shape], { p: np.array(p), replace }).toArray() as readonly number[];
+    expect(new Set(drawn([0, 2, 0, 6], true, 200))).toEqual(new Set([1, 3]));
+    expect([...drawn([0, 2, 0, 6], false, 2)].sort()).toEqual([1, 3]);
+    expect([...drawn([0, 2, 0, 6], false, 4)].sort()).toEqual([0, 1, 2, 3]);
+    for (const p of [
+      [0, 0, 0],
+      [NaN, 1, 1],
+      [-1, 2, 1],
+      [Infinity, 1, 1],
+    ]) {
+      for (const replace of [true, false]) {
+        const numbers = drawn(p, replace, 3);
+        expect(
+          numbers.every((i) => [0, 1, 2].includes(i)),
+          `${p}`,
+        ).toBe(true);
+        if (!replace) expect(new Set(numbers).size).toBe(3);
+      }
+    }
+  });
+
   test('types', () => {
     expectTypeOf(random.randint(key(0), [2], 0, 5)).toEqualTypeOf<Tensor<'int32'>>();
     expectTypeOf(random.randint(key(0), [2], 0, 5, { dtype: 'uint32' })).toEqualTypeOf<Tensor<'uint32'>>();

@@ -74,6 +74,22 @@ describe('schedules that make no sense are refused where they are built', () => 
     ['warmupCosineDecaySchedule', [0, 0.1, 10, 10], 'decaySteps - warmupSteps must be positive, got 0'],
     ['warmupCosineDecaySchedule', [0, 0.1, 10, 4], 'decaySteps - warmupSteps must be positive, got -6'],
     ['joinSchedules', [[one, one], []], '2 schedules do not meet at 0 boundaries'],
+    [
+      'joinSchedules',
+      [
+        [one, one, one],
+        [5, 5],
+      ],
+      'boundaries [5, 5] do not increase',
+    ],
+    [
+      'joinSchedules',
+      [
+        [one, one, one],
+        [5, 2],
+      ],
+      'boundaries [5, 2] do not increase',
+    ],
     ['joinSchedules', [[one], [5]], '1 schedules do not meet at 1 boundaries'],
     ['joinSchedules', [[], []], '0 schedules do not meet at 0 boundaries'],
   ])('%s(%j): numbers of steps', (name, args, problem) => {

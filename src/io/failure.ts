@@ -106,17 +106,27 @@ export const invalid = (at: string, expected: string, actual: string): Invalid =
   actual,
 });
 
+/** Controls of terminals, line breaks, and marks that turn the direction of writing or are half a character. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** Names in a message are what a file says: none of them breaks its line, colours it or hides in it. */
+const printable = (text: string): string =>
+  text.replaceAll(unprintable, (character) => {
+    const point = character.codePointAt(0)!;
+    return point < 2 ** 16 ? `\\u${point.toString(16).padStart(4, '0')}` : `\\u{${point.toString(16)}}`;
+  });
+
 /** One error as a sentence, with its remedy where there is a general one. */
 export function showDecodeError(error: DecodeError): string {
   switch (error._tag) {
     case 'Truncated':
       return `truncated: expected ${error.expectedBytes} bytes, got ${error.actualBytes}. Fetch the file again.`;
     case 'Corrupt':
-      return `corrupt: ${error.reason}`;
+      return `corrupt: ${printable(error.reason)}`;
     case 'Mislabelled':
-      return `mislabelled: ${error.reason}`;
+      return `mislabelled: ${printable(error.reason)}`;
     case 'Invalid':
-      return `${error.at === '' ? '' : `${error.at}: `}expected ${error.expected}, got ${error.actual}`;
+      return printable(`${error.at === '' ? '' : `${error.at}: `}expected ${error.expected}, got ${error.actual}`);
   }
 }
 

@@ -5,7 +5,10 @@
  * meet, `select` takes one, and the argument of the other is kept where it stays finite.
  */
 
+import { showAval } from '../core/aval.ts';
+import { ShapeError } from '../core/errors.ts';
 import type { Value } from '../core/value.ts';
+import { axisOf } from '../ops/axes.ts';
 import { toFloat } from '../ops/convert.ts';
 import * as np from '../ops/np.ts';
 import type { ArrayLike, DTypeOf, Floated, Tensor } from '../ops/types.ts';
@@ -14,6 +17,7 @@ import { add, div, mul, neg } from '../prim/arithmetic.ts';
 import { ge, gt, le, lt, select } from '../prim/compare.ts';
 import { fullLike, zeros } from '../prim/compose.ts';
 import * as math from '../prim/math.ts';
+import { sliceAxis } from '../prim/structural.ts';
 
 const activation =
   (op: string, apply: (x: Value) => Value) =>
@@ -236,9 +240,20 @@ export const hardSwish = hardSilu;
  *
  * Y. Dauphin et al., "Language modeling with gated convolutional networks" (2017).
  *
- * @throws ShapeError if the length of the axis is odd
+ * @throws ShapeError if the length of the axis is odd, or there is no such axis
  */
 export function glu<A extends ArrayLike>(x: A, axis = -1): Tensor<Floated<DTypeOf<A>>> {
-  const [value, gate] = np.split(toFloat('nn.glu', x), 2, axis);
-  return mul(value!, math.logistic(gate!)) as Tensor<Floated<DTypeOf<A>>>;
+  const op = 'nn.glu';
+  const operand = toFloat(op, x);
+  const at = axisOf(op, axis, operand.aval);
+  const length = operand.shape[at]!;
+  if (length % 2 !== 0) {
+    throw new ShapeError({
+      op,
+      problem: `axis ${at} of ${showAval(operand.aval)} does not divide into a half and its gates`,
+      remedy: 'use an axis of even length',
+    });
+  }
+  const [value, gate] = [sliceAxis(operand, at, 0, length / 2), sliceAxis(operand, at, length / 2, length)];
+  return mul(value, math.logistic(gate)) as Tensor<Floated<DTypeOf<A>>>;
 }

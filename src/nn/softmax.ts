@@ -25,7 +25,8 @@ function shifted(op: string, operand: ArrayLike, axis: number): Value {
 }
 
 /**
- * eˣ / Σ eˣ along `axis`: positive numbers that sum to 1. Large x do not overflow.
+ * eˣ / Σ eˣ along `axis`: positive numbers that sum to 1. Large x do not overflow. −Infinity is a probability of 0; of a row of
+ * nothing else there is no distribution, and it gives NaN, as in JAX, though its {@link logsumexp} is −Infinity.
  *
  * @param axis - the axis of the classes; the last by default
  * @throws ShapeError for an axis out of range
@@ -42,7 +43,7 @@ export function softmax<A extends ArrayLike>(x: A, axis = -1): Tensor<Floated<DT
 }
 
 /**
- * log(softmax(x)) along `axis`, without taking the logarithm of what has underflowed.
+ * log(softmax(x)) along `axis`, without taking the logarithm of what has underflowed. NaN in a row of nothing but −Infinity.
  *
  * @param axis - the axis of the classes; the last by default
  * @throws ShapeError for an axis out of range

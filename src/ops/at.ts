@@ -3,11 +3,16 @@
  * `ufunc.at`. All of it is one scatter.
  */
 
-import { showAval } from '../core/aval.ts';
+import { makeAval, showAval } from '../core/aval.ts';
 import type { DType } from '../core/dtype.ts';
 import { DTypeError } from '../core/errors.ts';
 import type { Value } from '../core/value.ts';
 import type { IndexMode } from '../prim/addressing.ts';
+import { div } from '../prim/arithmetic.ts';
+import { select } from '../prim/compare.ts';
+import { full, fullLike, zeros } from '../prim/compose.ts';
+import { expectKind } from '../prim/define.ts';
+import { pow } from '../prim/math.ts';
 import { type ScatterAddParams, type ScatterParams, scatter, scatterAdd } from '../prim/scatter.ts';
 import { scatterMax, scatterMin, scatterMul } from '../prim/scatter-combine.ts';
 import { reshape } from '../prim/structural.ts';
@@ -25,7 +30,7 @@ export interface WriteOptions {
   readonly mode?: IndexMode;
 }
 
-/** Options of {@link At.set} and {@link At.mul}. */
+/** Options of {@link At.set}, {@link At.mul}, {@link At.divide} and {@link At.power}. */
 export interface SetOptions extends WriteOptions {
   /** The promise that no element is named twice, which makes derivatives cheaper. Default false. */
   readonly uniqueIndices?: boolean;
@@ -53,6 +58,14 @@ export interface At<D extends DType> {
   mul(values: ArrayLike, options?: SetOptions): Tensor<D>;
   /** The same as {@link At.mul}. */
   multiply(values: ArrayLike, options?: SetOptions): Tensor<D>;
+  /** The whole tensor with the part divided by `values`, as often as an element is named. @throws DTypeError unless it is of floats */
+  divide(values: ArrayLike, options?: SetOptions): Tensor<D>;
+  /**
+   * The whole tensor with the part raised to the power of `values`: of their product, where an element is named more than once.
+   *
+   * @throws as {@link At.set}
+   */
+  power(values: ArrayLike, options?: SetOptions): Tensor<D>;
   /**
    * The whole tensor with the smallest of an element and all `values` for it. Ties share the derivative.
    *
@@ -83,6 +96,18 @@ function updatesOf(op: string, x: Value, values: ArrayLike, subscripts: Subscrip
 /** A scatter primitive, as a function. */
 type Scatter<P> = (x: Value, indices: Value, updates: Value, params: P) => Value;
 
+/** The product of the values for each element, 1 where there are none. */
+const factors: Scatter<ScatterParams> = (x, indices, updates, params) =>
+  scatterMul(fullLike(x, 1), indices, updates, params);
+
+/** Elements that are not named stay as they are, and so do their derivatives: they are no powers. */
+const raised: Scatter<ScatterParams> = (x, indices, updates, params) => {
+  const untouched = zeros(makeAval(x.shape, 'bool'));
+  const named = scatter(untouched, indices, full(makeAval(updates.shape, 'bool'), 1), params);
+  const base = select(named, x, fullLike(x, 1));
+  return select(named, pow(base, factors(x, indices, updates, params)), x);
+};
+
 /**
  * The part of `x` that `np.index` reads with the same subscripts, to be replaced, added to, and so on. Tensors never change: each
  * of the methods returns a new one.
@@ -97,6 +122,8 @@ type Scatter<P> = (x: Value, indices: Value, updates: Value, params: P) => Value
  * const twice = np.array([0, 0, 5], { dtype: 'int32' });
  * console.log(np.at(x, twice).add(1).toArray()); // => [ [ 2, 2, 2 ], [ 0, 0, 0 ] ]
  * console.log(np.at(np.ones([3]), twice).mul(3).toArray()); // => [ 9, 1, 1 ]
+ * const y = np.array([8, 3]);
+ * console.log(np.at(y, 0).divide(4).toArray(), np.at(y, 1).power(2).toArray()); // => [ 2, 3 ] [ 8, 9 ]
  * console.log(np.at(x, 0).max(np.array([-1, 0, 1])).toArray()); // => [ [ 0, 0, 1 ], [ 0, 0, 0 ] ]
  * ```
  */
@@ -136,6 +163,16 @@ export function at<D extends DType>(x: Tensor<D>, ...subscripts: readonly Index[
     add: (values, options = {}) => written<ScatterAddParams>('np.at.add', values, options, scatterAdd, false),
     mul,
     multiply: mul,
+    divide: (values, options = {}) => {
+      expectKind('np.at.divide', 'float', aval);
+      const apply: Scatter<ScatterParams> = (a, indices, updates, params) =>
+        div(a, factors(a, indices, updates, params));
+      return written<ScatterParams>('np.at.divide', values, options, apply, true);
+    },
+    power: (values, options = {}) => {
+      expectKind('np.at.power', 'number', aval);
+      return written<ScatterParams>('np.at.power', values, options, raised, true);
+    },
     min: (values, options = {}) => written<ScatterAddParams>('np.at.min', values, options, scatterMin, false),
     max: (values, options = {}) => written<ScatterAddParams>('np.at.max', values, options, scatterMax, false),
   };

@@ -5,8 +5,9 @@ import type { Value } from '../core/value.ts';
 import { matrixTranspose } from '../prim/matrices.ts';
 import * as orthogonal from '../prim/orthogonal.ts';
 import * as triangular from '../prim/triangular.ts';
-import { type FullMatricesOptions, type SvdOptions, type SymmetrizeOptions, symmetrized } from './lax-linalg.ts';
-import { matrices, squares } from './linalg-operands.ts';
+import { type FullMatricesOptions, type SymmetrizeOptions, symmetrized } from './lax-linalg.ts';
+import { type HermitianOptions, symmetricSvd } from './linalg-hermitian.ts';
+import { matrices, matricesOf, squares } from './linalg-operands.ts';
 import { located } from './located.ts';
 import type { DTypeOf, Floated, Tensor } from './types.ts';
 import { describe, expectOptions } from './untyped.ts';
@@ -121,6 +122,12 @@ export function eigvalsh<A extends Value>(a: A, options: EighOptions = {}): Matr
   return eigenpairs('np.linalg.eigvalsh', a, options)[1] as Matrices<A>;
 }
 
+/** Options of {@link svd}. */
+export interface SvdOptions extends FullMatricesOptions, HermitianOptions {
+  /** Compute u and vᵀ too. Default true. */
+  readonly computeUv?: boolean;
+}
+
 /**
  * [u, s, vᵀ] with a = u diag(s) vᵀ: orthonormal columns of u and v, and the singular values s ≥ 0, which decrease. u and v are
  * square unless `{ fullMatrices: false }`; with `{ computeUv: false }` there is only s. Of each column of u, the first element that
@@ -130,6 +137,7 @@ export function eigvalsh<A extends Value>(a: A, options: EighOptions = {}): Matr
  * they are finite, see `lax.linalg.svd`.
  *
  * @param a - `float[..., m, n]`
+ * @throws ShapeError for matrices that are said to be symmetric, by `{ hermitian: true }`, and are not square
  *
  * @example
  * ```ts
@@ -138,17 +146,19 @@ export function eigvalsh<A extends Value>(a: A, options: EighOptions = {}): Matr
  * console.log(s.toArray(), u.shape, vt.toArray()); // => [ 2, 1 ] [ 3, 2 ] [ [ 0, 1 ], [ 1, 0 ] ]
  * ```
  */
-export function svd<A extends Value>(a: A, options: FullMatricesOptions & { readonly computeUv: false }): Matrices<A>;
+export function svd<A extends Value>(a: A, options: SvdOptions & { readonly computeUv: false }): Matrices<A>;
 export function svd<A extends Value>(
   a: A,
-  options?: FullMatricesOptions & { readonly computeUv?: true },
+  options?: SvdOptions & { readonly computeUv?: true },
 ): readonly [u: Matrices<A>, s: Matrices<A>, vt: Matrices<A>];
 export function svd(a: Value, options: SvdOptions = {}): Value | readonly Value[] {
   const op = 'np.linalg.svd';
-  expectOptions(op, options, 'fullMatrices', 'computeUv');
-  const { fullMatrices = true, computeUv = true } = options;
-  const value = matrices(op, a);
-  const [s, u, vt] = located(() => orthogonal.svd(value, { fullMatrices, computeUv }));
+  expectOptions(op, options, 'fullMatrices', 'computeUv', 'hermitian');
+  const { fullMatrices = true, computeUv = true, hermitian = false } = options;
+  const value = matricesOf(op, a, hermitian);
+  const [s, u, vt] = located(() =>
+    hermitian ? symmetricSvd(symmetrized(op, value)) : orthogonal.svd(value, { fullMatrices, computeUv }),
+  );
   return computeUv ? [u!, s!, vt!] : s!;
 }
 

@@ -13,7 +13,9 @@ import { alongRows, matmul, matrixTranspose, sidesOf, times } from '../prim/matr
 import { svd } from '../prim/orthogonal.ts';
 import { reduceSum } from '../prim/reduce.ts';
 import { broadcastInDim, reshape, sliceAxis } from '../prim/structural.ts';
-import { floats, matrices } from './linalg-operands.ts';
+import { symmetrized } from './lax-linalg.ts';
+import { type HermitianOptions, symmetricSvd } from './linalg-hermitian.ts';
+import { floats, matricesOf } from './linalg-operands.ts';
 import { located } from './located.ts';
 import type { DTypeOf, Floated, Promoted, Tensor } from './types.ts';
 import { expectOptions } from './untyped.ts';
@@ -34,8 +36,10 @@ function counted(s: Value, rtol: number): Value {
 }
 
 /** The pseudo-inverse, by singular values. */
-function bySingularValues(a: Value, rtol: number): Value {
-  const [s, u, vt] = svd(a, { fullMatrices: false, computeUv: true }) as [Value, Value, Value];
+function bySingularValues(a: Value, rtol: number, hermitian: boolean): Value {
+  const [s, u, vt] = hermitian
+    ? symmetricSvd(a)
+    : (svd(a, { fullMatrices: false, computeUv: true }) as [Value, Value, Value]);
   const counts = counted(s, rtol);
   const one = fullLike(s, 1);
   const inverse = select(counts, div(one, select(counts, s, one)), zeros(s.aval));
@@ -43,13 +47,13 @@ function bySingularValues(a: Value, rtol: number): Value {
 }
 
 /** Options of {@link pinv} and {@link matrixRank}. */
-export interface RankOptions {
+export interface RankOptions extends HermitianOptions {
   /** What is too small to count as a singular value, relative to the largest. */
   readonly rtol?: number;
 }
 
 const expectRtol = (op: string, options: RankOptions, fallback: number): number => {
-  expectOptions(op, options, 'rtol');
+  expectOptions(op, options, 'rtol', 'hermitian');
   const { rtol = fallback } = options;
   if (typeof rtol === 'number' && rtol >= 0) return rtol;
   throw new ShapeError({ op, problem: `rtol is ${String(rtol)}`, remedy: 'use a number that is not negative' });
@@ -62,9 +66,9 @@ type PseudoInverse = (a: Value) => Value;
  * The pseudo-inverse p with its own derivative: −p da p + p pᵀ daᵀ (1 − a p) + (1 − p a) daᵀ pᵀ p, of changes that keep the rank
  * (Golub and Pereyra 1973). It knows nothing of singular vectors, and so holds where singular values are equal.
  */
-function pseudoInverse(rtol: number): PseudoInverse {
+function pseudoInverse(rtol: number, hermitian: boolean): PseudoInverse {
   const self: PseudoInverse = customJvp(
-    (a: Value): Value => bySingularValues(a, rtol),
+    (a: Value): Value => bySingularValues(a, rtol, hermitian),
     ([a], [da]) => {
       const p = self(a);
       const dat = matrixTranspose(da);
@@ -78,15 +82,16 @@ function pseudoInverse(rtol: number): PseudoInverse {
   return self;
 }
 
-/** One function for each cutoff, so that each is staged once. */
-const pseudoInverses = new Map<number, PseudoInverse>();
+/** One function for each cutoff and method, so that each is staged once. */
+const pseudoInverses = new Map<string, PseudoInverse>();
 
 /** The pseudo-inverse that takes singular values below `rtol` times the largest for 0. */
-function pseudoInverseOf(a: Value, rtol: number): Value {
-  let inverse = pseudoInverses.get(rtol);
+function pseudoInverseOf(a: Value, rtol: number, hermitian = false): Value {
+  const key = `${rtol} ${hermitian}`;
+  let inverse = pseudoInverses.get(key);
   if (!inverse) {
-    inverse = pseudoInverse(rtol);
-    if (pseudoInverses.size < 64) pseudoInverses.set(rtol, inverse);
+    inverse = pseudoInverse(rtol, hermitian);
+    if (pseudoInverses.size < 64) pseudoInverses.set(key, inverse);
   }
   return inverse(a);
 }
@@ -98,7 +103,7 @@ function pseudoInverseOf(a: Value, rtol: number): Value {
  *
  * @param a - `float[..., m, n]`
  * @param options - `rtol` is 10 · max(m, n) · ε by default
- * @throws ShapeError for fewer than two axes
+ * @throws ShapeError for fewer than two axes, or matrices that are said to be symmetric and are not square
  *
  * @example
  * ```ts
@@ -108,9 +113,13 @@ function pseudoInverseOf(a: Value, rtol: number): Value {
  */
 export function pinv<A extends Value>(a: A, options: RankOptions = {}): Tensor<Floated<DTypeOf<A>>> {
   const op = 'np.linalg.pinv';
-  const value = matrices(op, a);
+  expectOptions(op, options, 'rtol', 'hermitian');
+  const value = matricesOf(op, a, options.hermitian);
   const rtol = expectRtol(op, options, 10 * rounding(value));
-  return located(() => pseudoInverseOf(value, rtol)) as Tensor<Floated<DTypeOf<A>>>;
+  return located(() => {
+    const operand = options.hermitian ? symmetrized(op, value) : value;
+    return pseudoInverseOf(operand, rtol, options.hermitian);
+  }) as Tensor<Floated<DTypeOf<A>>>;
 }
 
 /**
@@ -126,10 +135,13 @@ export function pinv<A extends Value>(a: A, options: RankOptions = {}): Tensor<F
  */
 export function matrixRank(a: Value, options: RankOptions = {}): Tensor<'int32'> {
   const op = 'np.linalg.matrixRank';
-  const value = matrices(op, a);
+  expectOptions(op, options, 'rtol', 'hermitian');
+  const value = matricesOf(op, a, options.hermitian);
   const rtol = expectRtol(op, options, rounding(value));
   return located(() => {
-    const s = svd(value, { fullMatrices: false, computeUv: false })[0]!;
+    const s = options.hermitian
+      ? symmetricSvd(symmetrized(op, value))[0]
+      : svd(value, { fullMatrices: false, computeUv: false })[0]!;
     return countOf(s, rtol);
   }) as Tensor<'int32'>;
 }

@@ -22,6 +22,10 @@ export function squares(op: string, x: Value): Value {
   return value;
 }
 
+/** A tensor of matrices, square ones if they are said to be symmetric. @throws ShapeError unless they are */
+export const matricesOf = (op: string, x: Value, hermitian: boolean | undefined): Value =>
+  hermitian ? squares(op, x) : matrices(op, x);
+
 /** Operands in one floating-point dtype. */
 export function floats(op: string, operands: readonly Value[]): readonly Value[] {
   const met = promoted(

@@ -11,7 +11,7 @@ import type { Summed, Tensor } from './types.ts';
 import { expectOptions } from './untyped.ts';
 
 export { tensordot } from './einsum.ts';
-export type { FullMatricesOptions, SvdOptions, SymmetrizeOptions } from './lax-linalg.ts';
+export type { FullMatricesOptions, SymmetrizeOptions } from './lax-linalg.ts';
 export { det, slogdet } from './linalg-det.ts';
 export {
   type CholeskyOptions,
@@ -20,9 +20,11 @@ export {
   eigh,
   eigvalsh,
   qr,
+  type SvdOptions,
   svd,
   svdvals,
 } from './linalg-factor.ts';
+export type { HermitianOptions } from './linalg-hermitian.ts';
 export { type LeastSquares, lstsq, matrixRank, pinv, type RankOptions } from './linalg-least.ts';
 export {
   cond,

@@ -104,8 +104,17 @@ export {
   nonzero,
   type SizeOptions,
 } from './nonzero.ts';
-export { argsort, lexsort, sort } from './order.ts';
-export { median, percentile, type QuantileMethod, type QuantileOptions, quantile } from './quantile.ts';
+export { argsort, lexsort, type SortOptions, sort } from './order.ts';
+export {
+  median,
+  nanmedian,
+  nanpercentile,
+  nanquantile,
+  percentile,
+  type QuantileMethod,
+  type QuantileOptions,
+  quantile,
+} from './quantile.ts';
 
 export {
   all,

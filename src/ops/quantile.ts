@@ -4,9 +4,11 @@ import { showAval } from '../core/aval.ts';
 import { DTypeError, ShapeError } from '../core/errors.ts';
 import { range, sizeOf, without } from '../core/shape.ts';
 import { Value } from '../core/value.ts';
-import { add, convertElementType, mul, sub } from '../prim/arithmetic.ts';
-import { eq, ne, select } from '../prim/compare.ts';
-import { fullLike } from '../prim/compose.ts';
+import { add, convertElementType, div, mul, sub } from '../prim/arithmetic.ts';
+import { eq, lt, ne, select } from '../prim/compare.ts';
+import { fullLike, scalar } from '../prim/compose.ts';
+import { gatherAlong } from '../prim/gather.ts';
+import { reduceSum } from '../prim/reduce.ts';
 import { ceil, floor, round } from '../prim/rounding.ts';
 import { sort } from '../prim/sort.ts';
 import { broadcastInDim, moveAxis, reshape, sliceAxis, transpose } from '../prim/structural.ts';
@@ -20,7 +22,7 @@ import { describe, expectOptions } from './untyped.ts';
 /** Which element, or what between two, a quantile is that lies between them. */
 export type QuantileMethod = 'linear' | 'lower' | 'higher' | 'midpoint' | 'nearest';
 
-/** Options of {@link quantile} and {@link percentile}. */
+/** Options of {@link quantile}, {@link percentile}, {@link nanquantile} and {@link nanpercentile}. */
 export interface QuantileOptions extends ReduceOptions {
   /** What lies between two elements: `linear` (default) interpolates. */
   readonly method?: QuantileMethod;
@@ -89,6 +91,28 @@ function atPositions(sorted: Value, positions: Value, method: QuantileMethod): V
   return between(low, high, broadcastInDim(method === 'midpoint' ? half : fraction, low.shape, [last]));
 }
 
+/** The quantiles at `parts`, a row of numbers from 0 to 1, of sorted rows up to their first NaN: along the last axis. */
+function ofNumbers(sorted: Value, parts: Value, method: QuantileMethod): Value {
+  const last = sorted.ndim - 1;
+  const isNumber = eq(sorted, sorted);
+  const counts = reduceSum(convertElementType(isNumber, sorted.dtype), [last]);
+  const shape = [...counts.shape, parts.size];
+  const greatest = broadcastInDim(sub(counts, fullLike(counts, 1)), shape, range(last));
+  const positions = mul(greatest, broadcastInDim(parts, shape, [last]));
+  // Of no numbers, the first element is read: a NaN.
+  const read = (at: Value): Value => {
+    const place = convertElementType(at, 'int32');
+    const none = fullLike(place, 0);
+    return gatherAlong(sorted, select(lt(place, none), none, place), last);
+  };
+  if (method === 'lower') return read(floor(positions));
+  if (method === 'higher') return read(ceil(positions));
+  if (method === 'nearest') return read(round(positions));
+  const fraction = sub(positions, floor(positions));
+  const half = select(eq(fraction, fullLike(fraction, 0)), fraction, fullLike(fraction, 0.5));
+  return between(read(floor(positions)), read(ceil(positions)), method === 'midpoint' ? half : fraction);
+}
+
 function quantiles(
   op: string,
   x: ArrayLike,
@@ -96,6 +120,7 @@ function quantiles(
   axis: Axis,
   scale: number,
   options: QuantileOptions,
+  ignoresNan = false,
 ): Value {
   expectOptions(op, options, 'method', 'keepdims');
   const { method = 'linear', keepdims = false } = options;
@@ -123,6 +148,12 @@ function quantiles(
   const { sorted, shape } = rowsOf(op, x, axis, keepdims);
   const last = sorted.ndim - 1;
   const length = sorted.shape[last]!;
+  if (ignoresNan) {
+    const given = q instanceof Value ? convertElementType(expectTensor(op, q), sorted.dtype) : null;
+    const parts = given ? div(given, fullLike(given, scale)) : scalar((q as number) / scale, sorted.dtype);
+    const found = ofNumbers(sorted, reshape(parts, [parts.size]), method);
+    return reshape(moveAxis(found, last, 0), [...parts.shape, ...shape]);
+  }
   // NaN is sorted to the end, and spoils a row.
   const greatest = sliceAxis(sorted, last, length - 1, length);
   const spoilt = (found: Value): Value => {
@@ -189,4 +220,44 @@ export function median<A extends ArrayLike>(
   expectOptions('np.median', options, 'keepdims');
   const middle = { ...options, method: 'midpoint' } as const;
   return located(() => quantiles('np.median', x, 0.5, axis, 1, middle)) as Tensor<Floated<DTypeOf<A>>>;
+}
+
+/**
+ * As {@link quantile}, of the elements that are not NaN; NaN where there are none.
+ *
+ * @example
+ * ```ts
+ * import { np } from 'pullback';
+ * const x = np.array([[3, NaN, 1], [NaN, NaN, NaN]]);
+ * console.log(np.nanquantile(x, 0.25, 1).toArray(), np.nanmedian(x, 1).toArray()); // => [ 1.5, NaN ] [ 2, NaN ]
+ * ```
+ */
+export function nanquantile<A extends ArrayLike>(
+  x: A,
+  q: number | Value,
+  axis?: Axis,
+  options: QuantileOptions = {},
+): Tensor<Floated<DTypeOf<A>>> {
+  return located(() => quantiles('np.nanquantile', x, q, axis, 1, options, true)) as Tensor<Floated<DTypeOf<A>>>;
+}
+
+/** As {@link nanquantile}, with `q` between 0 and 100. */
+export function nanpercentile<A extends ArrayLike>(
+  x: A,
+  q: number | Value,
+  axis?: Axis,
+  options: QuantileOptions = {},
+): Tensor<Floated<DTypeOf<A>>> {
+  return located(() => quantiles('np.nanpercentile', x, q, axis, 100, options, true)) as Tensor<Floated<DTypeOf<A>>>;
+}
+
+/** As {@link median}, of the elements that are not NaN; NaN where there are none. */
+export function nanmedian<A extends ArrayLike>(
+  x: A,
+  axis?: Axis,
+  options: ReduceOptions = {},
+): Tensor<Floated<DTypeOf<A>>> {
+  expectOptions('np.nanmedian', options, 'keepdims');
+  const middle = { ...options, method: 'midpoint' } as const;
+  return located(() => quantiles('np.nanmedian', x, 0.5, axis, 1, middle, true)) as Tensor<Floated<DTypeOf<A>>>;
 }

@@ -26,7 +26,8 @@ export const clip = (maxDelta: number): GradientTransformation => {
 export const globalNorm = <P>(updates: P): Value => np.sqrt(vectorSpace<P>().inner(updates, updates));
 
 /**
- * All updates multiplied by one factor, so that their {@link globalNorm} is at most `maxNorm`; shorter ones stay as they are.
+ * All updates multiplied by one factor, so that their {@link globalNorm} is at most `maxNorm`; shorter ones stay as they are, and
+ * so do all with `maxNorm` Infinity. With 0 all become 0, updates of length 0 too, where optax has NaN.
  *
  * R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks" (2013).
  *
@@ -47,7 +48,9 @@ export const clipByGlobalNorm = (maxNorm: number): GradientTransformation => {
     init: () => ({}),
     update: (updates, state) => {
       partsOf(op, state);
-      const factor = np.div(maxNorm, np.maximum(globalNorm(updates), maxNorm));
+      const norm = globalNorm(updates);
+      const within = np.lessEqual(norm, maxNorm);
+      const factor = np.where(within, 1, np.div(maxNorm, np.where(within, 1, norm)));
       return [map((update: Value) => np.mul(update, np.astype(factor, update.dtype)), updates), state];
     },
   };

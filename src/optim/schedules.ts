@@ -154,7 +154,7 @@ export const piecewiseConstantSchedule = (
  * One schedule after the other: the second from the first boundary on, and so on; each counts its own steps from 0.
  *
  * @param boundaries - the steps at which the next schedule takes over, one less than there are schedules
- * @throws ShapeError for another number of boundaries, DTypeError for what is not a schedule or a boundary
+ * @throws ShapeError for another number of boundaries or ones that do not increase, DTypeError for what is not a schedule or a boundary
  */
 export const joinSchedules = (schedules: readonly Schedule[], boundaries: readonly number[]): Schedule => {
   expectJoint('optim.joinSchedules', schedules, boundaries);
@@ -175,7 +175,12 @@ function expectJoint(op: string, schedules: unknown, boundaries: unknown): void 
     throw new ShapeError({ op, problem, remedy: 'give one boundary less than there are schedules' });
   }
   for (const [i, schedule] of schedules.entries()) expectSchedule(op, `schedules[${i}]`, schedule);
-  for (const [i, boundary] of boundaries.entries()) expectNumber(op, `boundaries[${i}]`, boundary);
+  for (const [i, boundary] of boundaries.entries()) {
+    expectNumber(op, `boundaries[${i}]`, boundary);
+    if (i === 0 || boundary > boundaries[i - 1]) continue;
+    const problem = `boundaries [${boundaries.join(', ')}] do not increase`;
+    throw new ShapeError({ op, problem, remedy: 'each counts all steps, from the first on: put them in order' });
+  }
 }
 
 /** From `initValue` to `peakValue` along a straight line in `warmupSteps` steps, then constant. */

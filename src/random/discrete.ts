@@ -22,7 +22,7 @@ import { log } from '../prim/math.ts';
 import { argmax } from '../prim/reduce.ts';
 import { sort } from '../prim/sort.ts';
 import { broadcastInDim, iota, moveAxis, pad, reshape, sliceAxis } from '../prim/structural.ts';
-import { type Key, split } from './key.ts';
+import { expectKey, type Key, split } from './key.ts';
 import { bits, gumbel, uniform, uniformOf } from './samplers.ts';
 
 const invalid = (op: string, problem: string, remedy: string): ShapeError => new ShapeError({ op, problem, remedy });
@@ -258,7 +258,7 @@ function largest(x: Value, count: number): Value {
  * logits plus Gumbel noise.
  *
  * @param axis - that of the categories; default the last
- * @throws ShapeError if the shape does not end with that of the logits without the axis, or there are too few categories
+ * @throws ShapeError if the shape does not end with that of the logits without the axis, or there are no categories, or too few
  *   without replacement
  *
  * @example
@@ -272,10 +272,12 @@ export function categorical(key: Key, logits: Value, axis = -1, options: Categor
   const op = 'random.categorical';
   expectOptions(op, options, 'shape', 'replace');
   const { shape, replace = true } = options;
+  expectKey(op, key);
   const x = floated(op, 'logits', logits);
   const at = axisOf(op, axis, x.aval);
   const batch = without(x.shape, [at]);
   const lengths = shapeOf(op, shape ?? batch);
+  if (x.shape[at] === 0) throw invalid(op, `${showAval(x.aval)} has no categories`, 'draw from at least one');
   const front = lengths.length - batch.length;
   if (front < 0 || !sameShape(lengths.slice(front), batch)) {
     throw invalid(op, `[${lengths.join(',')}] does not end with [${batch.join(',')}]`, 'add axes in front only');
@@ -314,7 +316,11 @@ function noisiest(key: Key, x: Value, at: number, prefix: Shape, replace: boolea
 export interface ChoiceOptions {
   /** May an element be drawn more than once? Default true. */
   readonly replace?: boolean;
-  /** The probability of each element, or numbers proportional to them; equal ones by default. */
+  /**
+   * The probability of each element, or numbers proportional to them; equal ones by default. As in JAX these are not checked, which
+   * a program that is staged could not do: where some are negative or NaN, or all are 0, there is no such distribution, and which
+   * elements are drawn is unspecified. One of weight 0 is drawn only without replacement, when those of other weights are out.
+   */
   readonly p?: Value;
   /** The axis of `a` whose elements are drawn; default the first. */
   readonly axis?: number;
@@ -378,6 +384,7 @@ export function choice(key: Key, a: number | Value, shape: ShapeLike = [], optio
   const op = 'random.choice';
   expectOptions(op, options, 'replace', 'p', 'axis');
   const { replace = true, p, axis = 0 } = options;
+  expectKey(op, key);
   const source = isIndexed(a) ? a : null;
   const at = source ? axisOf(op, axis, source.aval) : 0;
   const n = source ? source.shape[at]! : counted(op, a);

@@ -274,6 +274,19 @@ describe('paramsCodec', () => {
     expect(message(decodeWith(codec, 'f')({}))).toMatch(/^f: layers\[0\]\.b: expected float32\[10\], got nothing/);
   });
 
+  test('hostile names neither break the line of an error nor write to the terminal', () => {
+    const name = 'w\n\u001b[31m\u202ex\u2028\ud800';
+    const header = new TextEncoder().encode(
+      JSON.stringify({ [name]: { dtype: 'F32', shape: [2], data_offsets: [0, 4] } }),
+    );
+    const bytes = new Uint8Array(8 + header.length + 4);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+    bytes.set(header, 8);
+    expect(message(decodeSafetensors(bytes, 'f'))).toBe(
+      'f: w\\u000a\\u001b[31m\\u202ex\\u2028\\ud800.data_offsets: expected 8 bytes for F32[2], got 4',
+    );
+  });
+
   test('a tracer has no elements to write', () => {
     expect(() =>
       grad((x: Tensor) => {

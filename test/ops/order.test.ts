@@ -1,5 +1,5 @@
 /** Sorting by several keys and the largest elements, as users meet them. */
-import { grad, lax, np, type Tensor, vmap } from 'pullback';
+import { DTypeError, grad, lax, np, type Tensor, vmap } from 'pullback';
 import { describe, expect, it } from 'vitest';
 
 const integers = (values: readonly number[]): Tensor<'int32'> => np.array(Int32Array.from(values));
@@ -91,5 +91,27 @@ describe('lax.topK', () => {
   it('refuses what cannot be meant', () => {
     expect(() => lax.topK(x, 5)).toThrow('top_k: float32[2,4] has no 5 elements along its last axis');
     expect(() => lax.topK(np.array(1), 1)).toThrow('top_k: float32[] has no 1 elements along its last axis');
+  });
+});
+
+describe('options of sort and argsort', () => {
+  const x = np.array([2, NaN, 1, 2, -Infinity]);
+  it('descending: from the largest on, NaN first as JAX has it, equal elements in their order', () => {
+    expect(np.sort(x, -1, { descending: true }).toArray()).toEqual([NaN, 2, 2, 1, -Infinity]);
+    expect(np.argsort(x, -1, { descending: true }).toArray()).toEqual([1, 0, 3, 2, 4]);
+    expect(np.sort(np.reshape(np.arange(4), [2, 2]), null, { descending: true }).toArray()).toEqual([3, 2, 1, 0]);
+    expect(np.argsort(np.zeros([2, 0]), 1, { descending: true }).shape).toEqual([2, 0]);
+    const weights = np.array([1, 2, 3]);
+    const g = grad((y: Tensor) => np.sum(np.mul(np.sort(y, 0, { descending: true }), weights)));
+    expect(g(np.array([5, 9, 7])).toArray()).toEqual([3, 1, 2]);
+  });
+
+  it('others are refused', () => {
+    for (const f of [np.sort, np.argsort]) {
+      expect(() => f(x, 0, { stable: false } as never)).toThrow(DTypeError);
+      expect(() => f(x, 0, { stable: false } as never)).toThrow("there is no option 'stable'");
+      expect(() => f(x, 0, true as never)).toThrow('true stands where options are expected');
+      expect(() => f(x, { descending: true } as never)).toThrow('{ descending } stands where an axis is expected');
+    }
   });
 });
