@@ -194,7 +194,7 @@ describe.each(['serial', 'vector'] as const)('operations in %s loops', (role) =>
     for (const fn of binaryFns) {
       if (fn === 'quotient' || fn === 'remainder') continue;
       for (const dtype of domain(fn)) {
-        for (const value of edges[dtype]) {
+        for (const value of edges[dtype].filter((_, k) => k < 5 || k % 4 === 1)) {
           agrees(
             pointwise('f', [dtype], dtype, role, ([x]) => apply(fn, dtype, x!, constant(value, dtype))),
             [dtype],

@@ -29,10 +29,18 @@ export interface Lanes {
   readonly fold: number;
   /** Locals that have a value for each lane. */
   readonly locals: ReadonlySet<Local>;
-  /** Sums, products and extrema that turns share: registers, one for each of `fold`. */
-  readonly partials: ReadonlyMap<Local, readonly number[]>;
+  /** Sums, products and extrema that turns share. */
+  readonly partials: ReadonlyMap<Local, Partial>;
   /** Of the last, incomplete vector: how many lanes count, and a mask of those. */
   readonly tail: { readonly count: number | Code; readonly mask: Code } | null;
+}
+
+/** What the turns of a vector loop have accumulated so far, lane by lane. */
+export interface Partial {
+  /** Take in a vector, the `u`-th of those that are computed at once. */
+  readonly take: (value: Code, u: number) => Code;
+  /** Put together, in `block`: one vector. */
+  readonly whole: (block: Scope) => Code;
 }
 
 interface Entry {

@@ -13,8 +13,9 @@ import type { Func } from '../code/module.ts';
 import { dependence, effects, visit, visitExpressions } from './depends.ts';
 import { type Emitter, lane, wordOf } from './evaluate.ts';
 import { scalarStore, vectorStore } from './memory.ts';
+import { extremes, identityOf, sums } from './partials.ts';
 import { scalarOp, scalarType } from './scalar.ts';
-import { type Lanes, type LoopState, Scope } from './scope.ts';
+import { type Lanes, type LoopState, type Partial, Scope } from './scope.ts';
 import { vectorCombine } from './vector.ts';
 
 type Loop = Extract<Stmt, { kind: 'loop' }>;
@@ -24,18 +25,6 @@ export interface Turns {
   readonly of: Loop;
   readonly from: Code;
   readonly to: Code;
-}
-
-/** What a combiner starts from: x ∘ identity is x, bit for bit. */
-export function identityOf(combiner: Combiner, dtype: DType): number {
-  if (combiner === 'and') return dtype === 'bool' ? 1 : -1;
-  if (combiner === 'or') return 0;
-  if (combiner === 'mul') return 1;
-  if (combiner === 'add') return dtype === 'float32' || dtype === 'float64' ? -0 : 0;
-  if (dtype === 'bool') return combiner === 'min' ? 1 : 0;
-  if (dtype === 'int32') return combiner === 'min' ? 0x7fffffff : -0x80000000;
-  if (dtype === 'uint32') return combiner === 'min' ? 0xffffffff : 0;
-  return combiner === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
 }
 
 export class Statements {
@@ -131,14 +120,18 @@ export class Statements {
       scope.code.push(set(register, scalarOp(combiner, dtype, dtype, [get(register), code])));
     } else {
       const own = lanes.locals.has(local);
-      const registers = own ? scope.registers(local) : lanes.partials.get(local)!;
+      const registers = own ? scope.registers(local) : [];
       const { tail } = lanes;
       const identity = tail && !own ? this.splat(identityOf(combiner, dtype), dtype) : null;
       emitter.vector(value).forEach((code, u) => {
         const mask =
           identity && (dtype === 'float64' ? v128.shuffle32(tail!.mask, tail!.mask, [0, 0, 1, 1]) : tail!.mask);
         const counted = mask ? scope.put('v128', v128.bitselect(code, identity!, mask)) : code;
-        scope.code.push(set(registers[u]!, vectorCombine(combiner, dtype, get(registers[u]!), counted)));
+        scope.code.push(
+          own
+            ? set(registers[u]!, vectorCombine(combiner, dtype, get(registers[u]!), counted))
+            : lanes.partials.get(local)!.take(counted, u),
+        );
       });
     }
     scope.forget({ locals: new Set([local]), buffers: new Set() });
@@ -195,12 +188,14 @@ export class Statements {
     const counter = before.register('i32');
     before.code.push(set(counter, i32.const(0)));
     const state: LoopState = { index: loop.index, counter, fromZero: true, pointers: [] };
-    const partials = new Map<Local, readonly number[]>();
+    const partials = new Map<Local, Partial>();
     for (const [local, combiner] of plan.shared) {
-      const registers = Array.from({ length: fold }, () => before.register('v128'));
-      const identity = this.splat(identityOf(combiner, local.dtype), local.dtype);
-      for (const register of registers) before.code.push(set(register, identity));
-      partials.set(local, registers);
+      const { dtype } = local;
+      const identity = this.splat(identityOf(combiner, dtype), dtype);
+      const many = length === null || length >= 8 * lanes;
+      const tracked = dtype === 'float32' && (combiner === 'min' || combiner === 'max') && many;
+      const partial = tracked ? extremes(before, combiner, identity) : sums(before, combiner, dtype, identity, fold);
+      partials.set(local, partial);
     }
     const changes = effects(loop.body);
     const turn = (fold: number, tail: Lanes['tail']): Code => {
@@ -232,22 +227,16 @@ export class Statements {
       const code = turn(1, { count: left, mask });
       before.code.push(rest === null ? when(i32.gtS(limit, i32.const(0)), code) : code);
     }
-    for (const [local, combiner] of plan.shared) this.combine(before, local, combiner, partials.get(local)!, lanes);
+    for (const [local, combiner] of plan.shared)
+      this.combine(before, local, combiner, partials.get(local)!.whole(before), lanes);
     emitter.scope = before;
   }
 
-  /** Partial results of lanes and vectors, as a tree of fixed form, into the local. */
-  private combine(at: Scope, local: Local, combiner: Combiner, partials: readonly number[], lanes: 2 | 4): void {
+  /** The lanes, by halves, into the local. */
+  private combine(at: Scope, local: Local, combiner: Combiner, partial: Code, lanes: 2 | 4): void {
     const { dtype } = local;
     const merged = (a: Code, b: Code): Code => at.put('v128', vectorCombine(combiner, dtype, a, b));
-    let level = partials.map(get);
-    while (level.length > 1) {
-      const next: Code[] = [];
-      for (let i = 0; i < level.length; i += 2)
-        next.push(i + 1 < level.length ? merged(level[i]!, level[i + 1]!) : level[i]!);
-      level = next;
-    }
-    let all = level[0]!;
+    let all = partial;
     if (lanes === 4 || dtype === 'float64') all = merged(all, v128.shuffle32(all, all, [2, 3, 0, 1]));
     if (dtype !== 'float64') all = merged(all, v128.shuffle32(all, all, [1, 0, 3, 2]));
     const [register] = at.registers(local) as readonly [number];
@@ -311,7 +300,7 @@ function planOf(loop: Loop, length: number | null): Plan {
   });
   const lanes = wide ? 2 : 4;
   const live = locals.size + shared.size;
-  let fold = operations <= 12 ? 4 : 2;
+  let fold = operations <= 24 ? 4 : 2;
   while (fold > 1 && fold * live > 8) fold /= 2;
   while (fold > 1 && length !== null && length < fold * lanes) fold /= 2;
   return { lanes, fold, locals, shared };
