@@ -11,9 +11,10 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as t from 'io-ts';
 import { PathReporter } from 'io-ts/lib/PathReporter.js';
 
-/** What a part sets for `test/laws.test.ts`; the seed is added. */
+/** What a part runs, `test/laws.test.ts` if it does not say, and sets for it; the seed is added. */
 interface Part {
   readonly about: string;
+  readonly test?: string;
   readonly runs: number;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -24,6 +25,13 @@ const parts = {
     about: 'random programs alone: jit, grad and vmap of each against the interpreter',
     runs: 8_000,
     env: { LAWS_ONLY: 'programs' },
+  },
+  memory: {
+    about:
+      'loops of 100,000 steps over 1 MiB tensors in a device memory of 64 MiB; runs are steps, and no seed is used',
+    test: 'test/wasm/memory.test.ts',
+    runs: 100_000,
+    env: { SOAK_ITERATIONS: '100000' },
   },
 } satisfies Record<string, Part>;
 
@@ -74,13 +82,13 @@ const Report = t.type({ numPassedTests: t.number, numFailedTests: t.number, succ
 
 /** Run one part to its end or to the limit. */
 const soak = async (name: PartName, seed: number): Promise<Row & { readonly ok: boolean }> => {
-  const { runs, env }: Part = parts[name];
+  const { test = 'test/laws.test.ts', runs, env }: Part = parts[name];
   const report = `.reports/soak-${name}.json`;
   rmSync(report, { force: true });
   const started = performance.now();
   const child = spawn(
     'node_modules/.bin/vitest',
-    ['run', 'test/laws.test.ts', `--outputFile.json=${report}`, `--testTimeout=${limit}`],
+    ['run', test, `--outputFile.json=${report}`, `--testTimeout=${limit}`],
     {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, LAWS: String(runs), LAWS_SEED: String(seed), ...env },

@@ -191,7 +191,7 @@ export class LinearMemory implements Ground {
     const { address, freed } = small ?? large!;
     if (freed) throw freedError();
     if (address !== 0) return copyOf(this.bytes, address, byteLength);
-    return small ? copyOf(new Uint8Array(small.host!.buffer), 0, byteLength) : large!.host!.slice(0);
+    return small ? copyOf(new Uint8Array(small.host!.buffer), 4 * small.from, byteLength) : large!.host!.slice(0);
   }
 
   /** Give the bytes up: the program that a tensor was donated to needs them no more. Freeing twice changes nothing. */

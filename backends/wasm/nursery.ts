@@ -4,8 +4,9 @@
  * A block, a place in the order of use and a finalizer would cost a tensor of eight numbers more than its arithmetic: about
  * 1.3 µs for the finalizer alone, and in a loop that never yields its record stays for ever. So small bytes have none. A new
  * one takes the cell that the hand of its ring points at; what is there is copied to the host, where it is garbage if its
- * tensor is, at 35 ns up to 64 bytes (V8 allocates such arrays like objects) and 0.3–0.8 µs up to 4 KiB. What was used
- * since the hand came by gets another turn (the clock algorithm), so that what a loop uses stays.
+ * tensor is. Up to 64 bytes that is 35 ns, as V8 allocates such arrays like objects. A longer buffer costs 1 µs and more to
+ * allocate and to free, so larger tensors go eight at a time, in one buffer: whoever keeps one of them keeps eight at worst.
+ * What was used since the hand came by gets another turn (the clock algorithm), so that what a loop uses stays.
  *
  * A ring whose cells are all pinned gets more cells; it never gets fewer.
  */
@@ -19,6 +20,9 @@ export const smallBytes = 4096;
 
 /** The bytes behind a tensor that kernels may read and write, as they take whole vectors. */
 export const slack = 64;
+
+/** How many tensors of more than 64 bytes are moved out together. */
+const groupSize = 8;
 
 /** How much a ring takes at first, at most. */
 const ringBytes = 2 ** 18;
@@ -43,6 +47,19 @@ class Ring {
 
   constructor(room: number) {
     this.room = room;
+  }
+
+  /** The end of the cells from `cell` on, in one piece of memory, whose tenants can leave as that of `cell` can. */
+  endOfGroup(cell: number): number {
+    const { tenants, addresses, room } = this;
+    const limit = Math.min(cell + groupSize, tenants.length);
+    let end = cell + 1;
+    while (end < limit && addresses[end] === addresses[end - 1]! + room + slack) {
+      const { pins, used } = tenants[end]!;
+      if (pins > 0 || used) break;
+      end++;
+    }
+    return end;
   }
 }
 
@@ -72,7 +89,7 @@ export class Nursery {
     small.cell = cell;
     small.address = ring.addresses[cell]!;
     if (small.host !== null) {
-      copyIn(this.#ground.words, small.address >>> 2, small.host);
+      copyIn(this.#ground.words, small.address >>> 2, small.host, small.from, small.words);
       small.host = null;
     }
   }
@@ -102,14 +119,36 @@ export class Nursery {
         tenant.used = false;
         continue;
       }
-      this.#moveOut(tenant);
+      this.#moveOut(ring, cell, tenant);
       return cell;
     }
     return this.#enlarge(ring);
   }
 
-  #moveOut(tenant: SmallBytes): void {
-    tenant.host = copyOut(this.#ground.words, tenant.address >>> 2, (tenant.byteLength + 3) >> 2);
+  /** Copy the tenant of `cell` to the host, and with a large one those behind it whose turn is over too. */
+  #moveOut(ring: Ring, cell: number, tenant: SmallBytes): void {
+    const { words } = this.#ground;
+    const first = tenant.address >>> 2;
+    if (ring.room <= loopWords * 4) {
+      this.#departed(tenant, copyOut(words, first, tenant.words), 0);
+      return;
+    }
+    const end = ring.endOfGroup(cell);
+    const last = ring.tenants[end - 1]!;
+    const host = words.slice(first, (last.address >>> 2) + last.words);
+    for (let other = cell; other < end; other++) {
+      const leaving = ring.tenants[other]!;
+      this.#departed(leaving, host, (leaving.address >>> 2) - first);
+      if (other === cell) continue;
+      ring.tenants[other] = null;
+      ring.vacant.push(other);
+    }
+    ring.hand = end === ring.tenants.length ? 0 : end;
+  }
+
+  #departed(tenant: SmallBytes, host: Int32Array, from: number): void {
+    tenant.host = host;
+    tenant.from = from;
     tenant.address = 0;
     this.evictions++;
     this.evicted += tenant.byteLength;
@@ -147,13 +186,12 @@ export class Nursery {
 const loopWords = 16;
 
 function copyOut(words: Int32Array, at: number, count: number): Int32Array {
-  if (count > loopWords) return words.slice(at, at + count);
   const host = new Int32Array(count);
   for (let i = 0; i < count; i++) host[i] = words[at + i]!;
   return host;
 }
 
-function copyIn(words: Int32Array, at: number, host: Int32Array): void {
-  if (host.length > loopWords) words.set(host, at);
-  else for (let i = 0; i < host.length; i++) words[at + i] = host[i]!;
+function copyIn(words: Int32Array, at: number, host: Int32Array, from: number, count: number): void {
+  if (count > loopWords) words.set(host.subarray(from, from + count), at);
+  else for (let i = 0; i < count; i++) words[at + i] = host[from + i]!;
 }

@@ -14,8 +14,9 @@ import type { Block } from './blocks.ts';
 export class SmallBytes {
   /** Where they are; 0 if not in linear memory. */
   address = 0;
-  /** Whole words of them, if they were moved out. */
+  /** Where whole words of them are, if they were moved out, and the first of these words. */
   host: Int32Array | null = null;
+  from = 0;
   pins = 0;
   /** Pinned since the nursery last looked: they get another turn. */
   used = false;
@@ -26,6 +27,11 @@ export class SmallBytes {
 
   constructor(byteLength: number) {
     this.byteLength = byteLength;
+  }
+
+  /** How many words hold them. */
+  get words(): number {
+    return (this.byteLength + 3) >> 2;
   }
 }
 
