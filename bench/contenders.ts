@@ -113,7 +113,7 @@ export function commandOf(name: ContenderName, threads: number, folder = modules
     case 'peak':
       return E.right(script('peak', false));
     case 'peak+relaxed':
-      return E.right(script('peak', true));
+      return E.right(script('peak', true, { RELAXED: '1' }));
     case 'jax-js':
       return peer(jaxPackages, script('peers/jax-js', false));
     case 'jax-js+relaxed':

@@ -5,6 +5,7 @@
  */
 
 import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as E from 'fp-ts/lib/Either.js';
 import { defaultDevice } from 'pullback';
@@ -34,6 +35,7 @@ function chosenPeers({ peers }: Asked, device: string): readonly PeerName[] {
 async function bench(wanted: Asked): Promise<void> {
   const { json, threads } = wanted;
   const device = defaultDevice().name;
+  const load = loadavg()[0]!;
   const peers = chosenPeers(wanted, device);
   if (peers.length > 0) {
     const failure = installPeers();
@@ -43,7 +45,10 @@ async function bench(wanted: Asked): Promise<void> {
   const effort = efforts(wanted.seconds)[wanted.quick ? 'quick' : 'full'];
   const versions = new Map<string, string>();
   const rows: Row[] = [];
-  if (!json) console.log(`${machine()}\nours: device ${device}, ${threads} thread(s)\n\n${tableHead(peers)}`);
+  if (!json)
+    console.log(
+      `${machine()}\nours: device ${device}, ${threads} thread(s); load ${load.toFixed(1)}\n\n${tableHead(peers)}`,
+    );
   for (const workload of wanted.workloads) {
     const peaks: readonly ContenderName[] = workloads[workload].flops === null ? [] : ['peak', 'peak+relaxed'];
     const outcome = await race(workload, ['ours', ...peers, ...peaks], threads, effort);
@@ -56,7 +61,7 @@ async function bench(wanted: Asked): Promise<void> {
   if (!json && absent.length > 0) console.log(`\nmissing:\n${absent.map((text) => `  ${text}`).join('\n')}`);
   const path = wanted.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
   const command = ['npm run bench', ...(argv.length > 0 ? ['--', ...argv] : [])].join(' ');
-  writeFileSync(path, document(rows, peers, { command, date: new Date(), device, threads, versions }));
+  writeFileSync(path, document(rows, peers, { command, date: new Date(), device, threads, load, versions }));
   if (!json) console.log(`\nwritten: ${path}`);
   if (!rows.every(isSound)) process.exitCode = 1;
 }

@@ -111,8 +111,8 @@ export async function race(
   }
   for (const runner of runners) runner.first = (await runner.turn(1, 0, 1))[0] ?? 0;
   for (const runner of runners) {
-    // Tiny operations are warm after a whole batch.
-    await runner.turn(effort.warmUps, effort.budget / 3, batch);
+    // Tiny operations are cheap to warm up, and it takes thousands of calls until they are compiled well.
+    await runner.turn(batch > 1 ? 10 * effort.warmUps : effort.warmUps, effort.budget / 3, batch);
   }
   for (let round = 0; ; round++) {
     const due = runners.filter(

@@ -81,6 +81,8 @@ export interface Circumstances {
   readonly date: Date;
   readonly device: string;
   readonly threads: number;
+  /** How many processes wanted a core when it began; more than none disturbs. */
+  readonly load: number;
   /** Version of each contender that took part, and whether it had relaxed SIMD. */
   readonly versions: ReadonlyMap<string, string>;
 }
@@ -129,6 +131,7 @@ export function document(rows: readonly Row[], peers: readonly PeerName[], run: 
     `# Results\n\nWritten by \`${run.command}\` on ${run.date.toISOString().slice(0, 16).replace('T', ' ')} UTC; [README.md](README.md) says what is measured.`,
     [
       `- Machine: ${machine()}`,
+      `- Load when it began: ${run.load.toFixed(1)}${run.load > 0.5 ? ', so that others took time from all' : ''}`,
       `- Ours: device \`${run.device}\`, ${run.threads} thread${run.threads === 1 ? '' : 's'}`,
       ...[...run.versions].map(([name, version]) => `- ${name}: ${version}`),
     ].join('\n'),
