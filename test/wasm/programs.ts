@@ -304,7 +304,7 @@ function program(
 export const programs: fc.Arbitrary<Program> = fc
   .tuple(
     fc.constantFrom(...forms),
-    fc.constantFrom(0, 1, 2, 3, 5, 9),
+    fc.constantFrom(0, 1, 2, 3, 5, 9, 22, 37),
     fc.constantFrom(0, 1, 3, 4, 5, 8, 17, 33),
     fc.boolean(),
     fc.boolean(),

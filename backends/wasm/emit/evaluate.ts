@@ -6,8 +6,9 @@
 import type { DType } from '../../../src/core/dtype.ts';
 import { type Apply, apply, type Buffer, type Expr, op } from '../../loop/ir/expr.ts';
 import { type Code, call, f32, f32x4, f64, f64x2, get, i32, i32x4, select, v128 } from '../code/instructions.ts';
+import { type Evaluator, scalarLoad, splatLoad } from './address.ts';
 import { type Dependence, dependence, together } from './depends.ts';
-import { type Evaluator, scalarLoad, splatLoad, vectorLoad } from './memory.ts';
+import { vectorLoad } from './memory.ts';
 import type { ConstantPool } from './pool.ts';
 import { scalarConstant, scalarOp, scalarType } from './scalar.ts';
 import type { Scope } from './scope.ts';
@@ -76,7 +77,7 @@ export class Emitter implements Evaluator {
     const { lanes } = this.scope;
     if (!lanes) return false;
     const { indices, locals } = dependence(x);
-    if (indices.has(lanes.index)) return true;
+    if (indices.has(lanes.index) || (lanes.rows && indices.has(lanes.rows))) return true;
     for (const local of locals) if (lanes.locals.has(local)) return true;
     return false;
   }
@@ -149,9 +150,15 @@ export class Emitter implements Evaluator {
   }
 
   private vectorValue(x: Expr, home: Scope): readonly Code[] {
-    const { lanes, fold } = home.lanes!;
+    const { lanes, fold, rows } = home.lanes!;
     if (x.op === 'index') {
       const first = i32x4.splat(get(this.scope.counter(x.index)));
+      if (rows === x.index) {
+        return Array.from({ length: fold }, (_, u) => home.put('v128', i32x4.add(first, i32x4.splat(i32.const(u)))));
+      }
+      if (rows) {
+        return new Array<Code>(fold).fill(home.put('v128', i32x4.add(first, v128.constI32(0, 1, 2, 3))));
+      }
       return Array.from({ length: fold }, (_, u) => {
         const from = u * lanes;
         return home.put('v128', i32x4.add(first, v128.constI32(from, from + 1, from + 2, from + 3)));

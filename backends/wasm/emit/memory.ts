@@ -1,167 +1,64 @@
 /**
- * Loads and stores. An address is a sum of multiples of indices: what an outer loop knows of it is added up there, and in the loop of
- * its last term it is a pointer that moves by a constant. Constants go into the instructions' offsets where the rest cannot be negative,
- * as offsets are added without wrapping.
+ * Loads and stores of vectors: along memory, backwards, by strides, or wherever the lanes say. Beyond the end of the loop nothing is
+ * written, and nothing read that may not be there.
  */
 
 import { byteSize, type DType } from '../../../src/core/dtype.ts';
-import { apply, type Buffer, type Expr, type Load, load } from '../../loop/ir/expr.ts';
-import { both, linear, range } from '../../loop/ir/integer.ts';
+import type { Buffer, Expr, Load } from '../../loop/ir/expr.ts';
+import { linear } from '../../loop/ir/integer.ts';
 import { sequence, when } from '../code/control.ts';
-import {
-  type Code,
-  f32,
-  f32x4,
-  f64,
-  f64x2,
-  get,
-  i8x16,
-  i16x8,
-  i32,
-  i32x4,
-  select,
-  set,
-  v128,
-} from '../code/instructions.ts';
-import { dependence, together } from './depends.ts';
-import { scalarConstant, scalarType } from './scalar.ts';
+import { type Code, f32x4, f64x2, get, i8x16, i16x8, i32, i32x4, select, set, v128 } from '../code/instructions.ts';
+import { addressOf, type Evaluator, loadElement, type Place, place, type Terms } from './address.ts';
 import type { Lanes, Scope } from './scope.ts';
 
-/** What evaluates expressions, as memory accesses see it. */
-export interface Evaluator {
-  /** The block that is being built. */
-  readonly scope: Scope;
-  scalar(x: Expr): Code;
-  vector(x: Expr): readonly Code[];
-  /** Is it different in the lanes of the vector loop around? */
-  varies(x: Expr): boolean;
-  word(bits: number): Code;
-  base(buffer: Buffer): Code;
-  /** A number that tells buffers apart. */
-  name(buffer: Buffer): number;
+/** An address as the vector loop sees it: so many elements from lane to lane, so many from vector to vector. */
+interface Affine {
+  readonly stride: number;
+  readonly step: number;
+  readonly terms: Terms;
+  readonly constant: number;
 }
+/** `null`: anything, lane by lane. */
+type Access = Affine | null;
 
-type Terms = readonly (readonly [Expr, number])[];
-
-const scaled = (x: Code, by: number): Code => (by === 1 ? x : i32.mul(x, i32.const(by)));
-
-/** The register with the address of element Σ terms + shift. */
-function address(at: Evaluator, buffer: Buffer, terms: Terms, shift: number): Code {
-  const bytes = byteSize(buffer.dtype);
-  const base = at.base(buffer);
-  const key = `${at.name(buffer)}:${terms.map(([x, c]) => `${c}*${x.id}`).join()}+${shift}`;
-  const of = together(terms.map(([x]) => dependence(x)));
-  const home = at.scope.home(of);
-  if (terms.length === 0) {
-    return shift === 0
-      ? base
-      : home.once(key, of, () => [home.put('i32', i32.add(base, i32.const(shift * bytes)))])[0]!;
-  }
-  const own = terms.filter(([x]) => at.scope.home(dependence(x)) === home);
-  const rest = terms.filter((term) => !own.includes(term));
-  const [first, factor] = own[0]!;
-  const { loop, parent } = home;
-  if (loop && parent && own.length === 1 && first.op === 'index' && first.index === loop.index) {
-    const pointer = (): readonly Code[] => {
-      const outer = address(at, buffer, rest, shift);
-      const register = parent.register('i32');
-      const begun = loop.fromZero ? outer : i32.add(outer, scaled(get(loop.counter), factor * bytes));
-      parent.code.push(set(register, begun));
-      loop.pointers.push({ register, unit: factor * bytes });
-      return [get(register)];
-    };
-    return parent.once(`>${key}`, together(rest.map(([x]) => dependence(x))), pointer)[0]!;
-  }
-  const total = (): readonly Code[] => {
-    let sum = address(at, buffer, rest, shift);
-    for (const [x, c] of own) sum = i32.add(sum, scaled(at.scalar(x), c * bytes));
-    return [home.put('i32', sum)];
-  };
-  return home.once(key, of, total)[0]!;
-}
-
-/** A pointer, and how many bytes from there an element is: `elements` beyond the one asked for, of which `lowest` is the least. */
-interface Place {
-  readonly pointer: Code;
-  readonly bytes: (elements: number) => number;
-}
-
-function place(at: Evaluator, buffer: Buffer, terms: Terms, constant: number, lowest: number): Place {
-  const size = byteSize(buffer.dtype);
-  const low = terms.reduce((sum, [x, c]) => sum + c * (c > 0 ? range(x).low : range(x).high), 0);
-  if (low >= 0 && constant + lowest >= 0 && constant * size < 1 << 30) {
-    return { pointer: address(at, buffer, terms, 0), bytes: (elements) => (constant + elements) * size };
-  }
-  return { pointer: address(at, buffer, terms, constant + lowest), bytes: (elements) => (elements - lowest) * size };
-}
-
-/** The address of a guarded load, whose own loads need the guard as well. */
-function addressOf({ at, guard }: Load): Expr {
-  const guarded = (x: Expr): Expr => {
-    if (x.op === 'load') return load(x.buffer, guarded(x.at), both(guard, x.guard));
-    return x.op === 'apply' ? apply(x.fn, x.dtype, ...x.args.map(guarded)) : x;
-  };
-  return guard && dependence(at).buffers.size > 0 ? guarded(at) : at;
-}
-
-/** One element, of an address that is the same in all lanes. */
-function placeOf(at: Evaluator, buffer: Buffer, x: Expr): Place {
-  const { terms, constant } = linear(x);
-  return place(at, buffer, [...terms], constant, 0);
-}
-
-const loadElement = (dtype: DType, pointer: Code, offset: number): Code =>
-  dtype === 'float32'
-    ? f32.load(pointer, offset)
-    : dtype === 'float64'
-      ? f64.load(pointer, offset)
-      : dtype === 'bool'
-        ? i32.load8U(pointer, offset)
-        : i32.load(pointer, offset);
-
-const storeElement = (dtype: DType, pointer: Code, value: Code, offset: number): Code =>
-  dtype === 'float32'
-    ? f32.store(pointer, value, offset)
-    : dtype === 'float64'
-      ? f64.store(pointer, value, offset)
-      : dtype === 'bool'
-        ? i32.store8(pointer, value, offset)
-        : i32.store(pointer, value, offset);
-
-/** A load that is the same in all lanes, as a number. */
-export function scalarLoad(at: Evaluator, x: Load, home: Scope): Code {
-  const { pointer, bytes } = placeOf(at, x.buffer, addressOf(x));
-  const { dtype } = x;
-  const value = loadElement(dtype, pointer, bytes(0));
-  if (!x.guard) return home.put(scalarType(dtype), value);
-  const guard = at.scalar(x.guard);
-  const register = home.register(scalarType(dtype));
-  home.code.push(when(guard, set(register, value), set(register, scalarConstant(0, dtype))));
-  return get(register);
-}
-
-/** The same in all lanes of a vector; of what is not a boolean, without a guard. */
-export function splatLoad(at: Evaluator, x: Load): Code {
-  const { pointer, bytes } = placeOf(at, x.buffer, x.at);
-  return x.dtype === 'float64' ? v128.load64Splat(pointer, bytes(0)) : v128.load32Splat(pointer, bytes(0));
-}
-
-export function scalarStore(at: Evaluator, buffer: Buffer, x: Expr, value: Code): void {
-  const { pointer, bytes } = placeOf(at, buffer, x);
-  at.scope.code.push(storeElement(buffer.dtype, pointer, value, bytes(0)));
-}
-
-/** An address as the vector loop sees it: so many elements a step, or anything. */
-type Access = { readonly stride: number; readonly terms: Terms; readonly constant: number } | { readonly stride: null };
-
-function accessOf(at: Evaluator, x: Expr, { index }: Lanes): Access {
+function accessOf(at: Evaluator, x: Expr, { index, rows, lanes }: Lanes): Access {
   const { terms, constant } = linear(x);
   let stride = 0;
+  let row = 0;
   for (const [atom, c] of terms) {
     if (atom.op === 'index' && atom.index === index) stride = c;
-    else if (at.varies(atom)) return { stride: null };
+    else if (atom.op === 'index' && atom.index === rows) row = c;
+    else if (at.varies(atom)) return null;
   }
-  return { stride, terms: [...terms], constant };
+  return { stride, step: rows ? row : lanes * stride, terms: [...terms], constant };
+}
+
+/** Where the element of the first lane of the first vector is. */
+function placed(
+  at: Evaluator,
+  buffer: Buffer,
+  { stride, step, terms, constant }: Affine,
+  { lanes, fold }: Lanes,
+): Place {
+  return place(at, buffer, terms, constant, Math.min(0, step * (fold - 1)) + Math.min(0, stride * (lanes - 1)));
+}
+
+/** Do vectors lie along memory where lanes do not? Then four of them are the rows of a square, read or written by its columns. */
+const isSquare = ({ stride, step }: Affine, dtype: DType, { rows, lanes, fold }: Lanes): boolean =>
+  rows !== null && fold === 4 && lanes === 4 && dtype !== 'bool' && step === 1 && Math.abs(stride) > 1;
+
+/** Columns of a square from its rows. */
+function transposed([a, b, c, d]: readonly Code[], to: Scope): readonly Code[] {
+  const both = (x: Code, y: Code, lanes: readonly [number, number, number, number]): Code =>
+    to.put('v128', v128.shuffle32(x, y, lanes));
+  const [low, high] = [both(a!, b!, [0, 4, 1, 5]), both(a!, b!, [2, 6, 3, 7])];
+  const [low2, high2] = [both(c!, d!, [0, 4, 1, 5]), both(c!, d!, [2, 6, 3, 7])];
+  return [
+    both(low, low2, [0, 1, 4, 5]),
+    both(low, low2, [2, 3, 6, 7]),
+    both(high, high2, [0, 1, 4, 5]),
+    both(high, high2, [2, 3, 6, 7]),
+  ];
 }
 
 /** Does lane `l` count? `null`: it does in every vector. */
@@ -208,8 +105,13 @@ export function vectorLoad(at: Evaluator, x: Load, home: Scope): readonly Code[]
   const lanes = home.lanes!;
   const access = accessOf(at, addressOf(x), lanes);
   if (x.guard && at.varies(x.guard)) return maskedLoad(at, x, access, home);
+  if (access && !x.guard && isSquare(access, x.dtype, lanes)) return squareLoad(at, x, access, home);
   const values = unguarded(at, x, access, home);
-  if (!x.guard) return values.map((value) => home.put('v128', value));
+  if (!x.guard) {
+    // The same for every row.
+    if (lanes.rows && access?.step === 0) return new Array<Code>(lanes.fold).fill(home.put('v128', values[0]!));
+    return values.map((value) => home.put('v128', value));
+  }
   const guard = at.scalar(x.guard);
   const zero = at.word(0);
   const registers = values.map(() => home.register('v128'));
@@ -225,10 +127,23 @@ export function vectorLoad(at: Evaluator, x: Load, home: Scope): readonly Code[]
 
 const across = <T>(n: number, of: (i: number) => T): readonly T[] => Array.from({ length: n }, (_, i) => of(i));
 
+function squareLoad(at: Evaluator, x: Load, access: Affine, home: Scope): readonly Code[] {
+  const shape = home.lanes!;
+  const { pointer, bytes } = placed(at, x.buffer, access, shape);
+  const columns = across(4, (l) => {
+    const valid = counts(shape, l);
+    const offset = l * access.stride;
+    if (typeof valid === 'boolean') return home.put('v128', v128.load(pointer, bytes(valid ? offset : 0)));
+    const moved = select(i32.const(offset * byteSize(x.dtype)), i32.const(0), valid);
+    return home.put('v128', v128.load(i32.add(pointer, moved), bytes(0)));
+  });
+  return transposed(columns, home);
+}
+
 function unguarded(at: Evaluator, x: Load, access: Access, home: Scope): readonly Code[] {
   const { dtype, buffer } = x;
   const { lanes, fold } = home.lanes!;
-  if (access.stride === null) {
+  if (!access) {
     return scattered(at, buffer, addressOf(x), home).map((addresses) =>
       gathered(
         dtype,
@@ -241,14 +156,13 @@ function unguarded(at: Evaluator, x: Load, access: Access, home: Scope): readonl
       ),
     );
   }
-  const { stride, terms, constant } = access;
-  const last = stride * (fold * lanes - 1);
-  const { pointer, bytes } = place(at, buffer, terms, constant, Math.min(0, last));
+  const { stride, step } = access;
+  const { pointer, bytes } = placed(at, buffer, access, home.lanes!);
   return across(fold, (u) => {
-    const first = u * lanes * stride;
+    const first = u * step;
     if (stride === 1) return loadRun(dtype, lanes, pointer, bytes(first));
-    if (stride === 0 && dtype === 'float64') return v128.load64Splat(pointer, bytes(0));
-    if (stride === 0 && dtype !== 'bool') return v128.load32Splat(pointer, bytes(0));
+    if (stride === 0 && dtype === 'float64') return v128.load64Splat(pointer, bytes(first));
+    if (stride === 0 && dtype !== 'bool') return v128.load32Splat(pointer, bytes(first));
     if (stride === -1) return reversed(loadRun(dtype, lanes, pointer, bytes(first - lanes + 1)), dtype, lanes);
     return gathered(
       dtype,
@@ -277,21 +191,18 @@ function maskedLoad(at: Evaluator, x: Load, access: Access, home: Scope): readon
   const zero = at.word(0);
   const wide = (mask: Code): Code => (dtype === 'float64' ? v128.shuffle32(mask, mask, [0, 0, 1, 1]) : mask);
   const registers = masks.map(() => home.register('v128'));
-  if (access.stride === 1 || access.stride === -1 || access.stride === 0) {
+  if (access && Math.abs(access.stride) <= 1) {
     const values = unguarded(at, x, access, home);
     const live = lanes.lanes === 4 ? masks : masks.map((mask) => v128.shuffle32(mask, mask, [0, 1, 0, 1]));
-    const any = v128.anyTrue(live.reduce(v128.or));
-    home.code.push(
-      when(
-        any,
-        sequence(...values.map((value, u) => set(registers[u]!, v128.and(value, wide(masks[u]!))))),
-        sequence(...registers.map((r) => set(r, zero))),
-      ),
-    );
+    const read = across(lanes.fold, (u) => set(registers[u]!, v128.and(values[u]!, wide(masks[u]!))));
+    const none = across(lanes.fold, (u) => set(registers[u]!, zero));
+    // Vectors that follow each other are read together; rows are far apart.
+    if (lanes.rows) read.forEach((code, u) => home.code.push(when(v128.anyTrue(live[u]!), code, none[u]!)));
+    else home.code.push(when(v128.anyTrue(live.reduce(v128.or)), sequence(...read), sequence(...none)));
     return registers.map(get);
   }
   const pointers: readonly ((l: number) => readonly [Code, number])[] =
-    access.stride === null
+    access === null
       ? scattered(at, x.buffer, addressOf(x), home).map((all) => (l: number) => [i32x4.extractLane(all, l), 0] as const)
       : strided(at, x, access, lanes);
   masks.forEach((mask, u) => {
@@ -309,11 +220,11 @@ function maskedLoad(at: Evaluator, x: Load, access: Access, home: Scope): readon
 function strided(
   at: Evaluator,
   x: Load,
-  { stride, terms, constant }: Extract<Access, { stride: number }>,
-  { lanes, fold }: Lanes,
+  access: Affine,
+  lanes: Lanes,
 ): readonly ((l: number) => readonly [Code, number])[] {
-  const { pointer, bytes } = place(at, x.buffer, terms, constant, Math.min(0, stride * (fold * lanes - 1)));
-  return across(fold, (u) => (l: number) => [pointer, bytes((u * lanes + l) * stride)] as const);
+  const { pointer, bytes } = placed(at, x.buffer, access, lanes);
+  return across(lanes.fold, (u) => (l: number) => [pointer, bytes(u * access.step + l * access.stride)] as const);
 }
 
 function replaced(dtype: DType, vector: Code, lane: number, element: Code): Code {
@@ -333,7 +244,7 @@ export function vectorStore(at: Evaluator, buffer: Buffer, x: Expr, values: read
   const { scope } = at;
   const { dtype } = buffer;
   const shape = scope.lanes!;
-  const { lanes, fold, tail } = shape;
+  const { lanes, tail } = shape;
   const access = accessOf(at, x, shape);
   const ready = dtype === 'bool' ? values.map((mask) => scope.put('v128', packed(mask, at.word(1)))) : values;
   const storeLane = (pointer: Code, value: Code, l: number, offset: number): Code =>
@@ -351,16 +262,24 @@ export function vectorStore(at: Evaluator, buffer: Buffer, x: Expr, values: read
       scope.code.push(valid === true ? stored : when(valid, stored));
     }
   };
-  if (access.stride === null) {
+  if (!access) {
     scattered(at, buffer, x, scope).forEach((addresses, u) => {
       storeLanes(ready[u]!, (l) => [i32x4.extractLane(addresses, l), 0]);
     });
     return;
   }
-  const { stride, terms, constant } = access;
-  const { pointer, bytes } = place(at, buffer, terms, constant, Math.min(0, stride * (fold * lanes - 1)));
+  const { stride, step } = access;
+  const { pointer, bytes } = placed(at, buffer, access, shape);
+  if (isSquare(access, dtype, shape)) {
+    transposed(ready, scope).forEach((column, l) => {
+      const valid = counts(shape, l);
+      const stored = v128.store(pointer, column, bytes(l * stride));
+      if (valid !== false) scope.code.push(valid === true ? stored : when(valid, stored));
+    });
+    return;
+  }
   ready.forEach((value, u) => {
-    const first = u * lanes * stride;
+    const first = u * step;
     if (tail || Math.abs(stride) !== 1 || (stride === -1 && dtype === 'bool')) {
       storeLanes(value, (l) => [pointer, bytes(first + l * stride)]);
     } else if (stride === 1) {

@@ -27,6 +27,8 @@ export interface Lanes {
   readonly index: Index;
   readonly lanes: 2 | 4;
   readonly fold: number;
+  /** The loop whose turns the vectors are, where they are not what follows in the vector loop itself. */
+  readonly rows: Index | null;
   /** Locals that have a value for each lane. */
   readonly locals: ReadonlySet<Local>;
   /** Sums, products and extrema that turns share. */

@@ -6,19 +6,19 @@
 
 import type { DType } from '../../../src/core/dtype.ts';
 import type { Expr, Local } from '../../loop/ir/expr.ts';
-import { type Combiner, expressions, type Stmt } from '../../loop/ir/kernel.ts';
+import type { Combiner, Stmt } from '../../loop/ir/kernel.ts';
 import { doWhile, sequence, when } from '../code/control.ts';
-import { type Code, get, i32, i32x4, set, v128 } from '../code/instructions.ts';
+import { type Code, get, i32, i32x4, select, set, v128 } from '../code/instructions.ts';
 import type { Func } from '../code/module.ts';
-import { dependence, effects, visit, visitExpressions } from './depends.ts';
+import { scalarStore } from './address.ts';
+import { effects } from './depends.ts';
 import { type Emitter, lane, wordOf } from './evaluate.ts';
-import { scalarStore, vectorStore } from './memory.ts';
+import { vectorStore } from './memory.ts';
 import { extremes, identityOf, sums } from './partials.ts';
+import { isVectorizable, type Loop, type Plan, planOf, squareOf } from './plan.ts';
 import { scalarOp, scalarType } from './scalar.ts';
 import { type Lanes, type LoopState, type Partial, Scope } from './scope.ts';
 import { vectorCombine } from './vector.ts';
-
-type Loop = Extract<Stmt, { kind: 'loop' }>;
 
 /** The turns of the outermost parallel loop that a call runs. */
 export interface Turns {
@@ -156,13 +156,85 @@ export class Statements {
     const code = this.within(before, () => {
       const counter = before.register('i32');
       before.code.push(set(counter, from));
-      const state: LoopState = { index: loop.index, counter, fromZero: !turns, pointers: [] };
+      const crossing = outer.lanes ? null : squareOf(loop);
+      if (crossing) this.squares(loop, crossing, before, counter, end);
+      const state: LoopState = { index: loop.index, counter, fromZero: !turns && !crossing, pointers: [] };
       const body = new Scope(func, before, { loop: state, changes });
+      const goes = i32.ltS(get(counter), end);
       const turn = this.within(body, () => this.all(loop.body));
-      before.code.push(doWhile(sequence(turn, advance(state, 1)), i32.ltS(get(counter), end)));
+      const all = doWhile(sequence(turn, advance(state, 1)), goes);
+      before.code.push(crossing ? when(goes, all) : all);
     });
     outer.code.push(certain ? code : when(i32.ltS(from, end), code));
     outer.forget(changes);
+  }
+
+  /**
+   * Four turns of a loop at a time beside four of the vector loop in it, as far as they go. Sixteen turns are done before the next ones of
+   * the vector loop, so that whole cache lines are used while they are there.
+   */
+  private squares(loop: Loop, inner: Loop, before: Scope, counter: number, end: Code): void {
+    const { emitter, func } = this;
+    const changes = effects(loop.body);
+    const { extent } = inner.index;
+    const length = extent.op === 'const' ? extent.value : null;
+    if (length === 0) return;
+    const count = emitter.scalar(extent);
+    const last = before.put('i32', i32.sub(end, i32.const(3)));
+    const goes = i32.ltS(get(counter), last);
+    const band = new Scope(func, before, { conditional: true, changes });
+    const turns = this.within(band, () => {
+      const start = band.put('i32', get(counter));
+      const far = band.put('i32', i32.add(start, i32.const(16)));
+      const stop = band.put('i32', select(far, last, i32.ltS(far, last)));
+      const across = band.register('i32');
+      band.code.push(set(across, i32.const(0)));
+      const column: LoopState = { index: inner.index, counter: across, fromZero: false, pointers: [] };
+      const part = (tail: Lanes['tail']): Code => {
+        const { locals } = planOf(inner, length);
+        const lanes: Lanes = {
+          index: inner.index,
+          lanes: 4,
+          fold: 4,
+          rows: loop.index,
+          locals,
+          partials: new Map(),
+          tail,
+        };
+        const row: LoopState = { index: loop.index, counter, fromZero: false, pointers: [] };
+        const body = new Scope(func, band, { loop: column, lanes, changes });
+        const down = new Scope(func, body);
+        const code = this.within(body, () => {
+          const rows = this.within(down, () => {
+            down.code.push(set(counter, start));
+            const square = new Scope(func, down, { loop: row, changes });
+            const code = this.within(square, () => this.all(inner.body));
+            down.code.push(doWhile(sequence(code, advance(row, 4)), i32.ltS(get(counter), stop)));
+          });
+          body.code.push(rows);
+        });
+        return sequence(code, advance(column, 4));
+      };
+      const whole = i32.leS(
+        get(across),
+        length === null ? band.put('i32', i32.sub(count, i32.const(4))) : i32.const(length - 4),
+      );
+      const code = part(null);
+      band.code.push(when(whole, doWhile(code, whole)));
+      if (length !== null && length % 4 === 0) return;
+      const left = length === null ? band.put('i32', i32.sub(count, get(across))) : length % 4;
+      this.tail(band, left, part);
+    });
+    // Of no columns, nothing would count the turns.
+    before.code.push(when(i32.and(goes, i32.gtS(count, i32.const(0))), doWhile(turns, goes)));
+  }
+
+  /** The last vector, of which this many lanes count. */
+  private tail(before: Scope, left: number | Code, part: (tail: Lanes['tail']) => Code): void {
+    const limit = typeof left === 'number' ? i32.const(left) : left;
+    const mask = before.put('v128', i32x4.ltS(v128.constI32(0, 1, 2, 3), i32x4.splat(limit)));
+    const code = part({ count: left, mask });
+    before.code.push(typeof left === 'number' ? code : when(i32.gtS(limit, i32.const(0)), code));
   }
 
   private vectorLoop(loop: Loop): void {
@@ -199,7 +271,7 @@ export class Statements {
     }
     const changes = effects(loop.body);
     const turn = (fold: number, tail: Lanes['tail']): Code => {
-      const shape: Lanes = { index: loop.index, lanes, fold, locals, partials, tail };
+      const shape: Lanes = { index: loop.index, lanes, fold, rows: null, locals, partials, tail };
       // A counter above zero where the loop goes on: pointers that are met here first begin where it stands.
       const body = new Scope(func, before, { loop: { ...state, fromZero: false }, lanes: shape, changes });
       const code = this.within(body, () => this.all(loop.body));
@@ -222,10 +294,7 @@ export class Statements {
     const rest = length === null ? null : length % lanes;
     if (rest !== 0) {
       const left = rest ?? before.put('i32', i32.sub(count, get(counter)));
-      const limit = typeof left === 'number' ? i32.const(left) : left;
-      const mask = before.put('v128', i32x4.ltS(v128.constI32(0, 1, 2, 3), i32x4.splat(limit)));
-      const code = turn(1, { count: left, mask });
-      before.code.push(rest === null ? when(i32.gtS(limit, i32.const(0)), code) : code);
+      this.tail(before, left, (tail) => turn(1, tail));
     }
     for (const [local, combiner] of plan.shared)
       this.combine(before, local, combiner, partials.get(local)!.whole(before), lanes);
@@ -249,59 +318,4 @@ export class Statements {
 function advance({ counter, pointers }: LoopState, steps: number): Code {
   const step = (register: number, by: number): Code => set(register, i32.add(get(register), i32.const(by)));
   return sequence(...pointers.map(({ register, unit }) => step(register, unit * steps)), step(counter, steps));
-}
-
-/** How a vector loop is computed. */
-interface Plan {
-  readonly lanes: 2 | 4;
-  readonly fold: number;
-  /** Locals declared inside. */
-  readonly locals: ReadonlySet<Local>;
-  /** What its turns accumulate together. */
-  readonly shared: ReadonlyMap<Local, Combiner>;
-}
-
-function declared(body: readonly Stmt[]): ReadonlySet<Local> {
-  const locals = new Set<Local>();
-  visit(body, (stmt) => {
-    if (stmt.kind === 'local') locals.add(stmt.local);
-  });
-  return locals;
-}
-
-/** Is all control inside the same for every lane? Otherwise the loop is computed element by element. */
-function isVectorizable(loop: Loop): boolean {
-  const own = declared(loop.body);
-  let uniform = true;
-  visit(loop.body, (stmt) => {
-    if (stmt.kind === 'assign' && !own.has(stmt.local)) uniform = false;
-    if (stmt.kind !== 'loop' && stmt.kind !== 'if') return;
-    for (const x of expressions(stmt)) {
-      const { indices, locals } = dependence(x);
-      if (indices.has(loop.index) || [...locals].some((local) => own.has(local))) uniform = false;
-    }
-  });
-  return uniform;
-}
-
-function planOf(loop: Loop, length: number | null): Plan {
-  const locals = declared(loop.body);
-  const shared = new Map<Local, Combiner>();
-  let wide = false;
-  visit(loop.body, (stmt) => {
-    if (stmt.kind === 'accumulate' && !locals.has(stmt.local)) shared.set(stmt.local, stmt.combiner);
-    if ('local' in stmt && stmt.local.dtype === 'float64') wide = true;
-    if (stmt.kind === 'store' && stmt.buffer.dtype === 'float64') wide = true;
-  });
-  let operations = 0;
-  visitExpressions(loop.body, (x) => {
-    if (x.dtype === 'float64') wide = true;
-    if (x.op === 'call' || x.op === 'apply') operations++;
-  });
-  const lanes = wide ? 2 : 4;
-  const live = locals.size + shared.size;
-  let fold = operations <= 24 ? 4 : 2;
-  while (fold > 1 && fold * live > 8) fold /= 2;
-  while (fold > 1 && length !== null && length < fold * lanes) fold /= 2;
-  return { lanes, fold, locals, shared };
 }
