@@ -38,6 +38,7 @@ const variants: Readonly<Record<string, (f: Flat) => Flat>> = {
     const self: Flat = customJvp(f, (primals, tangents) => [self(...primals), jvp(f, primals, tangents)[1]]);
     return self;
   },
+  jit: (f) => jit(f),
   checkpoint: (f) => checkpoint(f),
   'checkpoint, products saved': (f) => checkpoint(f, { policy: checkpointPolicies.dotsSaveable }),
   'checkpoint within checkpoint': (f) => checkpoint((...args: readonly Value[]) => checkpoint(f)(...args)),

@@ -4,6 +4,7 @@ import { controlLaws } from './control.laws.ts';
 import { decompositionsLaws } from './decompositions.laws.ts';
 import { factorsLaws } from './factors.laws.ts';
 import { immutabilityLaws } from './immutability.laws.ts';
+import { implicitLaws } from './implicit.laws.ts';
 import type { Suite } from './law.ts';
 import { optimLaws } from './optim.laws.ts';
 import { passesLaws } from './passes.laws.ts';
@@ -21,6 +22,7 @@ export const suites: readonly Suite[] = [
   programsLaws,
   rulesLaws,
   controlLaws,
+  implicitLaws,
   passesLaws,
   decompositionsLaws,
   factorsLaws,
