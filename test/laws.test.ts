@@ -18,9 +18,13 @@ import {
 } from 'pullback/laws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { primitiveNames } from '../laws/primitives.laws.ts';
+import { wasmDevice } from '../backends/wasm/device.ts';
 import { lawsAbout, pageRuns, primitivesPage, primitivesPath, runAsPublished } from './docs/primitives.ts';
 
-const devices: Readonly<Record<string, () => Device>> = { reference: () => referenceDevice() };
+const devices: Readonly<Record<string, () => Device>> = {
+  reference: () => referenceDevice(),
+  wasm: () => wasmDevice(),
+};
 
 /** An environment variable as a natural number. */
 const natural = (name: string, fallback: number): number => {

@@ -40,6 +40,10 @@ export function allocate<D extends DType>(dtype: D, size: number): StorageOf[D] 
   return new constructors[dtype](size) as StorageOf[D];
 }
 
+/** The elements in `buffer`, which is not copied. */
+export const viewOf = (dtype: DType, buffer: ArrayBuffer, size: number): TypedArray =>
+  new constructors[dtype](buffer, 0, size);
+
 /** Bytes of one stored element. */
 export const byteSize = (dtype: DType): number => constructors[dtype].BYTES_PER_ELEMENT;
 

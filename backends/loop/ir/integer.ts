@@ -59,8 +59,25 @@ const scaled = (a: Linear, factor: number): Linear => ({
   constant: a.constant * factor,
 });
 
+/** f·c·(x div c) + f·(x mod c) is f·x: what a reshape takes apart and the address puts together again. */
+function rejoined(a: Linear): Linear {
+  for (const [atom, factor] of a.terms) {
+    if (atom.op !== 'apply' || atom.fn !== 'remainder') continue;
+    const [x, divisor] = atom.args as readonly [Expr, Expr];
+    if (divisor.op !== 'const') continue;
+    const whole = quotient(x, divisor);
+    if (a.terms.get(whole) !== factor * divisor.value) continue;
+    const terms = new Map(a.terms);
+    terms.delete(atom);
+    terms.delete(whole);
+    return rejoined(sum({ terms, constant: a.constant }, linear(x), factor));
+  }
+  return a;
+}
+
 /** The expression of a normal form. */
-function expression({ terms, constant: c }: Linear): Expr {
+function expression(form: Linear): Expr {
+  const { terms, constant: c } = rejoined(form);
   let built: Expr | null = null;
   for (const [atom, factor] of [...terms].sort(([a], [b]) => a.id - b.id)) {
     const term = factor === 1 ? atom : apply('mul', 'int32', atom, int(factor));

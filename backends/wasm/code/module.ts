@@ -86,8 +86,12 @@ export class Module {
     const f = new Func(this.imports.length + this.functions.length, params, results);
     this.typeOf(params, results);
     this.functions.push(f);
-    if (exportAs !== undefined) this.exports.push({ name: exportAs, index: f.index });
+    if (exportAs !== undefined) this.export(exportAs, f);
     return f;
+  }
+
+  export(name: string, { index }: Func): void {
+    this.exports.push({ name, index });
   }
 
   encode(): Uint8Array<ArrayBuffer> {

@@ -1,0 +1,178 @@
+/** Who makes and who reads each value of a program, and which values are worth a place in memory. */
+
+import { type Atom, type Eqn, isLiteral, type Jaxpr, type Var } from '../../../src/core/jaxpr.ts';
+import type { Buffer } from '../ir/expr.ts';
+import { int } from '../ir/expr.ts';
+import { loweringOf } from '../lower/table.ts';
+import type { Terms } from '../lower/reductions.ts';
+
+/** A program, read for fusion. */
+export interface Dataflow {
+  readonly jaxpr: Jaxpr;
+  readonly producer: ReadonlyMap<Var, Eqn>;
+  readonly readers: ReadonlyMap<Var, readonly Eqn[]>;
+  /** Values that must lie in memory when the program has run past them. */
+  readonly needed: ReadonlySet<Var>;
+  /** Values that kernels compute once instead of at each use; those that are not needed may stay in a kernel. */
+  readonly roots: ReadonlySet<Var>;
+  /** The order of equations. */
+  readonly position: ReadonlyMap<Eqn, number>;
+  /** Where the value lies if it lies in memory, and the other way round. */
+  buffer(v: Var): Buffer;
+  valueOf(buffer: Buffer): Var;
+}
+
+const known = new WeakMap<Eqn, { readonly terms: Terms | null }>();
+
+/** The terms that an equation combines; `null` if it combines none. */
+export function termsOf(eqn: Eqn): Terms | null {
+  let found = known.get(eqn);
+  if (!found) {
+    found = { terms: combined(eqn) };
+    known.set(eqn, found);
+  }
+  return found.terms;
+}
+
+function combined(eqn: Eqn): Terms | null {
+  const row = loweringOf(eqn.primitive.name);
+  if (row?.kind !== 'reduction') return null;
+  return row.reduce(
+    eqn.ins.map((x) => x.aval),
+    eqn.outs[0]!.aval,
+    eqn.params,
+  );
+}
+
+/** Does the equation run as loops that may hold others? The rest stands alone. */
+export const isFusible = (eqn: Eqn): boolean => {
+  const kind = loweringOf(eqn.primitive.name)?.kind;
+  return kind === 'pointwise' || kind === 'view' || kind === 'reduction';
+};
+
+/** Operations that take many cycles, in additions. */
+const weights: Readonly<Record<string, number>> = {
+  div: 4,
+  sqrt: 4,
+  rsqrt: 5,
+  rem: 8,
+  exp: 12,
+  logistic: 16,
+  tanh: 18,
+  log: 14,
+  erf: 16,
+  pow: 40,
+  sin: 18,
+  cos: 18,
+  threefry2x32: 110,
+  erf_inv: 40,
+};
+
+/** What computing an element costs where nothing of it lies in memory. */
+const weightOf = (eqn: Eqn): number => {
+  const row = loweringOf(eqn.primitive.name);
+  if (row?.kind === 'view') return eqn.primitive.name === 'gather' ? 3 : 0;
+  return weights[eqn.primitive.name] ?? (eqn.ins.length === 1 && row?.kind === 'pointwise' ? 2 : 1);
+};
+
+/** Computing again is cheaper than writing and reading up to about this cost. */
+const duplicable = 5;
+/** Expressions beyond this are cut, whatever their uses: registers and compile times are finite. */
+const longest = 400;
+
+/** Primitives whose operands are read many times each. */
+const isContraction = (eqn: Eqn): boolean =>
+  eqn.primitive.name === 'dot_general' || eqn.primitive.name === 'conv_general_dilated';
+
+export function dataflow(jaxpr: Jaxpr): Dataflow {
+  const producer = new Map<Var, Eqn>();
+  const readers = new Map<Var, Eqn[]>();
+  const position = new Map<Eqn, number>();
+  jaxpr.eqns.forEach((eqn, i) => {
+    position.set(eqn, i);
+    for (const v of eqn.outs) producer.set(v, eqn);
+    for (const x of new Set(eqn.ins)) {
+      if (isLiteral(x)) continue;
+      const list = readers.get(x);
+      if (list) list.push(eqn);
+      else readers.set(x, [eqn]);
+    }
+  });
+  const needed = new Set<Var>();
+  const need = (x: Atom): void => {
+    if (!isLiteral(x) && producer.has(x)) needed.add(x);
+  };
+  jaxpr.outs.forEach(need);
+  for (const eqn of jaxpr.eqns) {
+    if (!isFusible(eqn)) {
+      eqn.ins.forEach(need);
+      eqn.outs.forEach(need);
+    }
+  }
+  const roots = new Set(needed);
+  const cost = new Map<Var, number>();
+  for (const eqn of jaxpr.eqns) {
+    if (!isFusible(eqn)) continue;
+    if (loweringOf(eqn.primitive.name)!.kind === 'reduction') {
+      roots.add(eqn.outs[0]!);
+      continue;
+    }
+    let own = weightOf(eqn);
+    for (const x of eqn.ins) if (!isLiteral(x) && !roots.has(x)) own += cost.get(x) ?? 0;
+    for (const v of eqn.outs) {
+      cost.set(v, own);
+      const uses = readers.get(v) ?? [];
+      const several = uses.length > 1 && own > duplicable;
+      if (several || own > longest || uses.some((use) => multiplies(use, v, own))) roots.add(v);
+      if (roots.has(v)) cost.set(v, 0);
+    }
+  }
+  for (const eqn of jaxpr.eqns) if (isContraction(eqn)) for (const x of eqn.ins) settle(x, producer, roots);
+  const buffers = new Map<Var, Buffer>();
+  const values = new Map<Buffer, Var>();
+  return {
+    jaxpr,
+    producer,
+    readers,
+    needed,
+    roots,
+    position,
+    buffer(v) {
+      let found = buffers.get(v);
+      if (!found) {
+        found = { name: `v${buffers.size}`, dtype: v.aval.dtype, kind: 'operand', size: int(v.aval.size) };
+        buffers.set(v, found);
+        values.set(found, v);
+      }
+      return found;
+    },
+    valueOf: (buffer) => values.get(buffer)!,
+  };
+}
+
+/** Would this use compute the value again for each of many elements? */
+function multiplies(use: Eqn, v: Var, cost: number): boolean {
+  if (isContraction(use)) return false;
+  const out = use.outs[0]!.aval.size;
+  if (use.primitive.name.startsWith('reduce_window')) return cost > 1;
+  const row = loweringOf(use.primitive.name);
+  return row?.kind === 'view' && cost >= 4 && out >= 4 * v.aval.size;
+}
+
+/** Contractions read memory: through views of a buffer, never through arithmetic. */
+function settle(x: Atom, producer: ReadonlyMap<Var, Eqn>, roots: Set<Var>): void {
+  let at = x;
+  while (!isLiteral(at) && !roots.has(at)) {
+    const eqn = producer.get(at);
+    if (!eqn) return;
+    if (!strided.has(eqn.primitive.name)) {
+      roots.add(at);
+      return;
+    }
+    at = eqn.ins[0]!;
+  }
+}
+
+/** Views that are another way to walk through the same memory. */
+const strided = new Set(['broadcast_in_dim', 'reshape', 'transpose', 'slice', 'rev', 'stop_gradient', 'name']);
+

@@ -1,0 +1,231 @@
+/**
+ * Fusion: a program becomes clusters, and equations that stand alone, in an order in which they can run.
+ *
+ * Every root begins as a cluster of its own. A cluster then takes in, from the nearest on, those that it reads, where the two can be one
+ * pass over one space and nothing that is computed elsewhere lies between them; at last those of equal spaces that read the same memory
+ * are joined. Whether two clusters fit is not predicted: their expressions are built, and what reads a member at another place than
+ * where it is computed does not fit.
+ */
+
+import type { Eqn, Jaxpr, Var } from '../../../src/core/jaxpr.ts';
+import { sameShape, sizeOf } from '../../../src/core/shape.ts';
+import { forgetExpressions } from '../ir/expr.ts';
+import { type Body, bodyOf, type Cluster, Misaligned, rowsOf, type Space } from './cluster.ts';
+import { type Dataflow, dataflow, isFusible, termsOf } from './dataflow.ts';
+
+/** What runs at once. */
+export type Unit =
+  | { readonly kind: 'cluster'; readonly body: Body; readonly stored: readonly Var[] }
+  | { readonly kind: 'equation'; readonly eqn: Eqn };
+
+/** What a machine can take. */
+export interface Limits {
+  /** Buffers that a kernel reads and writes. */
+  readonly buffers: number;
+}
+
+interface Node {
+  unit: { readonly kind: 'cluster'; body: Body } | { readonly kind: 'equation'; readonly eqn: Eqn };
+  /** Nodes whose results this one reads. */
+  readonly before: Set<Node>;
+  order: number;
+}
+
+export interface Fused {
+  readonly flow: Dataflow;
+  readonly units: readonly Unit[];
+}
+
+export function fuse(jaxpr: Jaxpr, limits: Limits): Fused {
+  forgetExpressions();
+  const flow = dataflow(jaxpr);
+  const fusion = new Fusion(flow, limits);
+  return { flow, units: fusion.units() };
+}
+
+class Fusion {
+  private readonly flow: Dataflow;
+  private readonly limits: Limits;
+  private readonly nodes = new Set<Node>();
+  /** Which node computes a root. */
+  private readonly home = new Map<Var, Node>();
+
+  constructor(flow: Dataflow, limits: Limits) {
+    this.flow = flow;
+    this.limits = limits;
+    for (const eqn of flow.jaxpr.eqns) this.begin(eqn);
+  }
+
+  private begin(eqn: Eqn): void {
+    const { flow } = this;
+    const order = flow.position.get(eqn)!;
+    if (!isFusible(eqn)) {
+      const node: Node = { unit: { kind: 'equation', eqn }, before: new Set(), order };
+      for (const x of eqn.ins) this.reads(node, x as Var);
+      for (const v of eqn.outs) this.home.set(v, node);
+      this.nodes.add(node);
+      return;
+    }
+    for (const v of eqn.outs) {
+      if (!flow.roots.has(v)) continue;
+      const terms = termsOf(eqn);
+      const space: Space = terms ? { shape: terms.space, reduced: terms.reduced } : { shape: v.aval.shape, reduced: [] };
+      const node: Node = { unit: { kind: 'cluster', body: bodyOf({ space, members: [v] }, flow) }, before: new Set(), order };
+      this.home.set(v, node);
+      this.nodes.add(node);
+      this.link(node);
+      this.absorb(node);
+    }
+  }
+
+  private reads(node: Node, v: Var): void {
+    const other = this.home.get(v);
+    if (other && other !== node) node.before.add(other);
+  }
+
+  /** Note what a cluster reads. */
+  private link(node: Node): void {
+    if (node.unit.kind !== 'cluster') return;
+    node.before.clear();
+    for (const buffer of node.unit.body.loads) this.reads(node, this.flow.valueOf(buffer));
+  }
+
+  /** Take in what this cluster reads, the nearest first, as long as something fits. */
+  private absorb(node: Node): void {
+    for (;;) {
+      const near = [...node.before].filter((x) => x.unit.kind === 'cluster').sort((a, b) => b.order - a.order);
+      const taken = near.find((other) => this.join(other, node));
+      if (!taken) return;
+    }
+  }
+
+  /** Make `other` part of `node` if they fit. */
+  private join(other: Node, node: Node): boolean {
+    if (other.unit.kind !== 'cluster' || node.unit.kind !== 'cluster') return false;
+    if (this.between(other, node)) return false;
+    const [a, b] = [other.unit.body.cluster, node.unit.body.cluster];
+    const space = this.common(a.space, b.space);
+    if (!space || (this.contractions(a) > 0 && this.contractions(b) > 0)) return false;
+    const members = [...a.members, ...b.members].sort((x, y) => this.positionOf(x) - this.positionOf(y));
+    const body = this.attempt({ space, members });
+    if (!body || body.loads.size + members.length > this.limits.buffers) return false;
+    node.unit.body = body;
+    for (const v of a.members) this.home.set(v, node);
+    this.nodes.delete(other);
+    for (const x of this.nodes) if (x !== node && x.before.delete(other)) x.before.add(node);
+    this.link(node);
+    return true;
+  }
+
+  private positionOf(v: Var): number {
+    return this.flow.position.get(this.flow.producer.get(v)!)!;
+  }
+
+  private contractions(cluster: Cluster): number {
+    return cluster.members.filter((v) => {
+      const name = this.flow.producer.get(v)!.primitive.name;
+      return name === 'dot_general' || name === 'conv_general_dilated';
+    }).length;
+  }
+
+  /** Is there a way from `from` to `to` that leads through another node? */
+  private between(from: Node, to: Node): boolean {
+    const seen = new Set<Node>();
+    const reaches = (x: Node): boolean => {
+      if (x === from) return true;
+      if (seen.has(x)) return false;
+      seen.add(x);
+      return [...x.before].some(reaches);
+    };
+    return [...to.before].some((x) => x !== from && reaches(x));
+  }
+
+  /** The space of both. */
+  private common(a: Space, b: Space): Space | null {
+    if (a.reduced.length > 0 && b.reduced.length > 0) {
+      return sameShape(a.shape, b.shape) && sameShape(a.reduced, b.reduced) ? b : null;
+    }
+    const [wide, plain] = a.reduced.length > 0 ? [a, b] : [b, a];
+    const size = sizeOf(plain.shape);
+    const fits = size === sizeOf(wide.shape) || (wide.reduced.length > 0 && size === sizeOf(rowsOf(wide)));
+    return fits ? wide : null;
+  }
+
+  private attempt(cluster: Cluster): Body | null {
+    try {
+      return bodyOf(cluster, this.flow);
+    } catch (error) {
+      if (error instanceof Misaligned) return null;
+      throw error;
+    }
+  }
+
+  /** Join clusters of one space that read the same memory. */
+  private siblings(): void {
+    const bySpace = new Map<string, Node[]>();
+    for (const node of [...this.nodes].sort((a, b) => a.order - b.order)) {
+      if (node.unit.kind !== 'cluster') continue;
+      const { space } = node.unit.body.cluster;
+      if (this.contractions(node.unit.body.cluster) > 0) continue;
+      const key = `${space.shape.join()};${space.reduced.join()}`;
+      const group = bySpace.get(key) ?? [];
+      bySpace.set(key, group);
+      const match = group.find((x) => this.shares(x, node) && !this.connected(x, node));
+      if (!match || !this.pair(match, node)) group.push(node);
+    }
+  }
+
+  private shares(a: Node, b: Node): boolean {
+    if (a.unit.kind !== 'cluster' || b.unit.kind !== 'cluster') return false;
+    const { loads } = b.unit.body;
+    return [...a.unit.body.loads].some((x) => loads.has(x) && x.size.op === 'const' && x.size.value > 1);
+  }
+
+  private connected(a: Node, b: Node): boolean {
+    return b.before.has(a) || a.before.has(b) || this.between(a, b) || this.between(b, a);
+  }
+
+  /** Put `b` into `a`, which does not depend on it nor the other way round. */
+  private pair(a: Node, b: Node): boolean {
+    if (a.unit.kind !== 'cluster' || b.unit.kind !== 'cluster') return false;
+    const members = [...a.unit.body.cluster.members, ...b.unit.body.cluster.members];
+    const body = this.attempt({ space: a.unit.body.cluster.space, members });
+    if (!body || body.loads.size + members.length > this.limits.buffers) return false;
+    a.unit.body = body;
+    for (const v of b.unit.body.cluster.members) this.home.set(v, a);
+    this.nodes.delete(b);
+    for (const x of this.nodes) if (x !== a && x.before.delete(b)) x.before.add(a);
+    this.link(a);
+    return true;
+  }
+
+  /** All nodes, after those that they read. */
+  private sorted(): readonly Node[] {
+    const done = new Set<Node>();
+    const out: Node[] = [];
+    const go = (node: Node): void => {
+      if (done.has(node)) return;
+      done.add(node);
+      for (const x of [...node.before].sort((a, b) => a.order - b.order)) go(x);
+      out.push(node);
+    };
+    for (const node of [...this.nodes].sort((a, b) => a.order - b.order)) go(node);
+    return out;
+  }
+
+  units(): readonly Unit[] {
+    this.siblings();
+    const nodes = this.sorted();
+    const elsewhere = new Set<Var>();
+    for (const node of nodes) {
+      if (node.unit.kind !== 'cluster') continue;
+      for (const buffer of node.unit.body.loads) elsewhere.add(this.flow.valueOf(buffer));
+    }
+    return nodes.flatMap(({ unit }): Unit[] => {
+      if (unit.kind === 'equation') return [unit];
+      const stored = unit.body.cluster.members.filter((v) => this.flow.needed.has(v) || elsewhere.has(v));
+      return stored.length === 0 ? [] : [{ kind: 'cluster', body: unit.body, stored }];
+    });
+  }
+}
+

@@ -1,0 +1,348 @@
+/**
+ * Planning: units of a fused program become steps, and every value a place. Values live in the arena from the step that makes them to the
+ * last that reads them, results where the caller wants them; a value that dies in the step that makes another of the same form, place by
+ * place, lends it its memory.
+ */
+
+import type { Aval } from '../../../src/core/aval.ts';
+import { byteSize } from '../../../src/core/dtype.ts';
+import { CompileError } from '../../../src/core/errors.ts';
+import { type Atom, type Eqn, isLiteral, type Jaxpr, type Var } from '../../../src/core/jaxpr.ts';
+import type { PrimitiveParams } from '../../../transforms/registry.ts';
+import { type Fused, fuse, type Limits, type Unit } from '../fuse/fuse.ts';
+import { type Buffer, constant } from '../ir/expr.ts';
+import { int } from '../ir/expr.ts';
+import type { Kernel } from '../ir/kernel.ts';
+import { fill, standalone } from '../kernels/kernel.ts';
+import { writers } from '../kernels/table.ts';
+import { loweringOf } from '../lower/table.ts';
+import { nestOf } from '../nest/nest.ts';
+import { Arena } from './arena.ts';
+import { inPlaceOperands } from './inplace.ts';
+import type { Counter, Place, Program, Step } from './program.ts';
+
+export const bytesOf = (aval: Aval): number => aval.size * byteSize(aval.dtype);
+
+export function plan(jaxpr: Jaxpr, limits: Limits): Program {
+  const planner = new Planner(limits);
+  const given = (base: 'input' | 'output', count: number): Place[] =>
+    Array.from({ length: count }, (_, position) => ({ base, position, offset: 0, steps: [] }));
+  const steps = planner.program(jaxpr, given('input', jaxpr.ins.length), given('output', jaxpr.outs.length));
+  return {
+    ins: jaxpr.ins.map((v) => v.aval),
+    outs: jaxpr.outs.map((x) => x.aval),
+    steps,
+    arena: planner.arena.size,
+  };
+}
+
+/** A range of the arena, and how many values lie in it. */
+interface Slot {
+  readonly place: Place;
+  readonly bytes: number;
+  /** Whether it is given back when nobody needs it; what callers give is not. */
+  readonly owned: boolean;
+  users: number;
+}
+
+const moved = (place: Place, counter: Counter, bytes: number): Place => ({
+  ...place,
+  steps: [...place.steps, { counter, bytes }],
+});
+
+const samePlace = (a: Place, b: Place): boolean =>
+  a.base === b.base &&
+  a.position === b.position &&
+  a.offset === b.offset &&
+  a.steps.length === b.steps.length &&
+  a.steps.every((x, i) => x.counter === b.steps[i]!.counter && x.bytes === b.steps[i]!.bytes);
+
+class Planner {
+  readonly arena = new Arena();
+  private readonly limits: Limits;
+  private count = 0;
+
+  constructor(limits: Limits) {
+    this.limits = limits;
+  }
+
+  /** The steps of a program whose inputs lie at `ins`, and whose outputs are to lie at `outs`. */
+  program(jaxpr: Jaxpr, ins: readonly Place[], outs: readonly Place[]): readonly Step[] {
+    return new Scope(this, jaxpr, ins, outs, fuse(jaxpr, this.limits)).steps();
+  }
+
+  slot(bytes: number): Slot {
+    const offset = this.arena.take(bytes);
+    return { place: { base: 'arena', position: 0, offset, steps: [] }, bytes, owned: true, users: 0 };
+  }
+
+  release(slot: Slot): void {
+    if (slot.owned) this.arena.free(slot.place.offset, slot.bytes);
+  }
+
+  name(prefix: string): string {
+    return `${prefix}${this.count++}`;
+  }
+}
+
+/** One jaxpr: the program, or the body of a loop or branch. */
+class Scope {
+  private readonly planner: Planner;
+  private readonly jaxpr: Jaxpr;
+  private readonly outs: readonly Place[];
+  private readonly fused: Fused;
+  private readonly slots = new Map<Var, Slot>();
+  /** The output that a value is to be written to directly. */
+  private readonly wanted = new Map<Var, Place>();
+  private readonly lastUse = new Map<Var, number>();
+  private readonly made: Step[] = [];
+
+  constructor(planner: Planner, jaxpr: Jaxpr, ins: readonly Place[], outs: readonly Place[], fused: Fused) {
+    this.planner = planner;
+    this.jaxpr = jaxpr;
+    this.outs = outs;
+    this.fused = fused;
+    jaxpr.ins.forEach((v, i) => {
+      this.slots.set(v, { place: ins[i]!, bytes: bytesOf(v.aval), owned: false, users: 1 });
+    });
+    jaxpr.outs.forEach((x, i) => {
+      if (!isLiteral(x) && !this.slots.has(x) && !this.wanted.has(x)) this.wanted.set(x, outs[i]!);
+    });
+    fused.units.forEach((unit, i) => {
+      for (const v of this.readsOf(unit)) this.lastUse.set(v, i);
+    });
+    for (const x of jaxpr.outs) if (!isLiteral(x)) this.lastUse.set(x, Number.POSITIVE_INFINITY);
+  }
+
+  private readsOf(unit: Unit): readonly Var[] {
+    if (unit.kind === 'equation') return unit.eqn.ins.filter((x): x is Var => !isLiteral(x));
+    return [...unit.body.loads].map((buffer) => this.fused.flow.valueOf(buffer));
+  }
+
+  private writesOf(unit: Unit): readonly Var[] {
+    return unit.kind === 'equation' ? unit.eqn.outs : unit.stored;
+  }
+
+  steps(): readonly Step[] {
+    this.fused.units.forEach((unit, i) => {
+      if (unit.kind === 'cluster') this.cluster(unit, i);
+      else this.equation(unit.eqn, i);
+      for (const v of new Set([...this.readsOf(unit), ...this.writesOf(unit)])) {
+        if ((this.lastUse.get(v) ?? i) <= i) this.drop(v);
+      }
+    });
+    this.finish();
+    return this.made;
+  }
+
+  private drop(v: Var): void {
+    const slot = this.slots.get(v);
+    if (!slot) return;
+    this.slots.delete(v);
+    slot.users -= 1;
+    if (slot.users === 0) this.planner.release(slot);
+  }
+
+  private place(v: Var): Place {
+    const slot = this.slots.get(v);
+    if (slot) return slot.place;
+    throw new CompileError({
+      op: 'plan',
+      problem: `a value of ${v.aval.dtype}[${v.aval.shape.join()}] is read before it is made`,
+      remedy: 'this is a bug in the planner; please report it',
+    });
+  }
+
+  /** A place for a new value. */
+  private make(v: Var): Place {
+    const place = this.wanted.get(v);
+    const slot: Slot = place
+      ? { place, bytes: bytesOf(v.aval), owned: false, users: 0 }
+      : this.planner.slot(bytesOf(v.aval));
+    this.put(v, slot);
+    return slot.place;
+  }
+
+  private put(v: Var, slot: Slot): void {
+    slot.users += 1;
+    this.slots.set(v, slot);
+  }
+
+  private dies(v: Var, at: number): boolean {
+    const slot = this.slots.get(v);
+    return slot !== undefined && slot.owned && slot.users === 1 && this.lastUse.get(v) === at;
+  }
+
+  private cluster(unit: Unit & { readonly kind: 'cluster' }, at: number): void {
+    const { flow } = this.fused;
+    if (unit.stored.every((v) => v.aval.size === 0)) {
+      for (const v of unit.stored) this.make(v);
+      return;
+    }
+    const kernel = nestOf(this.planner.name('nest'), unit.body, unit.stored, flow);
+    const lent = new Set<Var>();
+    for (const v of unit.stored) {
+      const donor = this.wanted.has(v)
+        ? undefined
+        : inPlaceOperands(kernel, flow.buffer(v))
+            .map((buffer) => flow.valueOf(buffer))
+            .find((x) => this.dies(x, at) && !lent.has(x) && bytesOf(x.aval) === bytesOf(v.aval));
+      if (donor) {
+        lent.add(donor);
+        this.put(v, this.slots.get(donor)!);
+      } else this.make(v);
+    }
+    this.run(kernel, (buffer) => this.place(flow.valueOf(buffer)));
+  }
+
+  private run(kernel: Kernel, placeOf: (buffer: Buffer) => Place): void {
+    this.made.push({ kind: 'kernel', kernel, places: kernel.operands.map(placeOf) });
+  }
+
+  private equation(eqn: Eqn, at: number): void {
+    const { name } = eqn.primitive;
+    if (name === 'scan') return this.scan(eqn, eqn.params as PrimitiveParams<'scan'>);
+    if (name === 'while') return this.while(eqn, eqn.params as PrimitiveParams<'while'>);
+    if (name === 'cond') return this.cond(eqn, eqn.params as PrimitiveParams<'cond'>);
+    const kind = loweringOf(name)?.kind;
+    if (kind === 'alias') return this.alias(eqn);
+    const write = kind === 'kernel' ? writers[name as keyof typeof writers] : undefined;
+    if (!write) {
+      throw new CompileError({
+        op: name,
+        problem: 'there are no loops for this primitive',
+        remedy: 'it should have been decomposed or inlined before; please report it',
+      });
+    }
+    const out = eqn.outs[0]!;
+    if (out.aval.size === 0) {
+      this.make(out);
+      return;
+    }
+    const { flow } = this.fused;
+    const { kernel, inPlace } = standalone(this.planner.name(name), eqn, (x) => flow.buffer(x as Var), write as never);
+    const operand = inPlace === null ? null : (eqn.ins[inPlace.operand] as Var);
+    const alone = operand !== null && eqn.ins.filter((x) => x === operand).length === 1;
+    if (inPlace && operand && alone && !this.wanted.has(out) && this.dies(operand, at)) {
+      this.put(out, this.slots.get(operand)!);
+      this.run(inPlace.kernel, (buffer) => this.place(flow.valueOf(buffer)));
+      return;
+    }
+    this.make(out);
+    this.run(kernel, (buffer) => this.place(flow.valueOf(buffer)));
+  }
+
+  /** Results that are operands, in their memory. */
+  private alias(eqn: Eqn): void {
+    eqn.outs.forEach((v, i) => {
+      const x = eqn.ins[i]!;
+      if (isLiteral(x) || this.wanted.has(v)) this.copyTo(x, this.make(v));
+      else this.put(v, this.slots.get(x)!);
+    });
+  }
+
+  /** Bring the value of an atom to a place. */
+  private copyTo(x: Atom, to: Place): void {
+    if (x.aval.size === 0) return;
+    if (isLiteral(x)) {
+      const target: Buffer = { name: 'out', dtype: x.aval.dtype, kind: 'operand', size: int(x.aval.size) };
+      const body = fill(target, x.aval.size, () => constant(x.value, x.aval.dtype));
+      const kernel: Kernel = { name: this.planner.name('literal'), operands: [target], scratch: [], sizes: 0, body };
+      this.made.push({ kind: 'kernel', kernel, places: [to] });
+      return;
+    }
+    const from = this.place(x);
+    if (!samePlace(from, to)) this.made.push({ kind: 'copy', from, to, bytes: bytesOf(x.aval) });
+  }
+
+  /** Outputs that no step wrote where they are wanted. */
+  private finish(): void {
+    this.jaxpr.outs.forEach((x, i) => this.copyTo(x, this.outs[i]!));
+    for (const v of [...this.slots.keys()]) this.drop(v);
+  }
+
+  /** A place of its own for an operand of a loop; literals are written down. */
+  private operand(x: Atom): Place {
+    if (!isLiteral(x)) return this.place(x);
+    const slot = this.planner.slot(bytesOf(x.aval));
+    this.copyTo(x, slot.place);
+    this.borrowed.push(slot);
+    return slot.place;
+  }
+
+  private borrowed: Slot[] = [];
+
+  /** Give back what the step just planned needed besides its operands and results. */
+  private settle(): void {
+    for (const slot of this.borrowed) this.planner.release(slot);
+    this.borrowed = [];
+  }
+
+  private temporary(aval: Aval): Place {
+    const slot = this.planner.slot(bytesOf(aval));
+    this.borrowed.push(slot);
+    return slot.place;
+  }
+
+  /** The state of a loop: at the places of its results, holding what it starts with. */
+  private carried(inits: readonly Atom[], outs: readonly Var[]): readonly Place[] {
+    return inits.map((x, i) => {
+      const place = this.make(outs[i]!);
+      this.copyTo(x, place);
+      return place;
+    });
+  }
+
+  /** A body that turns the state at `state` into the next one, by way of memory of its own. */
+  private turn(jaxpr: Jaxpr, ins: readonly Place[], state: readonly Place[], stateIns: readonly Var[], rest: readonly Place[]): readonly Step[] {
+    const same = (i: number): boolean => jaxpr.outs[i] === stateIns[i];
+    const next = state.map((place, i) => (same(i) ? place : this.temporary(jaxpr.outs[i]!.aval)));
+    const steps = [...this.planner.program(jaxpr, ins, [...next, ...rest])];
+    state.forEach((to, i) => {
+      const { aval } = jaxpr.outs[i]!;
+      if (!same(i) && aval.size > 0) steps.push({ kind: 'copy', from: next[i]!, to, bytes: bytesOf(aval) });
+    });
+    return steps;
+  }
+
+  private scan(eqn: Eqn, { jaxpr, consts, carry, length, reverse }: PrimitiveParams<'scan'>): void {
+    const fixed = eqn.ins.slice(0, consts).map((x) => this.operand(x));
+    const xs = eqn.ins.slice(consts + carry).map((x) => this.operand(x));
+    const state = this.carried(eqn.ins.slice(consts, consts + carry), eqn.outs.slice(0, carry));
+    const ys = eqn.outs.slice(carry).map((v) => this.make(v));
+    const counter: Counter = { name: this.planner.name('t'), length, reverse };
+    if (length === 0) return this.settle();
+    const slice = (place: Place, aval: Aval): Place => moved(place, counter, bytesOf(aval));
+    const body = this.turn(
+      jaxpr,
+      [...fixed, ...state, ...xs.map((place, i) => slice(place, jaxpr.ins[consts + carry + i]!.aval))],
+      state,
+      jaxpr.ins.slice(consts, consts + carry),
+      ys.map((place, i) => slice(place, jaxpr.outs[carry + i]!.aval)),
+    );
+    this.made.push({ kind: 'repeat', counter, body });
+    this.settle();
+  }
+
+  private while(eqn: Eqn, { cond, body, condConsts, bodyConsts }: PrimitiveParams<'while'>): void {
+    const fixed = eqn.ins.slice(0, condConsts).map((x) => this.operand(x));
+    const captured = eqn.ins.slice(condConsts, condConsts + bodyConsts).map((x) => this.operand(x));
+    const state = this.carried(eqn.ins.slice(condConsts + bodyConsts), eqn.outs);
+    const flag = this.temporary(cond.outs[0]!.aval);
+    const condition = this.planner.program(cond, [...fixed, ...state], [flag]);
+    const turn = this.turn(body, [...captured, ...state], state, body.ins.slice(bodyConsts), []);
+    this.made.push({ kind: 'while', condition, flag, body: turn });
+    this.settle();
+  }
+
+  private cond(eqn: Eqn, { branches }: PrimitiveParams<'cond'>): void {
+    const [index, ...operands] = eqn.ins.map((x) => this.operand(x));
+    const outs = eqn.outs.map((v) => this.make(v));
+    this.made.push({
+      kind: 'branch',
+      index: index!,
+      branches: branches.map((branch) => this.planner.program(branch, operands, outs)),
+    });
+    this.settle();
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * A planned program: steps over places in memory. Loops and branches are steps too, so that a program runs from its first input to its
+ * last output without asking the host.
+ */
+
+import type { Aval } from '../../../src/core/aval.ts';
+import type { Kernel } from '../ir/kernel.ts';
+
+/** A counter of a loop. */
+export interface Counter {
+  readonly name: string;
+  readonly length: number;
+  readonly reverse: boolean;
+}
+
+/** Where a value lies: an offset in bytes into what the caller gives or into the arena, and how far it moves with each turn of loops. */
+export interface Place {
+  readonly base: 'input' | 'output' | 'arena';
+  /** Which input or output. */
+  readonly position: number;
+  readonly offset: number;
+  readonly steps: readonly { readonly counter: Counter; readonly bytes: number }[];
+}
+
+export type Step =
+  | { readonly kind: 'kernel'; readonly kernel: Kernel; readonly places: readonly Place[] }
+  | { readonly kind: 'copy'; readonly from: Place; readonly to: Place; readonly bytes: number }
+  | { readonly kind: 'repeat'; readonly counter: Counter; readonly body: readonly Step[] }
+  /** `flag` is a bool that `condition` writes. */
+  | { readonly kind: 'while'; readonly condition: readonly Step[]; readonly flag: Place; readonly body: readonly Step[] }
+  /** `index` is an int32, clamped. */
+  | { readonly kind: 'branch'; readonly index: Place; readonly branches: readonly (readonly Step[])[] };
+
+export interface Program {
+  readonly ins: readonly Aval[];
+  readonly outs: readonly Aval[];
+  readonly steps: readonly Step[];
+  /** Bytes of memory that values take while the program runs, at 64-byte boundaries with as much to spare at the end. */
+  readonly arena: number;
+}
+
+/** All kernels of a program, in order. */
+export function kernelsOf(steps: readonly Step[]): readonly Kernel[] {
+  return steps.flatMap((step): readonly Kernel[] => {
+    switch (step.kind) {
+      case 'kernel':
+        return [step.kernel];
+      case 'copy':
+        return [];
+      case 'repeat':
+        return kernelsOf(step.body);
+      case 'while':
+        return [...kernelsOf(step.condition), ...kernelsOf(step.body)];
+      case 'branch':
+        return step.branches.flatMap(kernelsOf);
+    }
+  });
+}

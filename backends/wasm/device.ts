@@ -1,0 +1,232 @@
+/** The WebAssembly device: programs are fused, planned and compiled to SIMD code that runs on one linear memory. */
+
+import type { Aval } from '../../src/core/aval.ts';
+import type { Device, Executable, Storage } from '../../src/core/backend.ts';
+import { type TypedArray, viewOf } from '../../src/core/dtype.ts';
+import type { Jaxpr } from '../../src/core/jaxpr.ts';
+import { optimize } from '../../transforms/passes/index.ts';
+import { decompose } from './decomposed.ts';
+import { generalized } from '../loop/generalize.ts';
+import { kernelKey } from '../loop/key.ts';
+import { decomposedNames } from '../loop/lower/table.ts';
+import { bytesOf, plan } from '../loop/plan/plan.ts';
+import type { Place, Program, Step } from '../loop/plan/program.ts';
+import { hostFunctions } from '../loop/scalar.ts';
+import { Constants } from './emit/pool.ts';
+import { isPartitioned, scratchBytes } from './emit/kernel.ts';
+import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
+import { type Assembled, assembleKernel, assembleProgram, type Target, turnsOf } from './program.ts';
+import { hasRelaxedSimd } from './relaxed.ts';
+import { webAssembly } from './webassembly.ts';
+
+export interface WasmOptions extends MemoryOptions {
+  /** Use relaxed SIMD where the engine has it: faster, and rounded as the machine likes. Default true. */
+  readonly relaxed?: boolean;
+}
+
+/** Buffers of one kernel: each is a parameter of a function. */
+const limits = { buffers: 48 };
+const constantBytes = 1 << 16;
+
+type Run = (...args: number[]) => void;
+
+const isShared = (buffer: object): boolean => typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer;
+
+class WasmDevice implements Device {
+  readonly name = 'wasm';
+  readonly memory: LinearMemory;
+  private readonly relaxed: boolean;
+  private constants: Constants;
+  /** Kernels of eager operations, compiled for all sizes. */
+  private readonly kernels = new Map<string, Run>();
+  /** Addresses of a running program. */
+  private table = 0;
+  private entries = 0;
+  private scratch = 0;
+  private scratchBytes = 0;
+
+  constructor(options: WasmOptions) {
+    this.memory = new LinearMemory(options);
+    this.relaxed = (options.relaxed ?? true) && hasRelaxedSimd();
+    this.constants = new Constants(this.memory.reserve(constantBytes));
+  }
+
+  put(_aval: Aval, host: TypedArray): Storage {
+    const whole = host.byteOffset === 0 && host.byteLength === host.buffer.byteLength;
+    return this.memory.adopt((whole ? host.buffer : host.slice().buffer) as ArrayBuffer);
+  }
+
+  async read(aval: Aval, storage: Storage): Promise<TypedArray> {
+    return this.readSync(aval, storage);
+  }
+
+  readSync(aval: Aval, storage: Storage): TypedArray {
+    return viewOf(aval.dtype, this.memory.read(storage as WasmStorage), aval.size);
+  }
+
+  compile(jaxpr: Jaxpr): Executable {
+    const { jaxpr: simple, consts } = decompose(optimize(jaxpr), decomposedNames);
+    const program = plan(optimize(simple), limits);
+    const [only] = program.steps;
+    if (program.steps.length === 1 && only?.kind === 'kernel' && consts.length === 0) {
+      return this.single(program, only);
+    }
+    return new CompiledProgram(this, program, this.instantiate(assembleProgram(program, this.target())), consts);
+  }
+
+  /** An eager operation, mostly: its kernel is compiled once for all sizes. */
+  private single(program: Program, step: Step & { readonly kind: 'kernel' }): Executable {
+    const { kernel, sizes } = generalized(step.kernel);
+    const key = kernelKey(kernel);
+    let run = this.kernels.get(key);
+    if (!run) {
+      run = this.instantiate(assembleKernel(kernel, this.target())).run;
+      this.kernels.set(key, run);
+    }
+    const scratch = scratchBytes(kernel, sizes);
+    const turns = isPartitioned(kernel) ? [0, turnsOf(step.kernel)] : [];
+    return new CompiledKernel(this, program, step.places, run, [this.scratchOf(scratch), ...sizes, ...turns]);
+  }
+
+  private target(): Target {
+    const { memory } = this;
+    return {
+      memory: { shared: isShared(memory.memory.buffer), maximum: memory.budget / 65536 },
+      options: { relaxed: this.relaxed, constants: this.constants },
+    };
+  }
+
+  private instantiate({ bytes, imports, scratch }: Assembled): { readonly run: Run; readonly scratch: number } {
+    const words = this.constants.contents();
+    this.memory.words.set(words, this.constants.base >> 2);
+    // Pools do not shrink; the code made so far keeps its own.
+    if (words.byteLength > constantBytes / 2) this.constants = new Constants(this.memory.reserve(constantBytes));
+    const env: Record<string, unknown> = { memory: this.memory.memory };
+    for (const name of imports) env[name] = hostFunctions[name]!.of;
+    const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), { env });
+    return { run: exports.run as Run, scratch };
+  }
+
+  /** The address of a table of so many words, which is the caller's until the next call. */
+  tableOf(words: number): number {
+    if (words > this.entries) {
+      this.entries = Math.max(words, 2 * this.entries, 64);
+      this.table = this.memory.reserve(this.entries * 4);
+    }
+    return this.table;
+  }
+
+  /** The address of so many bytes, which are the caller's until the next call. */
+  scratchOf(bytes: number): number {
+    if (bytes > this.scratchBytes) {
+      this.scratchBytes = Math.max(bytes, 2 * this.scratchBytes);
+      this.scratch = this.memory.reserve(this.scratchBytes);
+    }
+    return this.scratch;
+  }
+}
+
+/** One kernel on inputs and outputs: what eager operations are. */
+class CompiledKernel implements Executable {
+  private readonly device: WasmDevice;
+  private readonly outs: readonly number[];
+  /** Which parameter each input and output is. */
+  private readonly places: readonly Place[];
+  private readonly kernel: Run;
+  private readonly args: number[];
+  private readonly pinned: number[];
+  private readonly results: number[];
+
+  constructor(device: WasmDevice, program: Program, places: readonly Place[], kernel: Run, rest: readonly number[]) {
+    this.device = device;
+    this.outs = program.outs.map(bytesOf);
+    this.places = places;
+    this.kernel = kernel;
+    this.args = [...places.map(() => 0), ...rest];
+    this.pinned = new Array<number>(program.ins.length).fill(0);
+    this.results = new Array<number>(program.outs.length).fill(0);
+  }
+
+  run(ins: readonly Storage[]): readonly Storage[] {
+    const { memory } = this.device;
+    const { outs, places, args, pinned, results } = this;
+    const made = new Array<WasmStorage>(outs.length);
+    let [taken, given] = [0, 0];
+    try {
+      for (; taken < pinned.length; taken++) pinned[taken] = memory.pin(ins[taken] as WasmStorage);
+      for (; given < made.length; given++) {
+        made[given] = memory.allocate(outs[given]!);
+        results[given] = memory.pin(made[given]!);
+      }
+      for (let i = 0; i < places.length; i++) {
+        const { base, position } = places[i]!;
+        args[i] = base === 'input' ? pinned[position]! : results[position]!;
+      }
+      this.kernel(...args);
+    } finally {
+      for (let i = 0; i < taken; i++) memory.unpin(ins[i] as WasmStorage);
+      for (let i = 0; i < given; i++) memory.unpin(made[i]!);
+    }
+    return made;
+  }
+}
+
+/** A program of several steps. */
+class CompiledProgram implements Executable {
+  private readonly device: WasmDevice;
+  private readonly outs: readonly number[];
+  private readonly arena: number;
+  private readonly code: { readonly run: Run; readonly scratch: number };
+  private readonly consts: readonly Storage[];
+
+  constructor(
+    device: WasmDevice,
+    program: Program,
+    code: { readonly run: Run; readonly scratch: number },
+    consts: readonly Storage[],
+  ) {
+    this.device = device;
+    this.outs = program.outs.map(bytesOf);
+    this.arena = program.arena;
+    this.code = code;
+    this.consts = consts;
+  }
+
+  run(ins: readonly Storage[]): readonly Storage[] {
+    const { device, code, outs } = this;
+    const { memory } = device;
+    const held: WasmStorage[] = [];
+    const addresses: number[] = [];
+    const hold = (storage: WasmStorage): WasmStorage => {
+      addresses.push(memory.pin(storage));
+      held.push(storage);
+      return storage;
+    };
+    let arena: WasmStorage | null = null;
+    try {
+      for (const storage of this.consts) hold(storage as WasmStorage);
+      for (const storage of ins) hold(storage as WasmStorage);
+      const made = outs.map((bytes) => hold(memory.allocate(bytes)));
+      arena = hold(memory.allocate(this.arena));
+      addresses.push(device.scratchOf(code.scratch));
+      const table = device.tableOf(addresses.length);
+      memory.words.set(addresses, table >> 2);
+      code.run(table);
+      return made;
+    } finally {
+      for (const storage of held) memory.unpin(storage);
+      if (arena) memory.free(arena);
+    }
+  }
+}
+
+/**
+ * A device that compiles programs to WebAssembly SIMD.
+ *
+ * @example
+ * ```ts
+ * import { np, wasmDevice, withDefaultDevice } from 'pullback';
+ * console.log(withDefaultDevice(wasmDevice(), () => np.sum(np.arange(10)).item())); // => 45
+ * ```
+ */
+export const wasmDevice = (options: WasmOptions = {}): Device => new WasmDevice(options);
