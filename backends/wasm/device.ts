@@ -207,8 +207,8 @@ class CompiledProgram implements Executable {
       for (const storage of this.consts) hold(storage as WasmStorage);
       for (const storage of ins) hold(storage as WasmStorage);
       const made = outs.map((bytes) => hold(memory.allocate(bytes)));
-      arena = hold(memory.allocate(this.arena));
-      addresses.push(device.scratchOf(code.scratch));
+      arena = hold(memory.allocate(this.arena + code.scratch));
+      addresses.push(addresses.at(-1)! + this.arena);
       const table = device.tableOf(addresses.length);
       memory.words.set(addresses, table >> 2);
       code.run(table);

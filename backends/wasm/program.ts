@@ -6,10 +6,12 @@
 
 import { kernelKey } from '../loop/key.ts';
 import type { Kernel } from '../loop/ir/kernel.ts';
-import { type Counter, kernelsOf, type Place, type Program, type Step } from '../loop/plan/program.ts';
+import { type Contraction, type Counter, kernelsOf, type Place, type Program, type Step } from '../loop/plan/program.ts';
 import { countUp, doWhile, memoryCopy, sequence, when } from './code/control.ts';
 import { type Code, call, get, i32, select, set } from './code/instructions.ts';
 import { type Func, Module } from './code/module.ts';
+import { emitContraction } from './gemm/gemm.ts';
+import type { Product } from './gemm/outer.ts';
 import { callsOf, type EmitOptions, emitKernel, isPartitioned, scratchBytes } from './emit/kernel.ts';
 
 /** What a module is made for: the memory it imports, and how kernels are emitted. */
@@ -64,9 +66,23 @@ export function assembleProgram(program: Program, target: Target): Assembled {
     return found;
   };
   for (const kernel of kernels) functionOf(kernel);
+  const products = new Map<string, Product>();
+  const productOf = (contraction: Contraction): Product => {
+    const key = JSON.stringify(contraction);
+    let found = products.get(key);
+    if (!found) {
+      found = emitContraction(module, { ...contraction, relaxed: target.options.relaxed, epilogue: null });
+      products.set(key, found);
+    }
+    return found;
+  };
   const run = module.func(['i32'], [], 'run');
-  run.body(new Sequencer(run, program, functionOf).code());
-  const scratch = Math.max(0, ...kernels.map((kernel) => scratchBytes(kernel, [])));
+  run.body(new Sequencer(run, program, functionOf, productOf).code());
+  const scratch = Math.max(
+    0,
+    ...kernels.map((kernel) => scratchBytes(kernel, [])),
+    ...[...products.values()].map((x) => x.scratchBytes),
+  );
   return { bytes: module.encode(), imports, scratch };
 }
 
@@ -75,11 +91,18 @@ class Sequencer {
   private readonly func: Func;
   private readonly program: Program;
   private readonly functionOf: (kernel: Kernel) => Func;
+  private readonly productOf: (contraction: Contraction) => Product;
   /** Locals that hold addresses, by their entry in the table. */
   private readonly bases = new Map<number, number>();
   private readonly counters = new Map<Counter, Code>();
 
-  constructor(func: Func, program: Program, functionOf: (kernel: Kernel) => Func) {
+  constructor(
+    func: Func,
+    program: Program,
+    functionOf: (kernel: Kernel) => Func,
+    productOf: (contraction: Contraction) => Product,
+  ) {
+    this.productOf = productOf;
     this.func = func;
     this.program = program;
     this.functionOf = functionOf;
@@ -124,6 +147,13 @@ class Sequencer {
         const turns = isPartitioned(kernel) ? [i32.const(0), i32.const(turnsOf(kernel))] : [];
         const addresses = places.map((place) => this.address(place));
         return call(this.functionOf(kernel).index, ...addresses, scratch, ...turns);
+      }
+      case 'contract': {
+        const { func, blocks } = this.productOf(step.contraction);
+        const { ins, outs } = this.program;
+        const scratch = this.base(ins.length + outs.length + 1);
+        const operands = [step.a, step.b, step.c].map((place) => this.address(place));
+        return call(func.index, ...operands, scratch, i32.const(0), i32.const(blocks));
       }
       case 'copy':
         return memoryCopy(this.address(step.to), this.address(step.from), i32.const(step.bytes));

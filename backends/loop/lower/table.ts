@@ -24,8 +24,8 @@ const view = <P>(element: Pointwise<P>): Lowering<P> => ({ kind: 'view', element
 const each = <P>(element: Pointwise<P>): Lowering<P> => ({ kind: 'pointwise', element });
 const reduced = <P>(reduce: Reduce<P>): Lowering<P> => ({ kind: 'reduction', reduce });
 /** A function of `math`. */
-const function_ = (name: keyof typeof math): Lowering<unknown> =>
-  each((read, at, { ins, params }) => math[name](ins.map((_, i) => read(i, at)), params as never));
+const function_ = (name: string): Lowering<unknown> =>
+  each((read, at, { ins, params }) => math[name]!(ins.map((_, i) => read(i, at)), params as never));
 const alias: Lowering<unknown> = { kind: 'alias' };
 const kernel: Lowering<unknown> = { kind: 'kernel' };
 const decomposed: Lowering<unknown> = { kind: 'decomposed' };

@@ -8,7 +8,7 @@
 import { isFloat } from '../../../src/core/dtype.ts';
 import type { Var } from '../../../src/core/jaxpr.ts';
 import { range, sizeOf } from '../../../src/core/shape.ts';
-import { type Body, rowsOf, visit } from '../fuse/cluster.ts';
+import { type Body, buffersOf, rowsOf, visit } from '../fuse/cluster.ts';
 import type { Dataflow } from '../fuse/dataflow.ts';
 import { type Buffer, constant, type Expr, type Index, index, int, type Local, load, operands, read } from '../ir/expr.ts';
 import { flat, plus, times } from '../ir/integer.ts';
@@ -53,6 +53,31 @@ export function nestOf(name: string, body: Body, stored: readonly Var[], flow: D
   const outputs = stored.map((v) => flow.buffer(v));
   const inputs = [...body.loads].filter((x) => !outputs.includes(x));
   return { name, operands: [...inputs, ...outputs], scratch, sizes: 0, body: statements };
+}
+
+/**
+ * What is done with a product of matrices, or another result that fills the rows of a cluster: `from` says where it lies instead of in
+ * a register.
+ */
+export function epilogueOf(
+  name: string,
+  body: Body,
+  stored: readonly Var[],
+  flow: Dataflow,
+  from: { readonly local: Local; readonly buffer: Buffer },
+): Kernel {
+  const full = draftOf(body, stored, flow);
+  const { cluster, indices } = body;
+  const row = cluster.space.shape.flatMap((_, axis) =>
+    cluster.space.reduced.includes(axis) ? [] : [indices[axis] ? index(indices[axis]) : int(0)],
+  );
+  const by = substitution(new Map([[read(from.local), load(from.buffer, flat(row, rowsOf(cluster.space)))]]));
+  const places = full.rows.map((put) => ({ ...put, value: by(put.value) }));
+  const draft = simplified({ kept: full.kept, reduced: [], sums: [], places, rows: [] });
+  const statements = new Nest(draft, []).statements();
+  const outputs = stored.map((v) => flow.buffer(v));
+  const inputs = [...buffersOf(places.map((put) => put.value))].filter((x) => !outputs.includes(x));
+  return { name, operands: [...inputs, ...outputs], scratch: [], sizes: 0, body: statements };
 }
 
 function draftOf({ cluster, indices, values, held }: Body, stored: readonly Var[], flow: Dataflow): Draft {

@@ -16,8 +16,9 @@ import type { Kernel } from '../ir/kernel.ts';
 import { fill, standalone } from '../kernels/kernel.ts';
 import { writers } from '../kernels/table.ts';
 import { loweringOf } from '../lower/table.ts';
-import { nestOf } from '../nest/nest.ts';
+import { epilogueOf, nestOf } from '../nest/nest.ts';
 import { Arena } from './arena.ts';
+import { type Product, productOf } from './contract.ts';
 import { inPlaceOperands } from './inplace.ts';
 import type { Counter, Place, Program, Step } from './program.ts';
 
@@ -179,6 +180,8 @@ class Scope {
       for (const v of unit.stored) this.make(v);
       return;
     }
+    const product = productOf(unit.body, flow);
+    if (product) return this.product(unit, product);
     const kernel = nestOf(this.planner.name('nest'), unit.body, unit.stored, flow);
     const lent = new Set<Var>();
     for (const v of unit.stored) {
@@ -193,6 +196,27 @@ class Scope {
       } else this.make(v);
     }
     this.run(kernel, (buffer) => this.place(flow.valueOf(buffer)));
+  }
+
+  /** A product of matrices, and then what is done with it in the memory of a result, where it fits. */
+  private product({ body, stored }: Unit & { readonly kind: 'cluster' }, product: Product): void {
+    const { flow } = this.fused;
+    const { value, local, contraction } = product;
+    for (const v of stored) this.make(v);
+    const rest = stored.filter((v) => v !== value);
+    const home = stored.includes(value) ? value : rest.find((v) => v.aval.dtype === value.aval.dtype);
+    const c = home ? this.place(home) : this.temporary(value.aval);
+    const operand = ({ buffer, offset }: Product['a']): Place => {
+      const place = this.place(flow.valueOf(buffer));
+      return { ...place, offset: place.offset + offset * byteSize(buffer.dtype) };
+    };
+    this.made.push({ kind: 'contract', contraction, a: operand(product.a), b: operand(product.b), c });
+    if (rest.length > 0) {
+      const buffer: Buffer = home ? flow.buffer(home) : { ...flow.buffer(value) };
+      const kernel = epilogueOf(this.planner.name('epilogue'), body, rest, flow, { local, buffer });
+      this.run(kernel, (x) => (x === buffer && !home ? c : this.place(flow.valueOf(x))));
+    }
+    this.settle();
   }
 
   private run(kernel: Kernel, placeOf: (buffer: Buffer) => Place): void {

@@ -22,7 +22,31 @@ export interface Place {
   readonly steps: readonly { readonly counter: Counter; readonly bytes: number }[];
 }
 
+/** An axis of a contraction: its length, and how many elements lie between neighbours in each operand and in the result. */
+export interface ContractedAxis {
+  readonly extent: number;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+}
+
+/** c = Σₖ a·b over axes of four kinds: in both operands and the result, in the left one, in the right one, and summed over. */
+export interface Contraction {
+  readonly dtype: 'float32' | 'float64' | 'int32' | 'uint32';
+  readonly batch: readonly ContractedAxis[];
+  readonly m: readonly ContractedAxis[];
+  readonly n: readonly ContractedAxis[];
+  readonly k: readonly ContractedAxis[];
+}
+
 export type Step =
+  | {
+      readonly kind: 'contract';
+      readonly contraction: Contraction;
+      readonly a: Place;
+      readonly b: Place;
+      readonly c: Place;
+    }
   | { readonly kind: 'kernel'; readonly kernel: Kernel; readonly places: readonly Place[] }
   | { readonly kind: 'copy'; readonly from: Place; readonly to: Place; readonly bytes: number }
   | { readonly kind: 'repeat'; readonly counter: Counter; readonly body: readonly Step[] }
@@ -46,6 +70,7 @@ export function kernelsOf(steps: readonly Step[]): readonly Kernel[] {
       case 'kernel':
         return [step.kernel];
       case 'copy':
+      case 'contract':
         return [];
       case 'repeat':
         return kernelsOf(step.body);
