@@ -17,8 +17,8 @@ import {
   unsoundRewrites,
 } from 'pullback/laws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { primitiveNames } from '../laws/primitives.laws.ts';
 import { wasmDevice } from '../backends/wasm/device.ts';
+import { primitiveNames } from '../laws/primitives.laws.ts';
 import { lawsAbout, pageRuns, primitivesPage, primitivesPath, runAsPublished } from './docs/primitives.ts';
 
 const devices: Readonly<Record<string, () => Device>> = {

@@ -5,15 +5,15 @@ import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { type TypedArray, viewOf } from '../../src/core/dtype.ts';
 import type { Jaxpr } from '../../src/core/jaxpr.ts';
 import { optimize } from '../../transforms/passes/index.ts';
-import { decompose } from './decomposed.ts';
 import { generalized } from '../loop/generalize.ts';
 import { kernelKey } from '../loop/key.ts';
 import { decomposedNames } from '../loop/lower/table.ts';
 import { bytesOf, plan } from '../loop/plan/plan.ts';
 import type { Place, Program, Step } from '../loop/plan/program.ts';
 import { hostFunctions } from '../loop/scalar.ts';
-import { Constants } from './emit/pool.ts';
+import { decompose } from './decomposed.ts';
 import { isPartitioned, scratchBytes } from './emit/kernel.ts';
+import { Constants } from './emit/pool.ts';
 import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
 import { type Assembled, assembleKernel, assembleProgram, type Target, turnsOf } from './program.ts';
 import { hasRelaxedSimd } from './relaxed.ts';
@@ -30,7 +30,8 @@ const constantBytes = 1 << 16;
 
 type Run = (...args: number[]) => void;
 
-const isShared = (buffer: object): boolean => typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer;
+const isShared = (buffer: object): boolean =>
+  typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer;
 
 class WasmDevice implements Device {
   readonly name = 'wasm';

@@ -4,15 +4,22 @@
  * `run` takes the address of a table of addresses: the inputs, the outputs, the arena, the scratch area.
  */
 
-import { kernelKey } from '../loop/key.ts';
 import type { Kernel } from '../loop/ir/kernel.ts';
-import { type Contraction, type Counter, kernelsOf, type Place, type Program, type Step } from '../loop/plan/program.ts';
+import { kernelKey } from '../loop/key.ts';
+import {
+  type Contraction,
+  type Counter,
+  kernelsOf,
+  type Place,
+  type Program,
+  type Step,
+} from '../loop/plan/program.ts';
 import { countUp, doWhile, memoryCopy, sequence, when } from './code/control.ts';
 import { type Code, call, get, i32, select, set } from './code/instructions.ts';
 import { type Func, Module } from './code/module.ts';
+import { callsOf, type EmitOptions, emitKernel, isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { emitContraction } from './gemm/gemm.ts';
 import type { Product } from './gemm/outer.ts';
-import { callsOf, type EmitOptions, emitKernel, isPartitioned, scratchBytes } from './emit/kernel.ts';
 
 /** What a module is made for: the memory it imports, and how kernels are emitted. */
 export interface Target {

@@ -37,4 +37,3 @@ function validates(): boolean {
   module.func([], []).body(drop(f32x4.relaxedMadd(zero, zero, zero)));
   return webAssembly.validate(module.encode());
 }
-

@@ -74,9 +74,7 @@ export function bodyOf(cluster: Cluster, flow: Dataflow): Body {
     if (isReduction(v)) return row;
     const level = levelOf(space, v.aval.shape);
     if (!level) throw new Misaligned();
-    return level === 'place'
-      ? reshaped(place, space.shape, v.aval.shape)
-      : reshaped(row, rowShape, v.aval.shape);
+    return level === 'place' ? reshaped(place, space.shape, v.aval.shape) : reshaped(row, rowShape, v.aval.shape);
   };
   const isReduction = (v: Var): boolean => {
     const eqn = flow.producer.get(v)!;

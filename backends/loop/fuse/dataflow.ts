@@ -3,8 +3,8 @@
 import { type Atom, type Eqn, isLiteral, type Jaxpr, type Var } from '../../../src/core/jaxpr.ts';
 import type { Buffer } from '../ir/expr.ts';
 import { int } from '../ir/expr.ts';
-import { loweringOf } from '../lower/table.ts';
 import type { Terms } from '../lower/reductions.ts';
+import { loweringOf } from '../lower/table.ts';
 
 /** A program, read for fusion. */
 export interface Dataflow {
@@ -175,4 +175,3 @@ function settle(x: Atom, producer: ReadonlyMap<Var, Eqn>, roots: Set<Var>): void
 
 /** Views that are another way to walk through the same memory. */
 const strided = new Set(['broadcast_in_dim', 'reshape', 'transpose', 'slice', 'rev', 'stop_gradient', 'name']);
-

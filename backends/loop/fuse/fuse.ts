@@ -69,8 +69,14 @@ class Fusion {
     for (const v of eqn.outs) {
       if (!flow.roots.has(v)) continue;
       const terms = termsOf(eqn);
-      const space: Space = terms ? { shape: terms.space, reduced: terms.reduced } : { shape: v.aval.shape, reduced: [] };
-      const node: Node = { unit: { kind: 'cluster', body: bodyOf({ space, members: [v] }, flow) }, before: new Set(), order };
+      const space: Space = terms
+        ? { shape: terms.space, reduced: terms.reduced }
+        : { shape: v.aval.shape, reduced: [] };
+      const node: Node = {
+        unit: { kind: 'cluster', body: bodyOf({ space, members: [v] }, flow) },
+        before: new Set(),
+        order,
+      };
       this.home.set(v, node);
       this.nodes.add(node);
       this.link(node);
@@ -228,4 +234,3 @@ class Fusion {
     });
   }
 }
-

@@ -1,7 +1,7 @@
 /** Expressions with others in their place. */
 
 import { apply, call, type Expr, load, operands } from './expr.ts';
-import { plus, quotient, remainder, times, minus } from './integer.ts';
+import { minus, plus, quotient, remainder, times } from './integer.ts';
 
 /** The same node over other operands, indices simplified anew. */
 function rebuilt(x: Expr, args: readonly Expr[]): Expr {

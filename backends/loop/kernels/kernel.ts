@@ -36,7 +36,12 @@ export interface Standalone {
   readonly inPlace: { readonly operand: number; readonly kernel: Kernel } | null;
 }
 
-export function standalone(name: string, eqn: Eqn, buffer: (x: Eqn['ins'][number]) => Buffer, write: Write<never>): Standalone {
+export function standalone(
+  name: string,
+  eqn: Eqn,
+  buffer: (x: Eqn['ins'][number]) => Buffer,
+  write: Write<never>,
+): Standalone {
   const out = eqn.outs[0]!;
   const target = buffer(out);
   const used = new Set<Buffer>();
@@ -54,7 +59,13 @@ export function standalone(name: string, eqn: Eqn, buffer: (x: Eqn['ins'][number
     },
   };
   const { start, rest, updates } = write(site as never);
-  const kernel = (body: readonly Stmt[]): Kernel => ({ name, operands: [...used, target], scratch: [], sizes: 0, body });
+  const kernel = (body: readonly Stmt[]): Kernel => ({
+    name,
+    operands: [...used, target],
+    scratch: [],
+    sizes: 0,
+    body,
+  });
   const operand = updates === null ? null : eqn.ins[updates]!;
   return {
     kernel: kernel([...start, ...rest]),

@@ -2,7 +2,19 @@
 
 import { isFloat } from '../../../src/core/dtype.ts';
 import type { CumulativeParams } from '../../../src/prim/cumulative.ts';
-import { apply, compare, constant, convert, type Expr, type Index, index, int, type Local, op, read as value } from '../ir/expr.ts';
+import {
+  apply,
+  compare,
+  constant,
+  convert,
+  type Expr,
+  type Index,
+  index,
+  int,
+  type Local,
+  op,
+  read as value,
+} from '../ir/expr.ts';
 import { flat, minus, plus } from '../ir/integer.ts';
 import type { Combiner, Stmt } from '../ir/kernel.ts';
 import { identityOf } from '../lower/reductions.ts';

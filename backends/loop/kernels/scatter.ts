@@ -42,8 +42,7 @@ const scattering =
     const where = flat(place, operand);
     const update = read(2, at);
     const before = load(target, where);
-    const value =
-      combine === null ? update : op(out.dtype === 'bool' ? logical(combine) : combine, before, update);
+    const value = combine === null ? update : op(out.dtype === 'bool' ? logical(combine) : combine, before, update);
     const put: Stmt = { kind: 'store', buffer: target, at: where, value };
     const guard = inside as Expr | null;
     const body: readonly Stmt[] = guard ? [{ kind: 'if', condition: guard, body: [put] }] : [put];
@@ -51,7 +50,14 @@ const scattering =
       ...range(updates.length).filter((axis) => !p.updateWindowDims.includes(axis)),
       ...p.updateWindowDims,
     ];
-    const rest = ins[2]!.size === 0 || out.size === 0 ? [] : loops(order.map((axis) => indices[axis]!), 'serial', body);
+    const rest =
+      ins[2]!.size === 0 || out.size === 0
+        ? []
+        : loops(
+            order.map((axis) => indices[axis]!),
+            'serial',
+            body,
+          );
     return { start: copied(site), rest, updates: 0 };
   };
 
@@ -77,8 +83,5 @@ export const dynamicUpdateSlice: Write<unknown> = (site) => {
 /** Loops whose last one runs along memory. */
 function innermost(indices: ReturnType<typeof axesOf>['indices'], put: Stmt): readonly Stmt[] {
   const last = indices.at(-1);
-  return last
-    ? loops(indices.slice(0, -1), 'serial', loops([last], 'vector', [put]))
-    : loops(indices, 'serial', [put]);
+  return last ? loops(indices.slice(0, -1), 'serial', loops([last], 'vector', [put])) : loops(indices, 'serial', [put]);
 }
-

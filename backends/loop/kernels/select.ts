@@ -1,12 +1,12 @@
 /** Which element of each window is extreme, and what is moved from there or to there. */
 
 import type { SelectParams } from '../../../src/prim/window.ts';
-import { apply, constant, type Expr, int, type Local, load, op, read as value, select } from '../ir/expr.ts';
+import { apply, constant, type Expr, int, type Local, load, op, select, read as value } from '../ir/expr.ts';
 import { flat } from '../ir/integer.ts';
 import type { Stmt } from '../ir/kernel.ts';
 import { windowed } from '../lower/reductions.ts';
-import { beats } from './lines.ts';
 import { axesOf, fill, loops, type Site, type Write } from './kernel.ts';
+import { beats } from './lines.ts';
 
 /** Finds the extreme element of window `o` of the second operand: its address, −1 in a window without elements. */
 function extreme({ ins, params, read }: Site<SelectParams>, o: readonly Expr[]) {
@@ -38,7 +38,11 @@ export const selectAndGatherAdd: Write<SelectParams> = (site) => {
     return { start: [], rest: fill(target, out.size, () => constant(0, out.dtype)), updates: null };
   }
   const { statements, found, any } = extreme(site, at);
-  const moved = read(0, [...ins[0]!.shape.slice(1).map(() => int(0)), found].slice(0, Math.max(1, ins[0]!.shape.length)), any);
+  const moved = read(
+    0,
+    [...ins[0]!.shape.slice(1).map(() => int(0)), found].slice(0, Math.max(1, ins[0]!.shape.length)),
+    any,
+  );
   const element = moved.op === 'load' ? load(moved.buffer, found, any) : moved;
   const rest = loops(indices, 'parallel', [
     ...statements,

@@ -2,7 +2,18 @@
 
 import { range } from '../../../src/core/shape.ts';
 import type { FirstOrderParams } from '../../../src/prim/registry.ts';
-import { apply, bitcast, compare, compareFns, constant, convert, type Expr, type Fn, op, select } from '../ir/expr.ts';
+import {
+  apply,
+  bitcast,
+  compare,
+  type compareFns,
+  constant,
+  convert,
+  type Expr,
+  type Fn,
+  op,
+  select,
+} from '../ir/expr.ts';
 import type { Pointwise } from './rule.ts';
 
 /** One operation on the operands' elements. */

@@ -68,20 +68,14 @@ export function placed(place: Expr, low: number, length: number, dilation: numbe
   const inner = minus(place, int(low));
   const inside = within(inner, 0, length === 0 ? 0 : (length - 1) * dilation + 1);
   if (dilation === 1) return [inner, inside];
-  return [
-    quotient(inner, int(dilation)),
-    both(inside, compare('eq', remainder(inner, int(dilation)), int(0))),
-  ];
+  return [quotient(inner, int(dilation)), both(inside, compare('eq', remainder(inner, int(dilation)), int(0)))];
 }
 
 /** The indices that place k of window o has on every axis, and whether there is an element. */
 export function windowed(w: Windows, shape: Shape, o: readonly Expr[], k: readonly Expr[]) {
   let inside: Expr | null = null;
   const at = shape.map((length, axis) => {
-    const place = plus(
-      times(o[axis]!, int(w.windowStrides[axis]!)),
-      times(k[axis]!, int(w.windowDilation[axis]!)),
-    );
+    const place = plus(times(o[axis]!, int(w.windowStrides[axis]!)), times(k[axis]!, int(w.windowDilation[axis]!)));
     const [x, guard] = placed(place, w.paddingLow[axis]!, length, w.baseDilation[axis]!);
     inside = both(inside, guard);
     return x;

@@ -3,8 +3,8 @@
 import type { FirstOrderName, FirstOrderParams } from '../../../src/prim/registry.ts';
 import { math } from '../math/index.ts';
 import * as pointwise from './pointwise.ts';
-import * as reductions from './reductions.ts';
 import type { Reduce } from './reductions.ts';
+import * as reductions from './reductions.ts';
 import type { Pointwise } from './rule.ts';
 import * as views from './views.ts';
 
@@ -25,7 +25,12 @@ const each = <P>(element: Pointwise<P>): Lowering<P> => ({ kind: 'pointwise', el
 const reduced = <P>(reduce: Reduce<P>): Lowering<P> => ({ kind: 'reduction', reduce });
 /** A function of `math`. */
 const function_ = (name: string): Lowering<unknown> =>
-  each((read, at, { ins, params }) => math[name]!(ins.map((_, i) => read(i, at)), params as never));
+  each((read, at, { ins, params }) =>
+    math[name]!(
+      ins.map((_, i) => read(i, at)),
+      params as never,
+    ),
+  );
 const alias: Lowering<unknown> = { kind: 'alias' };
 const kernel: Lowering<unknown> = { kind: 'kernel' };
 const decomposed: Lowering<unknown> = { kind: 'decomposed' };

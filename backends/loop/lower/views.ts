@@ -8,7 +8,6 @@ import { compare, constant, convert, type Expr, int, op, select } from '../ir/ex
 import { both, flat, minus, plus, quotient, remainder, times, unflat, within } from '../ir/integer.ts';
 import type { Pointwise } from './rule.ts';
 
-
 export const broadcastInDim: Pointwise<FirstOrderParams<'broadcast_in_dim'>> = (read, at, { ins, params }) =>
   read(
     0,
@@ -89,7 +88,12 @@ export const concatenate: Pointwise<FirstOrderParams<'concatenate'>> = (read, at
     if (later === undefined) return read(i, own, within(x, begin, total));
     return select(compare('lt', x, int(ends[i]!)), read(i, own, within(x, begin, ends[i]!)), from(later));
   };
-  return from(Math.max(0, ends.findIndex((end) => end > 0)));
+  return from(
+    Math.max(
+      0,
+      ends.findIndex((end) => end > 0),
+    ),
+  );
 };
 
 export const iota: Pointwise<FirstOrderParams<'iota'>> = (_read, at, { out, params: { dimension } }) =>
@@ -102,7 +106,8 @@ export function clamped(start: Expr, limit: number): Expr {
 }
 
 /** Whether a start is in 0 … limit. */
-export const inBounds = (start: Expr, limit: number): Expr => compare('le', convert(start, 'uint32'), constant(limit, 'uint32'));
+export const inBounds = (start: Expr, limit: number): Expr =>
+  compare('le', convert(start, 'uint32'), constant(limit, 'uint32'));
 
 export const dynamicSlice: Pointwise<FirstOrderParams<'dynamic_slice'>> = (read, at, { ins, params: { sliceSizes } }) =>
   read(

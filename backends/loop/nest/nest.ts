@@ -10,7 +10,18 @@ import type { Var } from '../../../src/core/jaxpr.ts';
 import { range, sizeOf } from '../../../src/core/shape.ts';
 import { type Body, buffersOf, rowsOf, visit } from '../fuse/cluster.ts';
 import type { Dataflow } from '../fuse/dataflow.ts';
-import { type Buffer, constant, type Expr, type Index, index, int, type Local, load, operands, read } from '../ir/expr.ts';
+import {
+  type Buffer,
+  constant,
+  type Expr,
+  type Index,
+  index,
+  int,
+  type Local,
+  load,
+  operands,
+  read,
+} from '../ir/expr.ts';
 import { flat, plus, times } from '../ir/integer.ts';
 import type { Combiner, Kernel, Stmt } from '../ir/kernel.ts';
 import { substitution } from '../ir/rewrite.ts';
@@ -94,7 +105,8 @@ function draftOf({ cluster, indices, values, held }: Body, stored: readonly Var[
         at: level === 'place' ? flat(place, shape) : flat(row, rows),
         value: values.get(v)!.value,
       }));
-  const axes = (want: boolean): Index[] => indices.filter((x, axis) => x !== null && isReduced(axis) === want) as Index[];
+  const axes = (want: boolean): Index[] =>
+    indices.filter((x, axis) => x !== null && isReduced(axis) === want) as Index[];
   return {
     kept: axes(false),
     reduced: axes(true),
@@ -230,7 +242,12 @@ class Nest {
         const put = passes[s]!.puts.find((p) => p.value === x);
         if (put) by.set(x, load(put.buffer, put.at));
         else {
-          const row: Buffer = { name: `row${this.scratch.length}`, dtype: x.dtype, kind: 'scratch', size: int(sizeOf(lengths)) };
+          const row: Buffer = {
+            name: `row${this.scratch.length}`,
+            dtype: x.dtype,
+            kind: 'scratch',
+            size: int(sizeOf(lengths)),
+          };
           this.scratch.push(row);
           passes[s] = { ...passes[s]!, puts: [...passes[s]!.puts, { buffer: row, at, value: x }] };
           by.set(x, load(row, at));
@@ -248,21 +265,27 @@ class Nest {
   }
 
   /** One pass: its loops. */
-  private loops({ sums, puts }: { readonly sums: readonly Sum[]; readonly puts: readonly Put[] }, vector: Index | null): readonly Stmt[] {
+  private loops(
+    { sums, puts }: { readonly sums: readonly Sum[]; readonly puts: readonly Put[] },
+    vector: Index | null,
+  ): readonly Stmt[] {
     if (sums.length === 0 && puts.length === 0) return [];
     const { reduced } = this.draft;
     const body = (locals: ReadonlyMap<Local, Local>, by: (x: Expr) => Expr): readonly Stmt[] => [
-      ...sums.map(({ local, combiner, value }): Stmt => ({
-        kind: 'accumulate',
-        local: locals.get(local) ?? local,
-        combiner,
-        value: by(value),
-      })),
+      ...sums.map(
+        ({ local, combiner, value }): Stmt => ({
+          kind: 'accumulate',
+          local: locals.get(local) ?? local,
+          combiner,
+          value: by(value),
+        }),
+      ),
       ...puts.map(({ buffer, at, value }): Stmt => ({ kind: 'store', buffer, at: by(at), value: by(value) })),
     ];
     const same = (x: Expr): Expr => x;
     const only = reduced.length === 1 ? reduced[0]! : null;
-    const long = only !== null && extentOf(only) > 2 * block && sums.some((x) => x.combiner === 'add' && isFloat(x.local.dtype));
+    const long =
+      only !== null && extentOf(only) > 2 * block && sums.some((x) => x.combiner === 'add' && isFloat(x.local.dtype));
     if (long) return this.blocks(only, vector === only, sums, body);
     let statements = body(new Map(), same);
     const order = [...reduced.filter((x) => x !== vector), ...(vector ? [vector] : [])];
@@ -286,18 +309,22 @@ class Nest {
       const inner: Index = { name: `${axis.name}b`, extent: int(extent) };
       const by = substitution(new Map([[index(axis), base(index(inner))]]));
       return [
-        ...sums.map(({ local, combiner }): Stmt => ({
-          kind: 'local',
-          local: own.get(local)!,
-          value: constant(identityOf(combiner, local.dtype), local.dtype),
-        })),
+        ...sums.map(
+          ({ local, combiner }): Stmt => ({
+            kind: 'local',
+            local: own.get(local)!,
+            value: constant(identityOf(combiner, local.dtype), local.dtype),
+          }),
+        ),
         { kind: 'loop', index: inner, role: vector ? 'vector' : 'serial', body: body(own, by) },
-        ...sums.map(({ local, combiner }): Stmt => ({
-          kind: 'accumulate',
-          local,
-          combiner,
-          value: read(own.get(local)!),
-        })),
+        ...sums.map(
+          ({ local, combiner }): Stmt => ({
+            kind: 'accumulate',
+            local,
+            combiner,
+            value: read(own.get(local)!),
+          }),
+        ),
       ];
     };
     const blocks: Index = { name: `${axis.name}a`, extent: int(count) };
@@ -333,4 +360,3 @@ function costOf(x: Expr): number {
   });
   return cost;
 }
-

@@ -1,12 +1,12 @@
 /** Clusters around a product of matrices: the product as the machine's own kernel, and what is done with it as a nest. */
 
-import { stridesOf, sizeOf } from '../../../src/core/shape.ts';
 import type { Var } from '../../../src/core/jaxpr.ts';
+import { sizeOf, stridesOf } from '../../../src/core/shape.ts';
 import { type Body, rowsOf } from '../fuse/cluster.ts';
 import type { Dataflow } from '../fuse/dataflow.ts';
 import { type Buffer, type Expr, index, type Local } from '../ir/expr.ts';
 import { linear } from '../ir/integer.ts';
-import type { Contraction, ContractedAxis } from './program.ts';
+import type { ContractedAxis, Contraction } from './program.ts';
 
 /** An operand: a buffer, and the element of it that is first. */
 interface Operand {

@@ -10,8 +10,7 @@ import { CompileError } from '../../../src/core/errors.ts';
 import { type Atom, type Eqn, isLiteral, type Jaxpr, type Var } from '../../../src/core/jaxpr.ts';
 import type { PrimitiveParams } from '../../../transforms/registry.ts';
 import { type Fused, fuse, type Limits, type Unit } from '../fuse/fuse.ts';
-import { type Buffer, constant } from '../ir/expr.ts';
-import { int } from '../ir/expr.ts';
+import { type Buffer, constant, int } from '../ir/expr.ts';
 import type { Kernel } from '../ir/kernel.ts';
 import { fill, standalone } from '../kernels/kernel.ts';
 import { writers } from '../kernels/table.ts';
@@ -171,7 +170,7 @@ class Scope {
 
   private dies(v: Var, at: number): boolean {
     const slot = this.slots.get(v);
-    return slot !== undefined && slot.owned && slot.users === 1 && this.lastUse.get(v) === at;
+    return slot?.owned === true && slot.users === 1 && this.lastUse.get(v) === at;
   }
 
   private cluster(unit: Unit & { readonly kind: 'cluster' }, at: number): void {
@@ -181,7 +180,10 @@ class Scope {
       return;
     }
     const product = productOf(unit.body, flow);
-    if (product) return this.product(unit, product);
+    if (product) {
+      this.product(unit, product);
+      return;
+    }
     const kernel = nestOf(this.planner.name('nest'), unit.body, unit.stored, flow);
     const lent = new Set<Var>();
     for (const v of unit.stored) {
@@ -225,11 +227,22 @@ class Scope {
 
   private equation(eqn: Eqn, at: number): void {
     const { name } = eqn.primitive;
-    if (name === 'scan') return this.scan(eqn, eqn.params as PrimitiveParams<'scan'>);
-    if (name === 'while') return this.while(eqn, eqn.params as PrimitiveParams<'while'>);
-    if (name === 'cond') return this.cond(eqn, eqn.params as PrimitiveParams<'cond'>);
+    switch (name) {
+      case 'scan':
+        this.scan(eqn, eqn.params as PrimitiveParams<'scan'>);
+        return;
+      case 'while':
+        this.while(eqn, eqn.params as PrimitiveParams<'while'>);
+        return;
+      case 'cond':
+        this.cond(eqn, eqn.params as PrimitiveParams<'cond'>);
+        return;
+    }
     const kind = loweringOf(name)?.kind;
-    if (kind === 'alias') return this.alias(eqn);
+    if (kind === 'alias') {
+      this.alias(eqn);
+      return;
+    }
     const write = kind === 'kernel' ? writers[name as keyof typeof writers] : undefined;
     if (!write) {
       throw new CompileError({
@@ -318,7 +331,13 @@ class Scope {
   }
 
   /** A body that turns the state at `state` into the next one, by way of memory of its own. */
-  private turn(jaxpr: Jaxpr, ins: readonly Place[], state: readonly Place[], stateIns: readonly Var[], rest: readonly Place[]): readonly Step[] {
+  private turn(
+    jaxpr: Jaxpr,
+    ins: readonly Place[],
+    state: readonly Place[],
+    stateIns: readonly Var[],
+    rest: readonly Place[],
+  ): readonly Step[] {
     const same = (i: number): boolean => jaxpr.outs[i] === stateIns[i];
     const next = state.map((place, i) => (same(i) ? place : this.temporary(jaxpr.outs[i]!.aval)));
     const steps = [...this.planner.program(jaxpr, ins, [...next, ...rest])];
@@ -335,7 +354,10 @@ class Scope {
     const state = this.carried(eqn.ins.slice(consts, consts + carry), eqn.outs.slice(0, carry));
     const ys = eqn.outs.slice(carry).map((v) => this.make(v));
     const counter: Counter = { name: this.planner.name('t'), length, reverse };
-    if (length === 0) return this.settle();
+    if (length === 0) {
+      this.settle();
+      return;
+    }
     const slice = (place: Place, aval: Aval): Place => moved(place, counter, bytesOf(aval));
     const body = this.turn(
       jaxpr,

@@ -51,7 +51,12 @@ export type Step =
   | { readonly kind: 'copy'; readonly from: Place; readonly to: Place; readonly bytes: number }
   | { readonly kind: 'repeat'; readonly counter: Counter; readonly body: readonly Step[] }
   /** `flag` is a bool that `condition` writes. */
-  | { readonly kind: 'while'; readonly condition: readonly Step[]; readonly flag: Place; readonly body: readonly Step[] }
+  | {
+      readonly kind: 'while';
+      readonly condition: readonly Step[];
+      readonly flag: Place;
+      readonly body: readonly Step[];
+    }
   /** `index` is an int32, clamped. */
   | { readonly kind: 'branch'; readonly index: Place; readonly branches: readonly (readonly Step[])[] };
 
@@ -64,20 +69,20 @@ export interface Program {
 }
 
 /** All kernels of a program, in order. */
-export function kernelsOf(steps: readonly Step[]): readonly Kernel[] {
-  return steps.flatMap((step): readonly Kernel[] => {
-    switch (step.kind) {
-      case 'kernel':
-        return [step.kernel];
-      case 'copy':
-      case 'contract':
-        return [];
-      case 'repeat':
-        return kernelsOf(step.body);
-      case 'while':
-        return [...kernelsOf(step.condition), ...kernelsOf(step.body)];
-      case 'branch':
-        return step.branches.flatMap(kernelsOf);
-    }
-  });
+export const kernelsOf = (steps: readonly Step[]): readonly Kernel[] => steps.flatMap(kernelsIn);
+
+function kernelsIn(step: Step): readonly Kernel[] {
+  switch (step.kind) {
+    case 'kernel':
+      return [step.kernel];
+    case 'copy':
+    case 'contract':
+      return [];
+    case 'repeat':
+      return kernelsOf(step.body);
+    case 'while':
+      return [...kernelsOf(step.condition), ...kernelsOf(step.body)];
+    case 'branch':
+      return step.branches.flatMap(kernelsOf);
+  }
 }

@@ -2,7 +2,7 @@
  * WebAssembly's instructions as functions: an operand is what emits itself, so code is composed as expressions are written, and one
  * pass over the composition writes the bytes.
  *
- * Names are those of the specification in camelCase, by type: `f32x4.add(a, b)`. `relaxed*` belongs to relaxed SIMD.
+ * Names are those of the specification in camelCase, by type: `f32x4.add(a, b)`.
  */
 
 import type { Bytes } from './bytes.ts';
@@ -14,12 +14,12 @@ export type Code = (out: Bytes) => void;
 export const valueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 export type ValueType = keyof typeof valueType;
 
-type Unary = (x: Code) => Code;
-type Binary = (x: Code, y: Code) => Code;
-type Ternary = (x: Code, y: Code, z: Code) => Code;
+export type Unary = (x: Code) => Code;
+export type Binary = (x: Code, y: Code) => Code;
+export type Ternary = (x: Code, y: Code, z: Code) => Code;
 /** A load from `address` plus a constant number of bytes. */
-type Load = (address: Code, offset?: number) => Code;
-type Store = (address: Code, value: Code, offset?: number) => Code;
+export type Load = (address: Code, offset?: number) => Code;
+export type Store = (address: Code, value: Code, offset?: number) => Code;
 
 const unary =
   (op: number): Unary =>
@@ -50,70 +50,6 @@ const store =
     address(out);
     value(out);
     out.u8(op).u32(align).u32(offset);
-  };
-const simd = (out: Bytes, op: number): Bytes => out.u8(0xfd).u32(op);
-const vector1 =
-  (op: number): Unary =>
-  (x) =>
-  (out) => {
-    x(out);
-    simd(out, op);
-  };
-const vector2 =
-  (op: number): Binary =>
-  (x, y) =>
-  (out) => {
-    x(out);
-    y(out);
-    simd(out, op);
-  };
-const vector3 =
-  (op: number): Ternary =>
-  (x, y, z) =>
-  (out) => {
-    x(out);
-    y(out);
-    z(out);
-    simd(out, op);
-  };
-const vectorLoad =
-  (op: number, align: number): Load =>
-  (address, offset = 0) =>
-  (out) => {
-    address(out);
-    simd(out, op).u32(align).u32(offset);
-  };
-const lane =
-  (op: number) =>
-  (x: Code, index: number): Code =>
-  (out) => {
-    x(out);
-    simd(out, op).u8(index);
-  };
-const replaceLane =
-  (op: number) =>
-  (x: Code, index: number, value: Code): Code =>
-  (out) => {
-    x(out);
-    value(out);
-    simd(out, op).u8(index);
-  };
-const storeLane =
-  (op: number, align: number) =>
-  (address: Code, value: Code, index: number, offset = 0): Code =>
-  (out) => {
-    address(out);
-    value(out);
-    simd(out, op).u32(align).u32(offset).u8(index);
-  };
-/** A vector with one lane replaced by what is loaded. */
-const loadLane =
-  (op: number, align: number) =>
-  (address: Code, vector: Code, index: number, offset = 0): Code =>
-  (out) => {
-    address(out);
-    vector(out);
-    simd(out, op).u32(align).u32(offset).u8(index);
   };
 /** Truncation of floats to integers that saturates: NaN is 0. */
 const saturating =
@@ -304,6 +240,7 @@ export const f64 = {
   reinterpretI64: unary(0xbf),
 } as const;
 
+<<<<<<< HEAD
 const constant =
   (write: (out: Bytes) => void): Code =>
   (out) => {
@@ -506,3 +443,6 @@ export const f64x2 = {
   relaxedMadd: vector3(0x107),
   relaxedNmadd: vector3(0x108),
 } as const;
+=======
+export * from './simd.ts';
+>>>>>>> d23a6b5 (WebAssembly device: lint; SIMD instructions in a file of their own)
