@@ -190,6 +190,8 @@ export const i32x4 = {
   truncSatF32x4U: vector1(0xf9),
   truncSatZeroF64x2S: vector1(0xfc),
   truncSatZeroF64x2U: vector1(0xfd),
+  /** Lanes of x where the mask has ones, of y where zeros; other masks give anything. */
+  relaxedLaneselect: vector3(0x10b),
 } as const;
 
 export const i64x2 = {
