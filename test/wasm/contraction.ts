@@ -75,3 +75,13 @@ export function compute({ dtype, emit, a, b, size }: Job): Outcome {
 /** A NaN is any NaN: which bits an addition of NaNs gives, the machine may choose. */
 export const sameBits = (x: Values, y: Values): boolean =>
   x.length === y.length && x.every((v, i) => Object.is(v, y[i]!));
+
+/** Numbers of both signs, of all bits for integers. */
+export const numbers = (n: number, dtype: Element, seed: number): number[] => {
+  let state = seed | 1;
+  return Array.from({ length: n }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    if (dtype === 'int32') return state;
+    return dtype === 'uint32' ? state >>> 0 : Math.fround(state / 2 ** 31);
+  });
+};

@@ -8,7 +8,7 @@ import type { Element } from '../../backends/wasm/gemm/arithmetic.ts';
 import type { Axis } from '../../backends/wasm/gemm/axes.ts';
 import { emitContraction, emitGemm } from '../../backends/wasm/gemm/gemm.ts';
 import type { Block, Contraction } from '../../backends/wasm/gemm/plan.ts';
-import { compute, sameBits, type Values } from './contraction.ts';
+import { compute, numbers, sameBits, type Values } from './contraction.ts';
 
 type Extents = Readonly<Record<'batch' | 'm' | 'n' | 'k', readonly number[]>>;
 type Index = keyof Extents;
@@ -85,15 +85,6 @@ function strides(order: readonly number[], extents: readonly number[], gaps: rea
   }
   return [all, size];
 }
-
-const numbers = (n: number, dtype: Element, seed: number): number[] => {
-  let state = seed | 1;
-  return Array.from({ length: n }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    if (dtype === 'int32') return state;
-    return dtype === 'uint32' ? state >>> 0 : Math.fround(state / 2 ** 31);
-  });
-};
 
 /** Sizes of every remainder by the tile's, and some that are several blocks. */
 const size = fc.oneof(

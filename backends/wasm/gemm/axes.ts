@@ -54,6 +54,7 @@ const times = (x: Code, n: number): Code => {
 /** How far an index lies from the beginning, in bytes. `index` is evaluated several times. */
 export function offset(axes: readonly Axis[], operand: Operand, index: Code, bytes: number): Code {
   const parts: Code[] = [];
+  if (count(axes) === 0) return i32.const(0);
   let inner = 1;
   // Axes that this operand runs through with one stride need not be taken apart.
   for (let i = axes.length - 1; i >= 0; ) {

@@ -11,7 +11,7 @@ import { type Code, call, get, i32, select, set } from '../code/instructions.ts'
 import type { Func, Module } from '../code/module.ts';
 import { type Axis, count, offset, run } from './axes.ts';
 import { emitTile } from './kernel.ts';
-import { emitPack, needsTable, writeTable } from './pack.ts';
+import { emitPack, needsTable, type Panel, writeTable } from './pack.ts';
 import type { Contraction, Plan, Tiling } from './plan.ts';
 
 export interface Product {
@@ -76,44 +76,34 @@ function kernels(module: Module, p: Plan): (edgeRow: boolean, edgeColumn: boolea
   };
 }
 
+/** How an operand is packed, if it is. */
+function panelOf(x: Contraction, p: Plan, operand: 'a' | 'b'): Panel | null {
+  if (p[operand] === 'direct') return null;
+  const t = operand === 'a' ? p.rows : p.columns;
+  const slack = x.slack?.[operand] ?? false;
+  return { operand, rows: t.axes, terms: p.k, height: t.size, group: t.group, partial: t.last !== t.size, slack };
+}
+
 /** Where in scratch memory the parts lie. */
-function layout(p: Plan) {
+function layout(p: Plan, panelA: Panel | null, panelB: Panel | null) {
   const { e, rows, columns } = p;
-  const perTerm = { a: rows.block * rows.size * e.bytes, b: columns.size * e.bytes };
-  const packedA = p.a === 'direct' ? 0 : perTerm.a * (p.a === 'kept' ? p.terms : p.depth);
-  const packedB = p.b === 'direct' ? 0 : p.b === 'kept' ? perTerm.b * columns.block * p.terms : perTerm.b * p.depth;
-  const table = (operand: 'a' | 'b'): number =>
-    p[operand] !== 'direct' && needsTable(p.k, operand) ? (p.terms + 1) * 4 : 0;
-  const b = aligned(packedA);
-  const tableA = b + aligned(packedB);
-  const tableB = tableA + aligned(table('a'));
-  return {
-    a: 0,
-    b,
-    tableA,
-    tableB,
-    hasTableA: table('a') > 0,
-    hasTableB: table('b') > 0,
-    size: tableB + aligned(table('b')),
-  };
+  const heightA = rows.block * rows.size * e.bytes * (p.a === 'kept' ? p.terms : p.depth);
+  const heightB = columns.size * e.bytes * (p.b === 'kept' ? columns.block * p.terms : p.depth);
+  const table = (panel: Panel | null): number => (panel && needsTable(e, panel) ? (p.terms + 1) * 4 : 0);
+  const b = panelA ? aligned(heightA) : 0;
+  const tableA = b + (panelB ? aligned(heightB) : 0);
+  const tableB = tableA + aligned(table(panelA));
+  const size = tableB + aligned(table(panelB));
+  return { b, tableA, tableB, hasTableA: table(panelA) > 0, hasTableB: table(panelB) > 0, size };
 }
 
 export function emitOuter(module: Module, x: Contraction, p: Plan): Product {
   const { e, rows, columns } = p;
   const kernel = kernels(module, p);
-  const at = layout(p);
-  const pack = (operand: 'a' | 'b', t: Tiling): Func =>
-    emitPack(module, e, {
-      operand,
-      rows: t.axes,
-      terms: p.k,
-      height: t.size,
-      group: t.group,
-      partial: t.last !== t.size,
-      slack: x.slack?.[operand] ?? false,
-    });
-  const packA = p.a === 'direct' ? null : pack('a', rows);
-  const packB = p.b === 'direct' ? null : pack('b', columns);
+  const [panelA, panelB] = [panelOf(x, p, 'a'), panelOf(x, p, 'b')];
+  const at = layout(p, panelA, panelB);
+  const packA = panelA && emitPack(module, e, panelA);
+  const packB = panelB && emitPack(module, e, panelB);
 
   const func = module.func(['i32', 'i32', 'i32', 'i32', 'i32', 'i32']);
   const [a, b] = p.transposed ? [1, 0] : [0, 1];
@@ -146,7 +136,7 @@ export function emitOuter(module: Module, x: Contraction, p: Plan): Product {
   const addressA = (tile: Code): Code => {
     const block = p.a === 'kept' ? i32.mul(get(k0), i32.const(rows.block * widthA)) : i32.const(0);
     const within = i32.mul(i32.mul(i32.sub(tile, get(i0)), get(kc)), i32.const(widthA));
-    return i32.add(plus(get(scratch), at.a), i32.add(block, within));
+    return i32.add(get(scratch), i32.add(block, within));
   };
   const addressB = (panel: Code): Code => {
     const base = plus(get(scratch), at.b);

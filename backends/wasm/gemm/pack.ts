@@ -10,7 +10,7 @@ import { countUp, sequence, when, whileDo } from '../code/control.ts';
 import { type Code, get, i32, select, set, v128 } from '../code/instructions.ts';
 import type { Func, Module } from '../code/module.ts';
 import type { Arithmetic } from './arithmetic.ts';
-import { type Axis, offset, run } from './axes.ts';
+import { type Axis, count, offset, run } from './axes.ts';
 
 export interface Panel {
   readonly operand: 'a' | 'b';
@@ -26,16 +26,43 @@ export interface Panel {
   readonly slack: boolean;
 }
 
-/** Whether the terms need a table of their offsets, as they run through several axes. */
-export const needsTable = (terms: readonly Axis[], operand: 'a' | 'b'): boolean =>
-  terms.reduce((n, { extent }) => n * extent, 1) > run(terms, operand).extent;
+/** Whether an operand runs through all terms with one stride. */
+export const isStraight = (terms: readonly Axis[], operand: 'a' | 'b'): boolean =>
+  count(terms) === run(terms, operand).extent;
+
+/** How an operand is packed, of the three ways. */
+interface Way {
+  /** Vectors along the rows, where a panel has all of them. */
+  readonly alongRows: boolean;
+  /** Vectors along the terms, where there are none along the rows. */
+  readonly alongTerms: boolean;
+  /** Whether vectors along the rows may have to be put together of two. */
+  readonly crossing: boolean;
+}
+
+function wayOf(e: Arithmetic, { rows, terms, operand, group, slack }: Panel): Way {
+  const [across, along] = [run(rows, operand), run(terms, operand)];
+  // Of group and run one divides the other, as both are of the last axes.
+  const crossing = across.extent % group !== 0 && across.extent % e.lanes !== 0;
+  const alongTerms = along.stride === 1 && along.extent >= e.lanes;
+  const possible = across.stride === 1 && across.extent >= e.lanes && (!crossing || slack);
+  return { alongRows: possible && !(crossing && alongTerms), alongTerms, crossing };
+}
+
+/**
+ * Whether packing reads the offsets of the terms from a table: where they run through several axes, and are not taken in stretches,
+ * at whose beginnings their offset is computed.
+ */
+export function needsTable(e: Arithmetic, panel: Panel): boolean {
+  const { alongRows, alongTerms } = wayOf(e, panel);
+  return !isStraight(panel.terms, panel.operand) && (alongRows || !alongTerms);
+}
 
 /** Statements: the offsets of all terms, in bytes, at `to`. */
 export function writeTable(func: Func, terms: readonly Axis[], operand: 'a' | 'b', bytes: number, to: Code): Code {
   const k = func.local('i32');
-  const total = terms.reduce((n, { extent }) => n * extent, 1);
   const at = i32.add(to, i32.shl(get(k), i32.const(2)));
-  return countUp(k, i32.const(0), i32.const(total), 1, i32.store(at, offset(terms, operand, get(k), bytes)));
+  return countUp(k, i32.const(0), i32.const(count(terms)), 1, i32.store(at, offset(terms, operand, get(k), bytes)));
 }
 
 const smaller = (x: Code, y: Code): Code => select(x, y, i32.ltS(x, y));
@@ -61,7 +88,7 @@ export function emitPack(module: Module, e: Arithmetic, panel: Panel): Func {
   const at = func.local('i32');
   const { extent, stride } = run(panel.terms, panel.operand);
   const size = panel.height * e.bytes;
-  const tabled = needsTable(panel.terms, panel.operand);
+  const tabled = needsTable(e, panel);
   const begin = tabled
     ? set(at, i32.load(i32.add(get(table), i32.shl(get(k), i32.const(2)))))
     : set(at, i32.mul(get(k), i32.const(stride * e.bytes)));
@@ -70,16 +97,13 @@ export function emitPack(module: Module, e: Arithmetic, panel: Panel): Func {
     ? sequence(advance(k, 1), advance(to, size), begin)
     : sequence(advance(k, 1), advance(to, size), advance(at, stride * e.bytes));
   const terms: Terms = { k, end, to, at, begin, next };
-  const rows = run(panel.rows, panel.operand);
-  // Of group and run one divides the other, as both are of the last axes.
-  const straight = rows.extent % panel.group === 0 || rows.extent % e.lanes === 0;
-  const alongRows = rows.stride === 1 && rows.extent >= e.lanes && (straight || panel.slack);
-  const alongTerms = stride === 1 && extent >= e.lanes;
+  const { alongRows, alongTerms, crossing } = wayOf(e, panel);
   const general = alongTerms
-    ? packAlongTerms(func, e, panel, terms, extent, tabled)
+    ? packAlongTerms(func, e, panel, terms, extent)
     : packSingly(e, terms, pointers(func, e, panel));
   if (!alongRows) return func.body(general);
-  const whole = packAlongRows(func, e, panel, terms, straight ? 0 : rows.extent, tabled ? null : stride * e.bytes);
+  const stretch = crossing ? run(panel.rows, panel.operand).extent : 0;
+  const whole = packAlongRows(func, e, panel, terms, stretch, tabled ? null : stride * e.bytes);
   const full = i32.ltS(i32.add(get(first), i32.const(panel.height - 1)), i32.add(get(last), i32.const(1)));
   return func.body(panel.partial ? when(full, whole, general) : whole);
 }
@@ -111,7 +135,7 @@ const packSingly = (e: Arithmetic, t: Terms, rows: Pointers): Code =>
   sequence(rows.begin, t.begin, whileDo(i32.ltS(get(t.k), get(t.end)), sequence(single(e, t, rows.locals), t.next)));
 
 /** Vectors of consecutive terms, transposed; `extent` terms follow each other in memory, then those of the next run do. */
-function packAlongTerms(func: Func, e: Arithmetic, panel: Panel, t: Terms, extent: number, tabled: boolean): Code {
+function packAlongTerms(func: Func, e: Arithmetic, panel: Panel, t: Terms, extent: number): Code {
   const rows = pointers(func, e, panel);
   const stop = func.local('i32');
   const vectors = Array.from({ length: e.lanes }, () => func.local('v128'));
@@ -126,7 +150,7 @@ function packAlongTerms(func: Func, e: Arithmetic, panel: Panel, t: Terms, exten
   const ordinary = sequence(advance(t.k, 1), advance(t.to, panel.height * e.bytes), advance(t.at, e.bytes));
   const wide = i32.leS(get(t.k), i32.sub(get(stop), i32.const(e.lanes)));
   const stretch = sequence(
-    t.begin,
+    set(t.at, offset(panel.terms, panel.operand, get(t.k), e.bytes)),
     whileDo(
       wide,
       sequence(
@@ -138,7 +162,7 @@ function packAlongTerms(func: Func, e: Arithmetic, panel: Panel, t: Terms, exten
     ),
     whileDo(i32.ltS(get(t.k), get(stop)), sequence(single(e, t, rows.locals), ordinary)),
   );
-  if (!tabled) return sequence(rows.begin, set(stop, get(t.end)), stretch);
+  if (isStraight(panel.terms, panel.operand)) return sequence(rows.begin, set(stop, get(t.end)), stretch);
   const left = i32.sub(i32.const(extent), i32.remU(get(t.k), i32.const(extent)));
   return sequence(
     rows.begin,

@@ -6,7 +6,7 @@
 import type { Code } from '../code/instructions.ts';
 import { type Arithmetic, arithmetic, type Element } from './arithmetic.ts';
 import { type Axis, count, merged, run } from './axes.ts';
-import { needsTable } from './pack.ts';
+import { isStraight } from './pack.ts';
 
 /** What an epilogue may read and write: whole rows of C. */
 export interface Block {
@@ -105,7 +105,9 @@ const depthLimit = 256;
 const rowBlock = 128;
 /** Columns that share one packing of a block of rows. */
 const columnBlock = 2048;
-/** Elements that may be kept packed. */
+/** Elements of B that are packed together. */
+const packedLimit = 1 << 22;
+/** Elements of A that may be kept packed. */
 const keepLimit = 1 << 20;
 /** Where all dimensions are this small, nothing is packed that need not be. */
 const smallDimension = 128;
@@ -114,7 +116,7 @@ const smallDimension = 128;
 function readable(k: readonly Axis[], tiles: { axes: readonly Axis[]; group: number }, operand: 'a' | 'b'): boolean {
   const own = run(tiles.axes, operand);
   const terms = run(k, operand);
-  if (needsTable(k, operand) || terms.stride < 0 || own.stride < 0 || own.extent % tiles.group !== 0) return false;
+  if (!isStraight(k, operand) || terms.stride < 0 || own.stride < 0 || own.extent % tiles.group !== 0) return false;
   return operand === 'a' || own.stride === 1 || tiles.group === 1;
 }
 
@@ -132,7 +134,7 @@ export function planOuter(x: Contraction, isTransposed: boolean): Plan {
   const block = whole && isTransposed ? rows.tiles : Math.min(rows.tiles, rowBlock / 4);
   const rowBlocks = Math.max(1, Math.ceil(rows.tiles / Math.max(1, block)));
   const kept = rowBlocks === 1 && rows.tiles * 4 * terms <= keepLimit;
-  const wide = columnBlock / (2 * e.lanes);
+  const wide = Math.max(8, Math.floor(Math.min(columnBlock, packedLimit / Math.max(1, terms)) / (2 * e.lanes)));
   const panels = whole
     ? columns.tiles
     : rowBlocks > 1
