@@ -19,6 +19,8 @@ export interface RunKernelOptions {
   readonly shuffle?: number;
   /** `madd` rounded once. */
   readonly fused?: boolean;
+  /** Sees each value that is loaded or computed. */
+  readonly watch?: (x: Expr, value: number) => void;
 }
 
 /** Statements as functions without arguments, on cells that hold what expressions, indices and locals are now. */
@@ -71,7 +73,7 @@ export function runKernel(
   kernel: Kernel,
   operands: readonly TypedArray[],
   sizes: readonly number[] = [],
-  { shuffle, fused = false }: RunKernelOptions = {},
+  { shuffle, fused = false, watch }: RunKernelOptions = {},
 ): void {
   const fail = (problem: string): never => {
     throw new CheckError({ op: kernel.name, problem, source: unknownSource });
@@ -109,6 +111,7 @@ export function runKernel(
       operandsOf(x).forEach(visit);
       const step = stepOf(x);
       if (step) found.push(step);
+      if (step && watch) found.push(() => watch(x, cells[cellOfExpr(x)]!));
     };
     roots.forEach(visit);
     return found;

@@ -48,9 +48,14 @@ function literal({ value, dtype }: Const): string {
   if (dtype === 'uint32') return `${value}u`;
   if (!isFloat(dtype)) return String(value);
   if (!Number.isFinite(value)) return value !== value ? 'NaN' : value > 0 ? 'Inf' : '-Inf';
-  const digits = dtype === 'float32' ? shortest(value) : String(value);
+  return floatText(value, dtype === 'float32' ? 'f' : 'd').slice(0, -1);
+}
+
+/** The fewest digits that are this finite float (`f`) or double (`d`), as C-like languages write it: `0.1f`, `-2.0f`. */
+export function floatText(value: number, suffix: 'f' | 'd'): string {
+  const digits = suffix === 'f' ? shortest(value) : String(value);
   const whole = /^-?\d+$/.test(digits);
-  return `${Object.is(value, -0) ? '-' : ''}${digits}${whole ? '.0' : ''}`;
+  return `${Object.is(value, -0) ? '-' : ''}${digits}${whole ? '.0' : ''}${suffix}`;
 }
 
 /** The fewest digits that are nearest to this float32. */
