@@ -5,8 +5,11 @@
  * involved, within a tolerance where a series meets a formula, by invariants where the result is not unique.
  */
 
+import * as fc from 'fast-check';
 import { type Decompose, type DecomposedName, decomposing, decompositions } from '../backends/loop/decompose/index.ts';
-import { constsAsInputs } from '../src/core/jaxpr.ts';
+import { makeAval, showAval } from '../src/core/aval.ts';
+import type { DType } from '../src/core/dtype.ts';
+import { type ClosedJaxpr, constsAsInputs } from '../src/core/jaxpr.ts';
 import type { Primitive } from '../src/core/primitive.ts';
 import { range, sizeOf } from '../src/core/shape.ts';
 import { stage } from '../src/core/stage.ts';
@@ -14,10 +17,10 @@ import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
 import type { FftParams } from '../src/prim/fft.ts';
 import { call } from '../transforms/call.ts';
-import type { Domain } from './arbitrary/elements.ts';
+import { type Domain, edges, edgy } from './arbitrary/elements.ts';
 import { factorable, isFactored, nanLaw } from './factors.laws.ts';
 import { type FactoredName, factorJudges, type JudgeFactors } from './factors.ts';
-import type { Call, Row } from './generators/row.ts';
+import { type Call, makeCall, type Row } from './generators/row.ts';
 import { close, closeValues, sameType, sameValues, toHost, toTensor } from './host.ts';
 import { every, expect, fails, type Law, law, type Suite, type Verdict } from './law.ts';
 import { anyDomain, cases } from './primitive-case.ts';
@@ -55,6 +58,48 @@ const roundings = (count: number): Judge =>
     { words: `within ${count} roundings` },
   );
 
+/** The size of the largest term of which an element is the sum, which it may be far below. */
+type Scale = (operands: readonly number[], params: unknown) => number;
+
+/**
+ * Within so many roundings of the element itself, or of the largest term of its sum; what has not all digits of its dtype may be 0.
+ *
+ * Doubles are compared with doubles, where both sides have the errors of exponents: of e^E |E| times as many.
+ */
+const digits = (count: { readonly float32: number; readonly float64: number }, scale: Scale | null = null): Judge =>
+  Object.assign<Judge, { words: string }>(
+    ([found], [wanted], { operands, params }) => {
+      const [a, b] = [toHost(found!), toHost(wanted!)];
+      const types = sameType('decomposed', a, b);
+      if (types._tag === 'Fails') return types;
+      const single = b.dtype === 'float32';
+      const [unit, least] = single ? [2 ** -24, 2 ** -126] : [2 ** -53, 2 ** -1022];
+      const ins = operands.map((x) => x.dataSync());
+      return every(range(b.data.length), (i) => {
+        const [x, y] = [a.data[i]!, b.data[i]!];
+        const point = ins.map((data) => data[i]!);
+        const size = scale ? Math.max(Math.abs(y), scale(point, params)) : Math.abs(y);
+        const units = single ? count.float32 : count.float64 * (1 + Math.abs(Math.log(Math.abs(y) || 1)));
+        return expect(
+          Object.is(x, y) || x === y || Math.abs(x - y) <= units * unit * size + least,
+          () => `decomposed: ${x}, expected ${y} at (${point.join(', ')}) with ${JSON.stringify(params)}`,
+        );
+      });
+    },
+    {
+      words:
+        `within ${count.float32} roundings of a float32, ${count.float64}·(1 + |log|) of a float64` +
+        (scale ? ', of the largest term' : ''),
+    },
+  );
+
+/** The term of the nearest pole. */
+const nearestPole: Scale = ([n, x]) => {
+  let value = 1;
+  for (let k = 1; k <= n! && k < 200; k++) value *= k;
+  return x! > 0 ? 0 : value * Math.abs(x! - Math.round(x!)) ** -(n! + 1);
+};
+
 /** Within some roundings of the largest sum that a row of the operands can have. */
 const spectrum: Judge = (found, wanted, { operands, params }) => {
   const { kind, fftLengths } = params as FftParams;
@@ -78,6 +123,21 @@ const factors = (name: FactoredName): Judge =>
     },
     { words: 'factors of the operands' },
   );
+
+/** About the largest product of derivatives of the logarithm of the density of which a derivative is the mean. */
+const gammaTerms: Scale = ([a, x], params) => {
+  const [i, j] = (params as { readonly orders: readonly [number, number] }).orders;
+  const shape = Math.max(Math.abs(a!), 2 ** -20);
+  const score = 1 + 1 / shape + Math.abs(Math.log(x! / shape));
+  return score ** (i - (j === 0 ? 1 : 0)) * (j > 1 ? (1 + Math.abs(a! - 1) / x!) ** (j - 1) : 1);
+};
+
+const betaTerms: Scale = ([a, b, x], params) => {
+  const [i, j, k] = (params as { readonly orders: readonly [number, number, number] }).orders;
+  const [inA, inB] = [1 + 1 / a! - Math.log(x!), 1 + 1 / b! - Math.log1p(-x!)];
+  const inX = k > 1 ? (1 + Math.abs(a! - 1) / x! + Math.abs(b! - 1) / (1 - x!)) ** (k - 1) : 1;
+  return ((inA ** i * inB ** j) / (k === 0 ? Math.max(inA, inB) : 1)) * inX;
+};
 
 const judges: { readonly [Name in DecomposedName]: Judge } = {
   sort: bits,
@@ -104,14 +164,89 @@ const judges: { readonly [Name in DecomposedName]: Judge } = {
   bessel_i0e: roundings(16),
   bessel_i1e: roundings(16),
   nextafter: bits,
+  erf: digits({ float32: 6, float64: 6 }),
+  erfc: digits({ float32: 8, float64: 8 }),
+  erf_inv: digits({ float32: 8, float64: 8 }),
+  polygamma: digits({ float32: 16, float64: 64 }, nearestPole),
+  igamma: digits({ float32: 16, float64: 64 }),
+  igammac: digits({ float32: 16, float64: 64 }),
+  igamma_grad: digits({ float32: 64, float64: 64 }, gammaTerms),
+  random_gamma_grad: digits({ float32: 32, float64: 64 }),
+  regularized_incomplete_beta: digits({ float32: 16, float64: 64 }),
+  regularized_incomplete_beta_grad: digits({ float32: 64, float64: 256 }, betaTerms),
+};
+
+/** Numbers of all sizes above 0 as often as the values at which rules break. */
+const positive: Domain = (dtype, n) =>
+  fc.array(
+    fc.oneof(
+      { weight: 2, arbitrary: fc.integer({ min: 1, max: 2048 }).map((k) => k / 256) },
+      { weight: 2, arbitrary: fc.integer({ min: -320, max: 320 }).map((k) => rounded(dtype, Math.exp(k / 32))) },
+      { weight: 1, arbitrary: fc.constantFrom(...edges[dtype]) },
+    ),
+    { minLength: n, maxLength: n, size: 'max' },
+  );
+
+/** {@link positive}, without the greatest and least floats: second derivatives lose all digits there, on the reference device as well. */
+const moderate: Domain = (dtype, n) =>
+  positive(dtype, n).map((xs) => xs.map((x) => (x === 0 || !Number.isFinite(x) || isModerate(x) ? x : 1)));
+
+const isModerate = (x: number): boolean => Math.abs(x) > 2 ** -10 && Math.abs(x) < 2 ** 20;
+
+/** Probabilities, those near 0 and 1 as well, as often as what is none. */
+const probability: Domain = (dtype, n) =>
+  fc.array(
+    fc.oneof(
+      { weight: 2, arbitrary: fc.integer({ min: 0, max: 256 }).map((k) => k / 256) },
+      { weight: 1, arbitrary: fc.integer({ min: 1, max: 320 }).map((k) => rounded(dtype, Math.exp(-k / 32))) },
+      { weight: 1, arbitrary: fc.integer({ min: 1, max: 320 }).map((k) => rounded(dtype, 1 - Math.exp(-k / 32))) },
+      { weight: 1, arbitrary: fc.constantFrom(...edges[dtype]) },
+    ),
+    { minLength: n, maxLength: n, size: 'max' },
+  );
+
+/** {@link probability}, where densities are no greater than floats. */
+const moderateProbability: Domain = (dtype, n) =>
+  probability(dtype, n).map((xs) => xs.map((x) => (x === 0 || Math.abs(x) > 2 ** -20 ? x : 1)));
+
+/** Orders of derivatives as often as numbers that are none. */
+const order: Domain = (dtype, n) =>
+  fc.array(
+    fc.oneof({ weight: 4, arbitrary: fc.nat({ max: 12 }) }, { weight: 1, arbitrary: fc.constantFrom(...edges[dtype]) }),
+    { minLength: n, maxLength: n, size: 'max' },
+  );
+
+const rounded = (dtype: DType, x: number): number => (dtype === 'float32' ? Math.fround(x) : x);
+
+/** The operands of what is only defined for some, where hardly any of all values would be. */
+const domains: { readonly [Name in DecomposedName]?: readonly Domain[] } = {
+  polygamma: [order, edgy],
+  igamma: [positive, positive],
+  igammac: [positive, positive],
+  igamma_grad: [moderate, moderate],
+  random_gamma_grad: [positive, positive],
+  regularized_incomplete_beta: [positive, positive, probability],
+  regularized_incomplete_beta_grad: [moderate, moderate, moderateProbability],
 };
 
 /** What the results of a decomposition may differ by, in words. */
 export const toleranceOf = (name: DecomposedName): string => judges[name].words ?? 'some roundings';
 
+/** Few shapes, so that their programs are staged once: these are elementwise, and large. */
+const fewShapes = <P>(call: Call<P>): Call<P> => {
+  const [shape] = [[], [0], [6]].slice(call.ins[0]!.shape.length % 3);
+  return makeCall(
+    call.ins.map(({ dtype }) => makeAval(shape!, dtype)),
+    call.params,
+  );
+};
+
 /** Any values that the row allows; of what has factors, those that have them. */
-const domainOf = <P>(name: string, row: Row<P>): ((call: Call<P>, operand: number) => Domain) =>
-  isFactored(name) ? (call, operand) => factorable(name, call, operand) : anyDomain(row);
+const domainOf = <P>(name: string, row: Row<P>): ((call: Call<P>, operand: number) => Domain) => {
+  const special = domains[name as DecomposedName];
+  if (special) return (_, operand) => special[operand]!;
+  return isFactored(name) ? (call, operand) => factorable(name, call, operand) : anyDomain(row);
+};
 
 /** A decomposition computes what its primitive does, and is a program without it. */
 export function decompositionLaw<P>(
@@ -120,12 +255,17 @@ export function decompositionLaw<P>(
   decompose: Decompose<P>,
   judge: Judge,
 ): Law {
+  const calls = Object.hasOwn(domains, primitive.name) ? row.calls(row.takes).map(fewShapes) : row.calls(row.takes);
+  const programs = new Map<string, ClosedJaxpr>();
   return law(
     `${primitive.name}: decomposition = primitive`,
-    [cases(row.calls(row.takes), domainOf(primitive.name, row))],
+    [cases(calls, domainOf(primitive.name, row))],
     ({ call: { ins, params }, operands }) => {
       const values = operands.map((x) => toTensor(x));
-      const { jaxpr, consts } = stage('law', (...xs) => decompose(xs, params), ins);
+      const key = `${ins.map(showAval).join()} ${JSON.stringify(params)}`;
+      const staged = programs.get(key) ?? stage('law', (...xs) => decompose(xs, params), ins);
+      programs.set(key, staged);
+      const { jaxpr, consts } = staged;
       if (jaxpr.eqns.some((eqn) => eqn.primitive.name === primitive.name)) return fails('the program applies it');
       const found = call('law', constsAsInputs(jaxpr), [...consts, ...values]);
       return judge(found, bind(primitive, values, params), { operands: values, params });

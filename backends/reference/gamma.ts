@@ -99,14 +99,14 @@ function factorial(n: number): number {
 function factorialZeta(n: number, x: number, weight: number): number {
   // n!·y^−(n + 1), whose factors may overflow where the product does not: in two halves, or by logarithms.
   const term = (y: number): number => {
-    if (n > 170) return Math.exp(weight - (n + 1) * Math.log(y));
+    if (n > 170) return Math.exp(weight < Infinity ? weight - (n + 1) * Math.log(y) : n * (Math.log(n / y) - 1));
     const half = y ** (-(n + 1) / 2);
     return half * weight * half;
   };
   let [y, sum] = [x, 0];
   for (let k = 0; k < far; k++, y += 1) sum += term(y);
   const last = term(y);
-  if (last === 0) return sum;
+  if (last === 0 || sum === Infinity) return sum;
   let [rest, factor] = [y / n + 0.5, n + 1];
   factor /= y;
   for (let j = 0; j < bernoulli.length; j++) {

@@ -9,7 +9,9 @@ import { bell, expm1mx, integrate, log1pmx, logPower, one, type Tail } from './q
 export function digammaRest(a: number): number {
   if (a < 10) return Math.log(a) - digammaOf(a);
   const z = 1 / (a * a);
-  return 0.5 / a + ((((z / 132 - 1 / 240) * z + 1 / 252) * z - 1 / 120) * z + 1 / 12) * z;
+  const series =
+    ((((((z / 12 - 691 / 32760) * z + 1 / 132) * z - 1 / 240) * z + 1 / 252) * z - 1 / 120) * z + 1 / 12) * z;
+  return 0.5 / a + series;
 }
 
 /** aᵃ·e⁻ᵃ/Γ(a). */

@@ -1,16 +1,7 @@
 /**
  * The meaning of every first-order primitive on the reference device, as one table from its name to its lowering.
  *
- * Each entry is in its family's file: `elementwise`, `elementary`, `compare`, `structural`, `reduce`, `search`, `dot`, `indexing`,
- * `scatter`, `sort`, `random`, `special`; of linear algebra `triangular`, `householder`.
- * `sort`, `random`, `special`; of linear algebra `triangular`, `householder`.
- * `sort`, `random`, `special`, `window`.
- * `sort`, `random`, `special`; of linear algebra `triangular`, `householder`, `elimination`,
- * `symmetric`, `singular`.
- * `scatter`, `sort`, `random`, `special`, `gamma`, `bessel`; of linear algebra `triangular`, `householder`.
- * Each entry is in its family's file.
- * `scatter`, `sort`, `random`, `special`, `gamma`, `bessel`, `incomplete-gamma`,
- * `incomplete-beta`; of linear algebra `triangular`, `householder`.
+ * Each entry is in its family's file; what holds programs is in `control.ts`.
  */
 
 import * as bessel from './bessel.ts';
@@ -35,10 +26,8 @@ import { svd } from './singular.ts';
 import { sort, topK } from './sort.ts';
 import * as special from './special.ts';
 import * as structural from './structural.ts';
-
 import { eigh } from './symmetric.ts';
 import * as triangular from './triangular.ts';
-
 import * as window from './window.ts';
 
 export type { Kernel, Lower } from './kernel.ts';

@@ -8,14 +8,7 @@
  * is the mean of a polynomial in the derivatives of ℓ (of Bell, by Faà di Bruno), over the same panels.
  */
 
-const nodes: readonly number[] = [
-  0.09501250983763744, 0.2816035507792589, 0.45801677765722737, 0.6178762444026438, 0.755404408355003,
-  0.8656312023878318, 0.9445750230732326, 0.9894009349916499,
-];
-const weights: readonly number[] = [
-  0.1894506104550685, 0.18260341504492358, 0.16915651939500254, 0.14959598881657674, 0.12462897125553388,
-  0.09515851168249279, 0.062253523938647894, 0.027152459411754096,
-];
+import { nodes, weights } from '../legendre.ts';
 
 /** exp(−`drop`(s)) falls from 1 at s = 0 on. */
 export interface Tail {
@@ -40,10 +33,8 @@ export function integrate({ drop, scale, knee }: Tail, factor: (s: number) => nu
     for (; !(next - at <= 8) && width > 0; next = drop(s + width)) width /= 2;
     let part = 0;
     for (let k = 0; k < nodes.length; k++) {
-      for (const node of [-nodes[k]!, nodes[k]!]) {
-        const point = s + (width / 2) * (1 + node);
-        part += weights[k]! * factor(point) * Math.exp(-drop(point));
-      }
+      const point = s + (width / 2) * (1 + nodes[k]!);
+      part += weights[k]! * factor(point) * Math.exp(-drop(point));
     }
     sum += (width / 2) * part;
     size = Math.max(size, Math.abs(sum));

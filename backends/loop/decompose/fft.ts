@@ -5,11 +5,8 @@
  * Roots of unity are constants, computed in double and rounded once.
  */
 
-import { makeAval } from '../../../src/core/aval.ts';
-import { defaultDevice } from '../../../src/core/backend.ts';
-import { allocate } from '../../../src/core/dtype.ts';
 import { range, type Shape, sizeOf } from '../../../src/core/shape.ts';
-import { Tensor, type Value } from '../../../src/core/value.ts';
+import type { Value } from '../../../src/core/value.ts';
 import { add, div, mul, sub } from '../../../src/prim/arithmetic.ts';
 import { fullLike, scalar } from '../../../src/prim/compose.ts';
 import { dotGeneral } from '../../../src/prim/dot.ts';
@@ -26,18 +23,13 @@ import {
   radices,
   rootsOfUnity,
 } from '../../roots.ts';
+import { constant } from './formulas.ts';
 
-/** Complex numbers in an aval like that of `x`: at home on the device of what they meet. */
-function constants({ re, im }: Complexes, shape: Shape, x: Value): Pair {
-  const aval = makeAval(shape, x.dtype, x.aval.weak);
-  const device = defaultDevice();
-  const tensor = (values: Float64Array): Value => {
-    const host = allocate(x.dtype, values.length);
-    host.set(values);
-    return new Tensor(aval, device.put(aval, host), device, false);
-  };
-  return [tensor(re), tensor(im)];
-}
+/** Complex numbers of the type of `x`. */
+const constants = ({ re, im }: Complexes, shape: Shape, x: Value): Pair => [
+  constant(re, shape, x),
+  constant(im, shape, x),
+];
 
 const product = ([a, b]: Pair, [c, d]: Pair): Pair => [sub(mul(a, c), mul(b, d)), add(mul(a, d), mul(b, c))];
 

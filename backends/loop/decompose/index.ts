@@ -13,10 +13,14 @@ import type { PrimitiveName, PrimitiveParams } from '../../../transforms/registr
 import { besselI0e, besselI1e, nextafter } from './bessel.ts';
 import { cumlogsumexp, cummax, cummin, cumprod, cumsum } from './cumulative.ts';
 import { lu, tridiagonalSolve } from './elimination.ts';
+import { erf, erfc, erfInv } from './error-function.ts';
 import { fft } from './fft.ts';
 import { digamma, lgamma } from './gamma.ts';
 import { qr } from './householder.ts';
+import { betainc, betaincGrad } from './incomplete-beta.ts';
+import { igamma, igammac, igammaGrad, randomGammaGrad } from './incomplete-gamma.ts';
 import { eigh, svd } from './jacobi.ts';
+import { polygamma } from './polygamma.ts';
 import { scatterMax, scatterMin, scatterMul } from './scatter.ts';
 import { sort, topK } from './sort.ts';
 import { cholesky, triangularSolve } from './triangular.ts';
@@ -51,6 +55,16 @@ export const decompositions = {
   bessel_i0e: besselI0e,
   bessel_i1e: besselI1e,
   nextafter,
+  erf,
+  erfc,
+  erf_inv: erfInv,
+  polygamma,
+  igamma,
+  igammac,
+  igamma_grad: igammaGrad,
+  random_gamma_grad: randomGammaGrad,
+  regularized_incomplete_beta: betainc,
+  regularized_incomplete_beta_grad: betaincGrad,
 } as const satisfies { readonly [Name in PrimitiveName]?: Decompose<PrimitiveParams<Name>> };
 
 /** The names of the primitives that have a decomposition. */
