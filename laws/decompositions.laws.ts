@@ -6,7 +6,7 @@
  */
 
 import * as fc from 'fast-check';
-import { type Decompose, type DecomposedName, decomposing, decompositions } from '../backends/loop/decompose/index.ts';
+import { type Decompose, type DecomposedName, decompositions } from '../backends/loop/decompose/index.ts';
 import { makeAval, showAval } from '../src/core/aval.ts';
 import type { DType } from '../src/core/dtype.ts';
 import { type ClosedJaxpr, constsAsInputs } from '../src/core/jaxpr.ts';
@@ -18,6 +18,7 @@ import type { Value } from '../src/core/value.ts';
 import type { FftParams } from '../src/prim/fft.ts';
 import { call } from '../transforms/call.ts';
 import { type Domain, edges, edgy } from './arbitrary/elements.ts';
+import { decomposedProgramLaw } from './decomposed-programs.laws.ts';
 import { factorable, isFactored, nanLaw } from './factors.laws.ts';
 import { type FactoredName, factorJudges, type JudgeFactors } from './factors.ts';
 import { type Call, makeCall, type Row } from './generators/row.ts';
@@ -273,16 +274,6 @@ export function decompositionLaw<P>(
   );
 }
 
-/** A program that applies a primitive, under {@link decomposing}, applies it no more. */
-function decomposingLaw(name: DecomposedName): Law {
-  const { primitive, row } = subject(name);
-  return law(`${name}: decomposing leaves none`, [row.calls(row.takes)], ({ ins, params }) => {
-    const f = (...xs: readonly Value[]): readonly Value[] => decomposing([name], () => bind(primitive, xs, params));
-    const { eqns } = stage('law', f, ins).jaxpr;
-    return expect(!eqns.some((eqn) => eqn.primitive.name === name), () => `${name} is still applied`);
-  });
-}
-
 /** What holds no number gives none, decomposed as well. */
 const decomposedNanLaw = nanLaw(
   'decomposed factors',
@@ -298,11 +289,9 @@ export const decompositionsLaws: Suite = {
   laws: [
     ...(Object.keys(decompositions) as readonly DecomposedName[]).flatMap((name) => {
       const { primitive, row } = subject(name);
-      return [
-        decompositionLaw(primitive, row, decompositions[name] as Decompose<unknown>, judges[name]),
-        decomposingLaw(name),
-      ];
+      return decompositionLaw(primitive, row, decompositions[name] as Decompose<unknown>, judges[name]);
     }),
     decomposedNanLaw,
+    decomposedProgramLaw,
   ],
 };

@@ -37,7 +37,7 @@ const whileParams = t.readonly(t.strict({ cond: jaxprCodec, body: jaxprCodec, co
 export type WhileParams = t.TypeOf<typeof whileParams>;
 
 /** What belongs to the constants of the predicate, those of the body, and the carry. */
-const partsOf = <A>(all: readonly A[], { condConsts, bodyConsts }: WhileParams) =>
+export const partsOfWhile = <A>(all: readonly A[], { condConsts, bodyConsts }: WhileParams) =>
   [
     all.slice(0, condConsts),
     all.slice(condConsts, condConsts + bodyConsts),
@@ -45,7 +45,7 @@ const partsOf = <A>(all: readonly A[], { condConsts, bodyConsts }: WhileParams) 
   ] as const;
 
 /** A loop over a predicate and a body, each with what it captures before its constants. */
-const whileOver = (
+export const whileOver = (
   cond: Derived,
   body: Derived,
   [condConsts, bodyConsts, carry]: readonly (readonly Value[])[],
@@ -90,8 +90,8 @@ export function lanesTaken(taken: Value, x: Value, dim: BatchDim): Value {
 
 /** Which carries a batched loop has batched, and its body if the predicate is the same for all lanes. */
 function batchOf(size: number, operands: readonly Value[], dims: readonly BatchDim[], params: WhileParams) {
-  const [pc, pb, pk] = partsOf(operands, params);
-  const [dc, db, dk] = partsOf(dims, params);
+  const [pc, pb, pk] = partsOfWhile(operands, params);
+  const [dc, db, dk] = partsOfWhile(dims, params);
   const avals = [...pb, ...pk].map((x) => x.aval);
   const { body, active } = vmapBody(bodyOf(params), size, [...db, ...dk], avals);
   const key = `while vmap ${size} ${dc.join()} ${active.map(Number).join('')} ${pc.map((x) => x.aval.id).join()}`;
@@ -120,8 +120,8 @@ function lanesApart(size: number, operands: readonly Value[], dims: readonly Bat
   const { body } = params;
   // What is watched is shown where the loop asks whether any lane runs, and nowhere else.
   const cond = unobserved(params.cond);
-  const [pc, pb, pk] = partsOf(operands, params);
-  const [dc, db, dk] = partsOf(dims, params);
+  const [pc, pb, pk] = partsOfWhile(operands, params);
+  const [dc, db, dk] = partsOfWhile(dims, params);
   // A carry that is handed on unchanged is the same whether a lane runs or not.
   const isFixed = body.outs.map((atom, i) => atom === body.ins[params.bodyConsts + i] && dk[i] === null);
   const batched = isFixed.map((flag) => (flag ? null : 0));
@@ -179,7 +179,7 @@ export const whileP: Primitive<'while', WhileParams> = {
   params: whileParams,
   abstractEval(ins, params) {
     const { cond, body } = params;
-    const [pc, pb, pk] = partsOf(ins, params);
+    const [pc, pb, pk] = partsOfWhile(ins, params);
     const [before, after] = [inAvals(body), outAvals(body)];
     for (const [name, taken, given] of [
       ['predicate', inAvals(cond), [...pc, ...pk]],
@@ -198,8 +198,8 @@ export const whileP: Primitive<'while', WhileParams> = {
     );
   },
   jvp(primals, tangents, params) {
-    const [pc, pb, pk] = partsOf(primals, params);
-    const [, tb, tk] = partsOf(tangents, params);
+    const [pc, pb, pk] = partsOfWhile(primals, params);
+    const [, tb, tk] = partsOfWhile(tangents, params);
     const given = isPresent([...tb, ...tk]);
     if (!given.includes(true)) return { outs: bind(whileP, primals, params), tangents: pk.map(() => null) };
     const { body, active } = jvpBody(bodyOf(params), given);
@@ -221,8 +221,8 @@ export const whileP: Primitive<'while', WhileParams> = {
   vmap(size, operands, dims, params) {
     const { body, active, cond } = batchOf(size, operands, dims, params);
     if (cond.dim !== null) return lanesApart(size, operands, dims, params);
-    const [pc, pb, pk] = partsOf(operands, params);
-    const [, , dk] = partsOf(dims, params);
+    const [pc, pb, pk] = partsOfWhile(operands, params);
+    const [, , dk] = partsOfWhile(dims, params);
     const carries = pk.map((x, i) => (active[i] ? batchAt(size, x, dk[i]!, 0) : x));
     return { outs: whileOver(cond.program, body, [pc, pb, carries]), dims: active.map((flag) => (flag ? 0 : null)) };
   },
@@ -233,7 +233,7 @@ export const whileP: Primitive<'while', WhileParams> = {
       outs: bind(whileP, primals, params),
       residuals: primals,
       linear: (residuals, tangents) => {
-        const [, tb, tk] = partsOf(tangents, params);
+        const [, tb, tk] = partsOfWhile(tangents, params);
         if ([...tb, ...tk].every((x) => x === null)) return tk.map(() => null);
         const again = { ...params, cond: unobserved(params.cond), body: unobserved(params.body) };
         return whileP.jvp(residuals, tangents, again).tangents;
