@@ -3,14 +3,15 @@
  * in which the windows are never written down.
  *
  * A few images at a time are copied to memory with all zeros in place, between elements and around them, so that every place
- * exists and lies at an offset of the window plus an offset of the tap, both from tables. Taps are packed in panels of four outputs,
+ * exists and lies at an offset of the window plus an offset of the tap, both from tables. Of an operand with holes every window meets
+ * elements with some of the taps only; windows that meet them with the same ones are a phase, and multiply no hole. Taps are packed in panels of four outputs,
  * and a tile of 4 × 4 accumulators reads the windows through the tables. It runs over blocks of taps, that stay in the cache, and
  * accumulates in double all the way: a result is rounded once.
  */
 
 import type { Aval } from '../../src/core/aval.ts';
 import { isFloat, type TypedArray } from '../../src/core/dtype.ts';
-import { type Shape, sizeOf, stridesOf } from '../../src/core/shape.ts';
+import { range, sizeOf, stridesOf } from '../../src/core/shape.ts';
 import type { Kernel, Lower } from './kernel.ts';
 import { scratch } from './scratch.ts';
 import { type Mover, stridedMove } from './strided.ts';
@@ -29,15 +30,34 @@ export interface ConvParams {
   readonly batchGroupCount: number;
 }
 
-/** The offsets of all indices of `shape`, in row-major order. */
-const offsets = (shape: Shape, strides: readonly number[]): Int32Array =>
-  shape.reduce((all, n, axis) => {
-    const next = new Int32Array(all.length * n);
+/** The sums of one entry of each list, in row-major order. */
+const offsets = (lists: readonly (readonly number[])[]): Int32Array =>
+  lists.reduce((all, list) => {
+    const next = new Int32Array(all.length * list.length);
     all.forEach((offset, i) => {
-      for (let j = 0; j < n; j++) next[i * n + j] = offset + j * strides[axis]!;
+      for (let j = 0; j < list.length; j++) next[i * list.length + j] = offset + list[j]!;
     });
     return next;
   }, new Int32Array(1));
+
+/** Windows that meet the elements between the holes of a dilated operand with the same taps; without dilation all of them. */
+interface Phase {
+  /** Of the windows of the images that are worked on together: where they begin, and where their results are. */
+  readonly windows: Int32Array;
+  readonly results: Int32Array;
+  /** Of the taps that meet elements: how far from the beginning of a window, and where in `rhs`. */
+  readonly taps: Int32Array;
+  readonly weights: Int32Array;
+}
+
+/** The windows and taps of one axis whose places differ by whole steps from element to element of the operand. */
+function phasesOf(windows: number, taps: number, stride: number, dilation: number, low: number, step: number) {
+  const rest = (x: number): number => ((x % step) + step) % step;
+  return Array.from({ length: step }, (_, phase) => ({
+    windows: range(windows).filter((w) => rest(w * stride) === phase),
+    taps: range(taps).filter((k) => rest(phase + k * dilation - low) === 0),
+  })).filter((phase) => phase.windows.length > 0);
+}
 
 /** A convolution as its kernel runs it. */
 interface Plan {
@@ -61,12 +81,7 @@ interface Plan {
   /** The size of an image with its zeros, and how many are worked on together. */
   readonly imageSize: number;
   readonly together: number;
-  /** Of the windows of those images: where they begin, and where their results are. */
-  readonly windows: Int32Array;
-  readonly results: Int32Array;
-  /** Of the taps: how far from the beginning of a window, and where in `rhs`. */
-  readonly taps: Int32Array;
-  readonly weights: Int32Array;
+  readonly phases: readonly Phase[];
 }
 
 /** Elements of the images that are worked on together. */
@@ -108,6 +123,27 @@ function plan(lhs: Aval, rhs: Aval, out: Aval, p: ConvParams): Plan {
   const together = Math.max(1, Math.min(images!, Math.floor(imageBlock / Math.max(imageSize, sizeOf(counts), 1))));
   const windowSteps = steps.map((step, i) => step * p.windowStrides[i]!);
   const tapSteps = steps.map((step, i) => step * p.rhsDilation[i]!);
+  const multiples = (indices: readonly number[], step: number): readonly number[] => indices.map((i) => i * step);
+  const axes = lengths.map((_, i) =>
+    phasesOf(counts[i]!, kernel[i]!, p.windowStrides[i]!, p.rhsDilation[i]!, p.paddingLow[i]!, p.lhsDilation[i]!),
+  );
+  const phases = axes
+    .reduce<readonly (typeof axes)[number][]>(
+      (all, axis) => all.flatMap((picked) => axis.map((one) => [...picked, one])),
+      [[]],
+    )
+    .map((picked): Phase => {
+      const windowsAlong = (first: number, steps: readonly number[]) =>
+        offsets([multiples(range(together), first), ...picked.map((one, i) => multiples(one.windows, steps[i]!))]);
+      const tapsAlong = (first: number, steps: readonly number[]) =>
+        offsets([multiples(range(features!), first), ...picked.map((one, i) => multiples(one.taps, steps[i]!))]);
+      return {
+        windows: windowsAlong(imageSize, windowSteps),
+        results: windowsAlong(outBatch!, outStrides),
+        taps: tapsAlong(feature, tapSteps),
+        weights: tapsAlong(rhsFeature!, rhsStrides),
+      };
+    });
   return {
     groups,
     images: images!,
@@ -133,10 +169,7 @@ function plan(lhs: Aval, rhs: Aval, out: Aval, p: ConvParams): Plan {
     holes: sizeOf(kept) < sizeOf(whole),
     imageSize,
     together,
-    windows: offsets([together, ...counts], [imageSize, ...windowSteps]),
-    results: offsets([together, ...counts], [outBatch!, ...outStrides]),
-    taps: offsets([features!, ...kernel], [feature, ...tapSteps]),
-    weights: offsets([features!, ...kernel], [rhsFeature!, ...rhsStrides]),
+    phases,
   };
 }
 
@@ -160,8 +193,6 @@ const wordKernel =
   (c: Plan): Kernel =>
   ([lhs, rhs], [out]) => {
     const places = new Int32Array(c.together * c.imageSize);
-    const { windows, results, taps, weights } = c;
-    const perImage = windows.length / c.together;
     for (let group = 0; group < c.groups; group++) {
       for (let image = 0; image < c.images; image += c.together) {
         const count = Math.min(c.together, c.images - image);
@@ -169,12 +200,15 @@ const wordKernel =
         for (let output = 0; output < c.outputs; output++) {
           const w = group * c.rhsGroup + output * c.rhsOutput;
           const at = group * c.outGroup + image * c.outImage + output * c.outOutput;
-          for (let m = 0; m < count * perImage; m++) {
-            let sum = 0;
-            for (let k = 0; k < taps.length; k++) {
-              sum = (sum + Math.imul(places[windows[m]! + taps[k]!]!, rhs![w + weights[k]!]!)) | 0;
+          for (const { windows, results, taps, weights } of c.phases) {
+            const present = (count * windows.length) / c.together;
+            for (let m = 0; m < present; m++) {
+              let sum = 0;
+              for (let k = 0; k < taps.length; k++) {
+                sum = (sum + Math.imul(places[windows[m]! + taps[k]!]!, rhs![w + weights[k]!]!)) | 0;
+              }
+              out![at + results[m]!] = sum;
             }
-            out![at + results[m]!] = sum;
           }
         }
       }
@@ -191,53 +225,82 @@ const windowBlock = 256;
  * Memory: the panels of taps, `panel[k * 4 + output % 4]`; the images; and 4 × 4 accumulators for each tile of a block of windows.
  */
 function floatKernel(c: Plan): Kernel {
-  const { windows, results, taps, weights, outputs } = c;
-  const terms = taps.length;
+  const { phases, outputs } = c;
   const panels = Math.ceil(outputs / side);
-  const imagesAt = panels * terms * side;
+  const imagesAt = phases.reduce((sum, { taps }) => sum + taps.length, 0) * panels * side;
   const sumsAt = imagesAt + c.together * c.imageSize;
-  const tiles = Math.ceil(Math.min(windowBlock, windows.length) / side);
+  const tiles = Math.ceil(Math.min(windowBlock, Math.max(...phases.map(({ windows }) => windows.length))) / side);
   const size = sumsAt + panels * tiles * side * side;
-  const perImage = windows.length / c.together;
   return ([lhs, rhs], [out]) => {
     const memory = scratch(size);
     if (c.holes) memory.fill(0, imagesAt, sumsAt);
     for (let group = 0; group < c.groups; group++) {
-      packTaps(memory, rhs!, group * c.rhsGroup, c.rhsOutput, weights, outputs);
+      let packed = 0;
+      for (const { weights } of phases) {
+        packTaps(memory, packed, rhs!, group * c.rhsGroup, c.rhsOutput, weights, outputs);
+        packed += weights.length * panels * side;
+      }
       for (let image = 0; image < c.images; image += c.together) {
         const count = Math.min(c.together, c.images - image);
         load(c, lhs!, group, image, count, memory, imagesAt);
         const at = group * c.outGroup + image * c.outImage;
-        for (let m0 = 0; m0 < count * perImage; m0 += windowBlock) {
-          const m1 = Math.min(m0 + windowBlock, count * perImage);
-          memory.fill(0, sumsAt, size);
-          for (let k = 0; k < terms; k += tapBlock) {
-            const k1 = Math.min(k + tapBlock, terms);
-            for (let j = 0; j < panels; j++) {
-              const single = outputs - j * side === 1;
-              for (let m = m0, sums = sumsAt + j * tiles * side * side; m < m1; m += side, sums += side * side) {
-                const last = m1 - 1;
-                const p0 = imagesAt + windows[m]!;
-                const p1 = imagesAt + windows[Math.min(m + 1, last)]!;
-                const p2 = imagesAt + windows[Math.min(m + 2, last)]!;
-                const p3 = imagesAt + windows[Math.min(m + 3, last)]!;
-                (single ? column : tile)(memory, p0, p1, p2, p3, taps, k, k1, j * terms * side, sums);
-              }
-            }
-          }
-          for (let o = 0; o < outputs; o++) {
-            const sums = sumsAt + (o >> 2) * tiles * side * side + (o & 3);
-            const to = at + o * c.outOutput;
-            for (let m = m0, s = sums; m < m1; m++, s += side) out![to + results[m]!] = memory[s]!;
-          }
+        let panelsAt = 0;
+        for (const phase of phases) {
+          multiply(c, phase, memory, { count, panelsAt, imagesAt, sumsAt, size, tiles }, out!, at);
+          panelsAt += phase.taps.length * panels * side;
         }
       }
     }
   };
 }
 
+/** Where things are in the memory, and how many images there are. */
+interface Places {
+  readonly count: number;
+  readonly panelsAt: number;
+  readonly imagesAt: number;
+  readonly sumsAt: number;
+  readonly size: number;
+  readonly tiles: number;
+}
+
+/** The windows of one phase with its taps. */
+function multiply(c: Plan, phase: Phase, memory: Float64Array, places: Places, out: TypedArray, at: number): void {
+  const { outputs } = c;
+  const { windows, results, taps } = phase;
+  const { count, panelsAt, imagesAt, sumsAt, size, tiles } = places;
+  const terms = taps.length;
+  const panels = Math.ceil(outputs / side);
+  const present = (count * windows.length) / c.together;
+  for (let m0 = 0; m0 < present; m0 += windowBlock) {
+    const m1 = Math.min(m0 + windowBlock, present);
+    memory.fill(0, sumsAt, size);
+    for (let k = 0; k < terms; k += tapBlock) {
+      const k1 = Math.min(k + tapBlock, terms);
+      for (let j = 0; j < panels; j++) {
+        const single = outputs - j * side === 1;
+        const panel = panelsAt + j * terms * side;
+        for (let m = m0, sums = sumsAt + j * tiles * side * side; m < m1; m += side, sums += side * side) {
+          const last = m1 - 1;
+          const p0 = imagesAt + windows[m]!;
+          const p1 = imagesAt + windows[Math.min(m + 1, last)]!;
+          const p2 = imagesAt + windows[Math.min(m + 2, last)]!;
+          const p3 = imagesAt + windows[Math.min(m + 3, last)]!;
+          (single ? column : tile)(memory, p0, p1, p2, p3, taps, k, k1, panel, sums);
+        }
+      }
+    }
+    for (let o = 0; o < outputs; o++) {
+      const sums = sumsAt + (o >> 2) * tiles * side * side + (o & 3);
+      const to = at + o * c.outOutput;
+      for (let m = m0, s = sums; m < m1; m++, s += side) out[to + results[m]!] = memory[s]!;
+    }
+  }
+}
+
 function packTaps(
   to: Float64Array,
+  at: number,
   from: TypedArray,
   offset: number,
   step: number,
@@ -246,7 +309,7 @@ function packTaps(
 ): void {
   const terms = weights.length;
   for (let output = 0; output < Math.ceil(outputs / side) * side; output++) {
-    let q = (output - (output % side)) * terms + (output % side);
+    let q = at + (output - (output % side)) * terms + (output % side);
     const p = offset + output * step;
     const present = output < outputs;
     for (let k = 0; k < terms; k++, q += side) to[q] = present ? from[p + weights[k]!]! : 0;
