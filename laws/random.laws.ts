@@ -111,7 +111,10 @@ const meanIs = (what: string, xs: ArrayLike<number>, mean: number, deviation: nu
   );
 };
 
-/** What draws vectors, matrices or signs: not the same numbers in another shape, or few values. */
+/**
+ * What draws vectors, matrices, signs or small numbers: not the same numbers in another shape, or few values; and what draws until it
+ * accepts, from a key for each element.
+ */
 const others: typeof samplers = {
   rademacher: (key, s) => random.rademacher(key, s),
   multivariateNormal: (key, s) =>
@@ -125,12 +128,18 @@ const others: typeof samplers = {
       s,
     ),
   orthogonal: (key, s) => random.orthogonal(key, 2, s),
+  gamma: (key, s) => random.gamma(key, 0.75, s),
+  beta: (key, s) => random.beta(key, 2, 0.5, s),
+  t: (key, s) => random.t(key, 3, s),
+  dirichlet: (key, s) => random.dirichlet(key, np.array([0.5, 1, 2]), s),
+  poisson: (key, s) => random.poisson(key, 3, s),
+  'poisson of a large rate': (key, s) => random.poisson(key, 40, s),
 };
 
 const otherLaws: readonly Law[] = [
   law(
-    'vectors, matrices and signs: the same eagerly, under jit, and under vmap over keys',
-    [fc.constantFrom(...Object.keys(others)), seeds, shape({ maxRank: 2 })],
+    'vectors, matrices, signs, and what is drawn until it is accepted: the same eagerly, under jit, and under vmap over keys',
+    [fc.constantFrom(...Object.keys(others)), seeds, shape({ maxRank: 1 })],
     (name, seed, s) => {
       const draw = (key: Key): Value => others[name]!(key, s);
       const keys = random.split(random.key(seed), 3);
@@ -179,6 +188,23 @@ const distributionLaws: readonly Law[] = [
           1,
           Math.SQRT2,
         );
+  }),
+  law('gamma, t and poisson: in their range, with their means', [seeds, fc.integer({ min: 1, max: 12 })], (seed, n) => {
+    const key = random.key(seed);
+    const shapeOf = n / 2;
+    const gammas = random.gamma(key, shapeOf, [256]).dataSync();
+    if (!gammas.every((x) => x > 0 && x < Infinity)) return fails(`gamma of ${shapeOf}: not positive`);
+    const students = random.t(key, n + 2, [256]).dataSync();
+    const counts = random.poisson(key, 3 * n, [256]).dataSync();
+    if (!counts.every((x) => Number.isInteger(x) && x >= 0)) return fails(`poisson of ${3 * n}: no counts`);
+    return every(
+      [
+        ['gamma', gammas, shapeOf, Math.sqrt(shapeOf)],
+        ['t', students, 0, Math.sqrt((n + 2) / n)],
+        ['poisson', counts, 3 * n, Math.sqrt(3 * n)],
+      ] as const,
+      ([name, xs, mean, deviation]) => meanIs(`${name}, parameter ${n}`, xs, mean, deviation),
+    );
   }),
 ];
 

@@ -72,6 +72,46 @@ function specsOf(op: string, numbers: ConvDimensionNumbers | undefined, ndim: nu
   });
 }
 
+/**
+ * Dimension numbers as three lists of axes, in the order batch, features, …spatial (for `rhs`: output, input, …spatial): what texts
+ * stand for, or, of `null`, that order itself. Functions that convolve take either.
+ *
+ * @throws ShapeError if the ranks differ, or an axis is not named once
+ *
+ * @example
+ * ```ts
+ * import { lax } from 'pullback';
+ * const [lhs, rhs, out] = lax.convDimensionNumbers([8, 28, 28, 3], [5, 5, 3, 16], ['NHWC', 'HWIO', 'NHWC']);
+ * console.log([lhs, rhs, out]); // => [ [ 0, 3, 1, 2 ], [ 3, 2, 0, 1 ], [ 0, 3, 1, 2 ] ]
+ * ```
+ */
+export function convDimensionNumbers(
+  lhsShape: readonly number[],
+  rhsShape: readonly number[],
+  dimensionNumbers: ConvDimensionNumbers | null,
+): readonly [lhs: readonly number[], rhs: readonly number[], out: readonly number[]] {
+  const op = 'lax.convDimensionNumbers';
+  const [ndim, other] = [lhsShape.length, rhsShape.length];
+  if (ndim !== other || ndim < 2) {
+    throw new ShapeError({
+      op,
+      problem: `shapes of ${ndim} and ${other} axes are not convolved with each other`,
+      remedy: 'both need batch and features (or output and input features), and the same number of spatial axes',
+    });
+  }
+  const specs = specsOf(op, dimensionNumbers ?? undefined, ndim);
+  const lists = [specs.lhsSpec, specs.rhsSpec, specs.outSpec] as const;
+  for (const list of lists) {
+    if (list.length === ndim && range(ndim).every((axis) => list.includes(axis))) continue;
+    throw new ShapeError({
+      op,
+      problem: `the dimension numbers [${list.join()}] do not name the axes 0 to ${ndim - 1} once each`,
+      remedy: 'list batch, features, and the spatial axes',
+    });
+  }
+  return lists;
+}
+
 /** @throws ShapeError unless the ranks are equal and there is a spatial entry for each axis but two */
 function expectRanks(op: string, lhs: Value, rhs: Value, windowStrides: readonly number[]): void {
   if (lhs.ndim === rhs.ndim && lhs.ndim >= 2 && windowStrides.length === lhs.ndim - 2) return;
@@ -88,8 +128,8 @@ function expectRanks(op: string, lhs: Value, rhs: Value, windowStrides: readonly
  * StableHLO's convolution, in JAX's form; any number of spatial axes. Integers wrap.
  *
  * @param windowStrides - from one window to the next, on each spatial axis
- * @param padding - of the spatial axes of `lhs`, after its dilation
- * @throws ShapeError for operands, dimension numbers or groups that do not fit
+ * @param padding - of the spatial axes of `lhs`, after its dilation; with one, pairs, as in JAX
+ * @throws ShapeError for operands, dimension numbers or groups that do not fit, and for a padding by name beside `lhsDilation`
  * @throws DTypeError unless the dtypes are equal
  *
  * @example
@@ -102,19 +142,35 @@ function expectRanks(op: string, lhs: Value, rhs: Value, windowStrides: readonly
  * console.log(lax.convGeneralDilated(signal, difference, [1], 'VALID', options).toArray()); // => [ [ [ 3 ], [ 6 ] ] ]
  * ```
  */
-export function convGeneralDilated<D extends DType>(
+export const convGeneralDilated = <D extends DType>(
   lhs: Tensor<D>,
   rhs: Tensor<D>,
   windowStrides: readonly number[],
   padding: Padding,
   options: ConvOptions = {},
+): Tensor<D> => convolved('lax.convGeneralDilated', lhs, rhs, windowStrides, padding, options);
+
+/** {@link convGeneralDilated} for the function `op`, under whose name errors are reported. */
+function convolved<D extends DType>(
+  op: string,
+  lhs: Tensor<D>,
+  rhs: Tensor<D>,
+  windowStrides: readonly number[],
+  padding: Padding,
+  options: ConvOptions,
 ): Tensor<D> {
-  const op = 'lax.convGeneralDilated';
   expectOptions(op, options, 'lhsDilation', 'rhsDilation', 'dimensionNumbers', 'featureGroupCount', 'batchGroupCount');
   return staged(op, [lhs, rhs], (x, y) => {
     expectRanks(op, x!, y!, windowStrides);
     const ones = windowStrides.map(() => 1);
     const { lhsDilation = ones, rhsDilation = ones, featureGroupCount = 1, batchGroupCount = 1 } = options;
+    if (typeof padding === 'string' && lhsDilation.some((step) => step !== 1)) {
+      throw new ShapeError({
+        op,
+        problem: `the padding ${JSON.stringify(padding)} is not defined for an operand with lhsDilation [${lhsDilation.join()}]`,
+        remedy: 'give the padding as pairs [low, high], or use lax.convTranspose',
+      });
+    }
     const specs = specsOf(op, options.dimensionNumbers, x!.ndim);
     const lengths = pick(x!.shape, specs.lhsSpec.slice(2)).map((n, i) => dilated(n, lhsDilation[i]!));
     const windows = pick(y!.shape, specs.rhsSpec.slice(2)).map((n, i) => ({
@@ -152,7 +208,7 @@ export const conv = <D extends DType>(
   rhs: Tensor<D>,
   windowStrides: readonly number[],
   padding: Padding,
-): Tensor<D> => convGeneralDilated(lhs, rhs, windowStrides, padding);
+): Tensor<D> => convolved('lax.conv', lhs, rhs, windowStrides, padding, {});
 
 /** Options of {@link convTranspose}. */
 export interface ConvTransposeOptions {

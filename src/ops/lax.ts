@@ -33,6 +33,7 @@ export {
   type ConvOptions,
   type ConvTransposeOptions,
   conv,
+  convDimensionNumbers,
   convGeneralDilated,
   convTranspose,
 } from './lax-conv.ts';

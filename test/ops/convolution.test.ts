@@ -36,7 +36,7 @@ describe('values by hand', () => {
     expect(flat(lax.convGeneralDilated(x, taps, [1], 'VALID', { rhsDilation: [2] }))).toEqual([531]);
     const short = row([1, 2, 3], 1, 1, 3);
     const lhsDilation = [2];
-    expect(flat(lax.convGeneralDilated(short, taps, [1], 'VALID', { lhsDilation }))).toEqual([201, 20, 302]);
+    expect(flat(lax.convGeneralDilated(short, taps, [1], [[0, 0]], { lhsDilation }))).toEqual([201, 20, 302]);
     // 0 1 0 2 0 3 0: cut by one, the first element is gone and the zero behind it is first.
     expect(flat(lax.convGeneralDilated(short, taps, [1], [[-1, 1]], { lhsDilation }))).toEqual([20, 302, 30]);
   });
@@ -204,4 +204,57 @@ test('tangents go through both operands', () => {
   const [x, w] = [row([1, 2, 3], 1, 1, 3), row([1, 10], 1, 1, 2)];
   const [, t] = jvp((a: Tensor, b: Tensor) => lax.conv(a, b, [1], 'VALID'), [x, w], [np.ones([1, 1, 3]), w]);
   expect(flat(t as Tensor)).toEqual([11 + 21, 11 + 32]);
+});
+
+describe('dimension numbers and names of padding', () => {
+  test('texts as lists of axes, which convolutions take as well', () => {
+    // What jax.lax.conv_dimension_numbers returns.
+    const numbers = lax.convDimensionNumbers([2, 5, 6, 3], [2, 2, 3, 4], ['NHWC', 'HWIO', 'NCWH']);
+    expect(numbers).toEqual([
+      [0, 3, 1, 2],
+      [3, 2, 0, 1],
+      [0, 1, 3, 2],
+    ]);
+    const [x, w] = [normal(1, [2, 5, 6, 3]), normal(2, [2, 2, 3, 4])];
+    const named = lax.convGeneralDilated(x, w, [1, 2], 'SAME', { dimensionNumbers: ['NHWC', 'HWIO', 'NCWH'] });
+    const listed = lax.convGeneralDilated(x, w, [1, 2], 'SAME', { dimensionNumbers: numbers });
+    expect(listed.toArray()).toEqual(named.toArray());
+    expect(lax.convDimensionNumbers([1, 2, 3], [4, 2, 1], null)).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+      [0, 1, 2],
+    ]);
+  });
+
+  test('what does not fit is refused under the name of the function', () => {
+    expect(() => lax.convDimensionNumbers([1, 2, 3], [1, 2, 3, 4], null)).toThrow(
+      'lax.convDimensionNumbers: shapes of 3 and 4 axes are not convolved with each other\n' +
+        '  remedy: both need batch and features (or output and input features), and the same number of spatial axes',
+    );
+    expect(() =>
+      lax.convDimensionNumbers(
+        [1, 2, 3],
+        [1, 2, 3],
+        [
+          [0, 1],
+          [0, 1, 2],
+          [0, 1, 2],
+        ],
+      ),
+    ).toThrow('lax.convDimensionNumbers: the dimension numbers [0,1] do not name the axes 0 to 2 once each');
+    expect(() => lax.conv(np.ones([1, 1, 3]), np.ones([1, 1, 2]), [1, 1], 'SAME')).toThrow(
+      'lax.conv: 2 strides do not fit float32[1,1,3] and float32[1,1,2]',
+    );
+    expect(() => lax.conv(np.ones([1, 1, 3]), np.ones([1, 2, 2]), [1], 'SAME')).toThrow('while computing lax.conv');
+  });
+
+  test("'SAME' and 'VALID' say nothing of an operand with holes, as in JAX", () => {
+    const [x, w] = [np.ones([1, 1, 3]), np.ones([1, 1, 2])];
+    expect(() => lax.convGeneralDilated(x, w, [1], 'SAME', { lhsDilation: [2] })).toThrow(
+      'lax.convGeneralDilated: the padding "SAME" is not defined for an operand with lhsDilation [2]\n' +
+        '  remedy: give the padding as pairs [low, high], or use lax.convTranspose',
+    );
+    expect(() => lax.convGeneralDilated(x, w, [1], 'VALID', { lhsDilation: [2] })).toThrow('the padding "VALID"');
+    expect(lax.convGeneralDilated(x, w, [1], 'SAME', { lhsDilation: [1] }).shape).toEqual([1, 1, 3]);
+  });
 });
