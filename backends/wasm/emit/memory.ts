@@ -246,6 +246,14 @@ export function vectorStore(at: Evaluator, buffer: Buffer, x: Expr, values: read
   const shape = scope.lanes!;
   const { lanes, tail } = shape;
   const access = accessOf(at, x, shape);
+  if (dtype === 'bool' && access?.stride === 1 && !shape.rows && !tail && lanes === 4 && shape.fold === 4) {
+    const { pointer, bytes } = placed(at, buffer, access, shape);
+    const [a, b, c, d] = values as readonly [Code, Code, Code, Code];
+    const all = i8x16.narrowI16x8S(i16x8.narrowI32x4S(a, b), i16x8.narrowI32x4S(c, d));
+    // The bytes of masks are −1, of which the lowest bit is kept.
+    scope.code.push(v128.store(pointer, v128.and(all, at.word(0x01010101)), bytes(0)));
+    return;
+  }
   const ready = dtype === 'bool' ? values.map((mask) => scope.put('v128', packed(mask, at.word(1)))) : values;
   const storeLane = (pointer: Code, value: Code, l: number, offset: number): Code =>
     dtype === 'float64'
@@ -254,7 +262,13 @@ export function vectorStore(at: Evaluator, buffer: Buffer, x: Expr, values: read
         ? v128.store8Lane(pointer, value, l, offset)
         : v128.store32Lane(pointer, value, l, offset);
   const storeLanes = (value: Code, to: (l: number) => readonly [Code, number]): void => {
-    for (let l = 0; l < lanes; l++) {
+    let from = 0;
+    if (typeof tail?.count === 'number' && tail.count >= 2 && access?.stride === 1 && byteSize(dtype) === 4) {
+      const [pointer, offset] = to(0);
+      scope.code.push(v128.store64Lane(pointer, value, 0, offset));
+      from = 2;
+    }
+    for (let l = from; l < lanes; l++) {
       const valid = counts(shape, l);
       if (valid === false) return;
       const [pointer, offset] = to(l);

@@ -231,10 +231,13 @@ export class Statements {
 
   /** The last vector, of which this many lanes count. */
   private tail(before: Scope, left: number | Code, part: (tail: Lanes['tail']) => Code): void {
-    const limit = typeof left === 'number' ? i32.const(left) : left;
-    const mask = before.put('v128', i32x4.ltS(v128.constI32(0, 1, 2, 3), i32x4.splat(limit)));
-    const code = part({ count: left, mask });
-    before.code.push(typeof left === 'number' ? code : when(i32.gtS(limit, i32.const(0)), code));
+    if (typeof left === 'number') {
+      const [x, y, z, w] = [0, 1, 2, 3].map((l) => (l < left ? -1 : 0)) as [number, number, number, number];
+      before.code.push(part({ count: left, mask: v128.constI32(x, y, z, w) }));
+      return;
+    }
+    const mask = before.put('v128', i32x4.ltS(v128.constI32(0, 1, 2, 3), i32x4.splat(left)));
+    before.code.push(when(i32.gtS(left, i32.const(0)), part({ count: left, mask })));
   }
 
   private vectorLoop(loop: Loop): void {
