@@ -2,36 +2,24 @@
 
 import v8 from 'node:v8';
 import type { Kernel } from '../../backends/loop/ir/kernel.ts';
+import { hostFunctions } from '../../backends/loop/scalar.ts';
 import { Module } from '../../backends/wasm/code/module.ts';
 import { callsOf, emitKernel, isPartitioned, scratchBytes } from '../../backends/wasm/emit/kernel.ts';
 import { Constants } from '../../backends/wasm/emit/pool.ts';
+import { webAssembly } from '../../backends/wasm/webassembly.ts';
 import { allocate, byteSize, type TypedArray } from '../../src/core/dtype.ts';
-
-interface Memory {
-  readonly buffer: ArrayBuffer;
-}
-/** What the tests need of WebAssembly, which the types of Node 20 do not declare. */
-const { WebAssembly } = globalThis as unknown as {
-  readonly WebAssembly: {
-    readonly Memory: new (limits: { initial: number; maximum: number }) => Memory;
-    readonly Module: new (bytes: Uint8Array) => object;
-    readonly Instance: new (module: object, imports: object) => { readonly exports: Record<string, unknown> };
-  };
-};
 
 v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
 
 const pages = 64;
-const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+const memory = new webAssembly.Memory({ initial: pages, maximum: pages });
 const bytes = new Uint8Array(memory.buffer);
 const poolAt = 256;
 const dataAt = 8192;
 const canary = 0xa5;
 
-const host: Readonly<Record<string, (...args: number[]) => number>> = {
-  exp: Math.exp,
-  sin: Math.sin,
-  atan2: Math.atan2,
+const host: Readonly<Record<string, (x: number, y: number) => number>> = {
+  ...Object.fromEntries(Object.entries(hostFunctions).map(([name, { of }]) => [name, of])),
   rem: (x, y) => x % y,
 };
 
@@ -52,7 +40,7 @@ export function compile(kernel: Kernel, relaxed = false): Compiled {
     number: module.import(name, new Array<'f64'>(arity).fill('f64'), ['f64']),
   }));
   emitKernel(module, kernel, { relaxed, constants, calls: (name) => calls.find((x) => x.name === name)!.number });
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.encode()), { env: { memory, ...host } });
+  const instance = new webAssembly.Instance(new webAssembly.Module(module.encode()), { env: { memory, ...host } });
   const run = instance.exports[kernel.name] as (...args: number[]) => void;
   return {
     run(arrays, sizes = [], turns = []) {
