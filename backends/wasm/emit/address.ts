@@ -5,7 +5,7 @@
  */
 
 import { byteSize, type DType } from '../../../src/core/dtype.ts';
-import { apply, type Buffer, type Expr, type Load, load } from '../../loop/ir/expr.ts';
+import { apply, type Buffer, type Expr, type Index, index, type Load, load } from '../../loop/ir/expr.ts';
 import { both, linear, range } from '../../loop/ir/integer.ts';
 import { when } from '../code/control.ts';
 import { type Code, f32, f64, get, i32, set, v128 } from '../code/instructions.ts';
@@ -72,13 +72,45 @@ export interface Place {
   readonly bytes: (elements: number) => number;
 }
 
-export function place(at: Evaluator, buffer: Buffer, terms: Terms, constant: number, lowest: number): Place {
+export function place(
+  at: Evaluator,
+  buffer: Buffer,
+  terms: Terms,
+  constant: number,
+  lowest: number,
+  offsets = true,
+): Place {
   const size = byteSize(buffer.dtype);
   const low = terms.reduce((sum, [x, c]) => sum + c * (c > 0 ? range(x).low : range(x).high), 0);
-  if (low >= 0 && constant + lowest >= 0 && constant * size < 1 << 30) {
+  if (offsets && low >= 0 && constant + lowest >= 0 && constant * size < 1 << 30) {
     return { pointer: address(at, buffer, terms, 0), bytes: (elements) => (constant + elements) * size };
   }
   return { pointer: address(at, buffer, terms, constant + lowest), bytes: (elements) => (elements - lowest) * size };
+}
+
+/** How an address moves with an index: by so many elements a step, times a size if there is one. */
+export interface Stride {
+  readonly factor: number;
+  readonly by: Expr | null;
+  /** The terms in which it does. */
+  readonly atoms: readonly Expr[];
+}
+
+/** `null` if it moves in another way. */
+export function strideOf(terms: ReadonlyMap<Expr, number>, over: Index): Stride | null {
+  let [factor, by]: [number, Expr | null] = [0, null];
+  const atoms: Expr[] = [];
+  const i = index(over);
+  for (const [atom, c] of terms) {
+    if (!dependence(atom).indices.has(over)) continue;
+    const [a, b] = atom.op === 'apply' && atom.fn === 'mul' ? (atom.args as readonly [Expr, Expr]) : [];
+    const other = a === i ? b! : b === i ? a! : null;
+    if (atoms.length > 0 || (atom !== i && (!other || dependence(other).indices.has(over)))) return null;
+    atoms.push(atom);
+    factor = c;
+    by = other;
+  }
+  return { factor, by, atoms };
 }
 
 /** The address of a guarded load, whose own loads need the guard as well. */

@@ -1,9 +1,10 @@
 /** How loops are computed: how many lanes, how many vectors at once, and which are better computed in squares. */
 
 import { byteSize } from '../../../src/core/dtype.ts';
-import { type Expr, index as indexOf, type Local } from '../../loop/ir/expr.ts';
+import type { Expr, Local } from '../../loop/ir/expr.ts';
 import { linear } from '../../loop/ir/integer.ts';
 import { type Combiner, expressions, type Stmt } from '../../loop/ir/kernel.ts';
+import { strideOf } from './address.ts';
 import { dependence, visit, visitExpressions } from './depends.ts';
 
 export type Loop = Extract<Stmt, { kind: 'loop' }>;
@@ -76,8 +77,10 @@ export function squareOf(loop: Loop): Loop | null {
   let crosses = false;
   const see = (at: Expr, bytes: number): void => {
     const { terms } = linear(at);
-    const stride = terms.get(indexOf(inner.index)) ?? 0;
-    if (bytes === 4 && Math.abs(stride) > 1 && terms.get(indexOf(loop.index)) === 1) crosses = true;
+    const along = strideOf(terms, inner.index);
+    const down = strideOf(terms, loop.index);
+    const far = along !== null && (along.by !== null || Math.abs(along.factor) > 1);
+    if (bytes === 4 && far && down?.factor === 1 && !down.by) crosses = true;
   };
   visitExpressions(inner.body, (x) => {
     if (x.op === 'load' && !x.guard) see(x.at, byteSize(x.dtype));
