@@ -1,6 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Buffer, constant, index, int, type Local, load, read, size } from '../../backends/loop/ir/expr.ts';
+import {
+  type Buffer,
+  constant,
+  type Expr,
+  index,
+  int,
+  type Local,
+  load,
+  op,
+  read,
+  size,
+} from '../../backends/loop/ir/expr.ts';
+import { plus, remainder } from '../../backends/loop/ir/integer.ts';
 import type { Combiner, Kernel } from '../../backends/loop/ir/kernel.ts';
 import { visitExpressions } from '../../backends/wasm/emit/depends.ts';
 import { isPartitioned } from '../../backends/wasm/emit/kernel.ts';
@@ -105,5 +117,39 @@ describe('extrema of a row', () => {
       ),
       { numRuns: runs, seed: 6 },
     );
+  });
+});
+
+describe('serial loops', () => {
+  const x: Buffer = { name: 'x', dtype: 'float32', kind: 'operand', size: int(64) };
+  const out: Buffer = { name: 'out', dtype: 'float32', kind: 'operand', size: int(64) };
+  const i = { name: 'i', extent: int(30) };
+  const stored = (at: Expr, value: Expr): Kernel => ({
+    name: 'f',
+    operands: [x, out],
+    scratch: [],
+    sizes: 0,
+    body: [{ kind: 'loop', index: i, role: 'serial', body: [{ kind: 'store', buffer: out, at, value }] }],
+  });
+  const agrees = (kernel: Kernel): void => {
+    const arrays = [
+      Float32Array.from({ length: 64 }, (_, k) => k * k - 9),
+      Float32Array.from({ length: 64 }, (_, k) => -k),
+    ];
+    const expected = arrays.map((array) => array.slice());
+    evaluate(kernel, expected);
+    expect(compile(kernel).run(arrays)).toEqual(expected);
+  };
+
+  it('whose turns are independent add to their own elements', () => {
+    const own = plus(index(i), int(3));
+    agrees(stored(own, op('add', load(out, own), load(x, index(i)))));
+  });
+
+  it('hand elements on to later turns', () => {
+    agrees(stored(plus(index(i), int(1)), op('add', load(out, index(i)), load(x, index(i)))));
+    agrees(stored(index(i), op('add', load(out, plus(index(i), int(2))), load(x, index(i)))));
+    agrees(stored(remainder(index(i), int(7)), op('add', load(out, remainder(index(i), int(7))), load(x, index(i)))));
+    agrees(stored(int(5), load(x, index(i))));
   });
 });

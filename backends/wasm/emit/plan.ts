@@ -1,7 +1,7 @@
 /** How loops are computed: how many lanes, how many vectors at once, and which are better computed in squares. */
 
 import { byteSize } from '../../../src/core/dtype.ts';
-import type { Expr, Local } from '../../loop/ir/expr.ts';
+import type { Buffer, Expr, Local } from '../../loop/ir/expr.ts';
 import { linear } from '../../loop/ir/integer.ts';
 import { type Combiner, expressions, type Stmt } from '../../loop/ir/kernel.ts';
 import { strideOf } from './address.ts';
@@ -27,8 +27,12 @@ function declared(body: readonly Stmt[]): ReadonlySet<Local> {
   return locals;
 }
 
+/** Is the loop computed several elements at a time? */
+export const isVector = (loop: Loop): boolean =>
+  (loop.role === 'vector' || (loop.role === 'serial' && isIndependent(loop))) && isVectorizable(loop);
+
 /** Is all control inside the same for every lane? Otherwise the loop is computed element by element. */
-export function isVectorizable(loop: Loop): boolean {
+function isVectorizable(loop: Loop): boolean {
   const own = declared(loop.body);
   let uniform = true;
   visit(loop.body, (stmt) => {
@@ -40,6 +44,28 @@ export function isVectorizable(loop: Loop): boolean {
     }
   });
   return uniform;
+}
+
+/**
+ * Is this a serial loop whose turns have nothing to do with each other, each reading of what they store only its own element? It is as
+ * good as a vector loop.
+ */
+function isIndependent(loop: Loop): boolean {
+  let independent = true;
+  const stored = new Map<Buffer, Expr>();
+  const own = declared(loop.body);
+  visit(loop.body, (stmt) => {
+    if (stmt.kind === 'loop' || stmt.kind === 'assign' || stmt.kind === 'accumulate') independent = false;
+    if (stmt.kind !== 'store') return;
+    const moves = strideOf(linear(stmt.at).terms, loop.index);
+    if (!moves || moves.by || moves.factor === 0 || stored.has(stmt.buffer)) independent = false;
+    for (const local of dependence(stmt.at).locals) if (own.has(local)) independent = false;
+    stored.set(stmt.buffer, stmt.at);
+  });
+  visitExpressions(loop.body, (x) => {
+    if (x.op === 'load' && (stored.get(x.buffer) ?? x.at) !== x.at) independent = false;
+  });
+  return independent && stored.size > 0;
 }
 
 export function planOf(loop: Loop, length: number | null): Plan {

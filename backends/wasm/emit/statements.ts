@@ -15,7 +15,7 @@ import { effects } from './depends.ts';
 import { type Emitter, lane, wordOf } from './evaluate.ts';
 import { vectorStore } from './memory.ts';
 import { extremes, identityOf, sums } from './partials.ts';
-import { isVectorizable, type Loop, type Plan, planOf, squareOf } from './plan.ts';
+import { isVector, type Loop, type Plan, planOf, squareOf } from './plan.ts';
 import { scalarOp, scalarType } from './scalar.ts';
 import { type Lanes, type LoopState, type Partial, Scope } from './scope.ts';
 import { vectorCombine } from './vector.ts';
@@ -47,7 +47,7 @@ export class Statements {
     const { scope } = emitter;
     switch (stmt.kind) {
       case 'loop':
-        if (stmt.role === 'vector' && !scope.lanes && isVectorizable(stmt)) this.vectorLoop(stmt);
+        if (!scope.lanes && isVector(stmt)) this.vectorLoop(stmt);
         else this.plainLoop(stmt);
         return;
       case 'local':
