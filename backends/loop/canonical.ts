@@ -2,7 +2,7 @@
  * What is the same in kernels that differ in names: where each index and local is bound, and an order of summands.
  *
  * Indices and locals are told by how many are bound around them, buffers by their place. Operands of commutative operations are
- * ordered by digests: where kernels that differ in sizes only are to be alike, by digests in which all whole numbers count alike.
+ * ordered by digests: where kernels that differ in sizes only are to be alike, by digests in which all sizes count alike.
  */
 
 import type { DType } from '../../src/core/dtype.ts';
@@ -36,10 +36,8 @@ export const after = (levels: Levels, stmt: Stmt): Levels =>
     ? { ...levels, of: new Map(levels.of).set(stmt.local, levels.locals), locals: levels.locals + 1 }
     : levels;
 
+/** Operations whose operands commute, to the last bit. */
 const commutative: ReadonlySet<Fn> = new Set(['add', 'mul', 'min', 'max', 'and', 'or', 'xor', 'eq', 'ne']);
-
-/** Do the two operands commute, to the last bit? */
-export const commutes = (x: Apply): boolean => commutative.has(x.fn);
 
 const mix = (hash: number, x: number): number => {
   const mixed = Math.imul(hash ^ x, 0x9e3779b1);
@@ -52,9 +50,20 @@ const textHash = (text: string): number => {
   return hash;
 };
 
-/** Digests of expressions where this is bound: numbers to order them by, with what whole numbers are or without. */
-export function digests({ of }: Levels, whole: 'exact' | 'alike'): (x: Expr) => number {
-  const exact = whole === 'exact';
+/** Which of two expressions comes first; 0 only for equal ones, but for chance. */
+export type Order = (x: Expr, y: Expr) => number;
+
+/** An order by what expressions are, where this is bound; if sizes are `alike`, by what they are but for their sizes first. */
+export function orderOf(levels: Levels, sizes: 'exact' | 'alike'): Order {
+  const exact = digests(levels, (n) => n);
+  if (sizes === 'exact') return (x, y) => exact(x) - exact(y);
+  // Other numbers than these are made parameters.
+  const alike = digests(levels, (n) => (Math.abs(n) < 2 ? n : 2 * Math.sign(n)));
+  return (x, y) => alike(x) - alike(y) || exact(x) - exact(y);
+}
+
+/** Digests of expressions, with whole numbers seen through `whole`. */
+function digests({ of }: Levels, whole: (n: number) => number): (x: Expr) => number {
   const found = new Map<Expr, number>();
   const digest = (x: Expr): number => {
     let hash = found.get(x);
@@ -65,16 +74,16 @@ export function digests({ of }: Levels, whole: 'exact' | 'alike'): (x: Expr) => 
     return hash;
   };
   const sum = (x: Linear): number => {
-    const terms = [...x.terms].map(([atom, c]) => (exact ? mix(digest(atom), c) : digest(atom))).sort((a, b) => a - b);
-    return terms.reduce(mix, textHash('sum') + (exact ? x.constant : Number(x.constant !== 0)));
+    const terms = [...x.terms].map(([atom, c]) => mix(digest(atom), whole(c))).sort((a, b) => a - b);
+    return terms.reduce(mix, textHash('sum') + whole(x.constant));
   };
   const compute = (x: Expr): number => {
     const head = textHash(`${x.op}:${x.dtype}`);
     switch (x.op) {
       case 'const':
-        return x.dtype === 'int32' && !exact ? head : mix(head, textHash(`${x.value}`));
+        return mix(head, x.dtype === 'int32' ? whole(x.value) : textHash(numberText(x.value, x.dtype)));
       case 'size':
-        return exact ? mix(head, x.slot) : head;
+        return mix(head, x.slot);
       case 'index':
         return mix(head, of.get(x.index) ?? -1);
       case 'local':
@@ -89,7 +98,7 @@ export function digests({ of }: Levels, whole: 'exact' | 'alike'): (x: Expr) => 
         const terms = summands(x);
         if (terms) return sum(terms);
         const args = x.args.map(digest);
-        return (commutes(x) ? args.sort((a, b) => a - b) : args).reduce(mix, mix(head, textHash(x.fn)));
+        return (commutative.has(x.fn) ? args.sort((a, b) => a - b) : args).reduce(mix, mix(head, textHash(x.fn)));
       }
     }
   };
@@ -120,9 +129,13 @@ export function summands(x: Expr): Linear | null {
   return found.terms.has(x) ? null : found;
 }
 
-/** The atoms of a sum with their factors, in the order of their digests. */
-export const ordered = ({ terms }: Linear, digest: (x: Expr) => number): readonly (readonly [Expr, number])[] =>
-  [...terms].sort(([x, a], [y, b]) => digest(x) - digest(y) || a - b);
+/** The atoms of a sum with their factors, in this order. */
+export const ordered = ({ terms }: Linear, order: Order): readonly (readonly [Expr, number])[] =>
+  [...terms].sort(([x, a], [y, b]) => order(x, y) || a - b);
+
+/** The operands of an operation: in this order if they commute. */
+export const operandsIn = (x: Apply, order: Order): readonly Expr[] =>
+  commutative.has(x.fn) ? [...x.args].sort(order) : x.args;
 
 /** A number as text: zeros of both signs differ. */
 export const numberText = (value: number, dtype: DType): string => `${dtype} ${Object.is(value, -0) ? '-0' : value}`;

@@ -7,7 +7,17 @@
  * and `out[i·8 + j]` go on sharing their address.
  */
 
-import { after, commutes, digests, inside, type Levels, ordered, outermost, summands } from './canonical.ts';
+import {
+  after,
+  inside,
+  type Levels,
+  type Order,
+  operandsIn,
+  ordered,
+  orderOf,
+  outermost,
+  summands,
+} from './canonical.ts';
 import { apply, type Buffer, call, type Expr, type Index, index, int, load, size } from './ir/expr.ts';
 import { plus, times } from './ir/integer.ts';
 import type { Kernel, Stmt } from './ir/kernel.ts';
@@ -69,9 +79,9 @@ class Lifting {
   }
 
   private statement(stmt: Stmt, levels: Levels): Stmt {
-    const digest = digests(levels, 'alike');
-    const address = (x: Expr): Expr => this.rebuild(x, 'address', digest);
-    const value = (x: Expr): Expr => this.rebuild(x, 'value', digest);
+    const order = orderOf(levels, 'alike');
+    const address = (x: Expr): Expr => this.rebuild(x, 'address', order);
+    const value = (x: Expr): Expr => this.rebuild(x, 'value', order);
     switch (stmt.kind) {
       case 'loop': {
         const { index } = stmt;
@@ -90,21 +100,21 @@ class Lifting {
     }
   }
 
-  private rebuild(x: Expr, as: 'value' | 'address', digest: (x: Expr) => number): Expr {
+  private rebuild(x: Expr, as: 'value' | 'address', order: Order): Expr {
     // Not remembered: each place has a number of its own.
     if (x.op === 'const') return as === 'address' && x.dtype === 'int32' ? this.lift(x.value) : x;
     const mode = as === 'address' || ofIndices(x) ? 'address' : 'value';
     const known = this.rebuilt[mode];
     let made = known.get(x);
     if (!made) {
-      made = this.made(x, mode, digest);
+      made = this.made(x, mode, order);
       known.set(x, made);
     }
     return made;
   }
 
-  private made(x: Expr, as: 'value' | 'address', digest: (x: Expr) => number): Expr {
-    const rebuild = (y: Expr): Expr => this.rebuild(y, as, digest);
+  private made(x: Expr, as: 'value' | 'address', order: Order): Expr {
+    const rebuild = (y: Expr): Expr => this.rebuild(y, as, order);
     switch (x.op) {
       case 'const':
       case 'size':
@@ -113,8 +123,8 @@ class Lifting {
       case 'index':
         return index(this.indices.get(x.index) ?? x.index);
       case 'load': {
-        const guard = x.guard && this.rebuild(x.guard, 'address', digest);
-        return load(this.buffer(x.buffer), this.rebuild(x.at, 'address', digest), guard);
+        const guard = x.guard && this.rebuild(x.guard, 'address', order);
+        return load(this.buffer(x.buffer), this.rebuild(x.at, 'address', order), guard);
       }
       case 'call':
         return call(x.name, ...x.args.map(rebuild));
@@ -122,11 +132,11 @@ class Lifting {
         const sum = as === 'address' ? summands(x) : null;
         if (!sum) {
           // Numbers are lifted in an order that does not depend on how the operation was written.
-          if (commutes(x)) [...x.args].sort((a, b) => digest(a) - digest(b)).forEach(rebuild);
-          return apply(x.fn, x.dtype, ...x.args.map(rebuild));
+          const made = new Map(operandsIn(x, order).map((y) => [y, rebuild(y)]));
+          return apply(x.fn, x.dtype, ...x.args.map((y) => made.get(y)!));
         }
         let total: Expr = int(0);
-        for (const [atom, factor] of ordered(sum, digest)) total = plus(total, times(rebuild(atom), this.lift(factor)));
+        for (const [atom, factor] of ordered(sum, order)) total = plus(total, times(rebuild(atom), this.lift(factor)));
         return plus(total, this.lift(sum.constant));
       }
     }

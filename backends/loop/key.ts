@@ -7,12 +7,12 @@
 
 import {
   after,
-  commutes,
-  digests,
   inside,
   type Levels,
   numberText,
+  operandsIn,
   ordered,
+  orderOf,
   outermost,
   summands,
 } from './canonical.ts';
@@ -33,7 +33,7 @@ export function kernelKey(kernel: Kernel): string {
 
   /** Numbers of expressions where this is bound. */
   function numbering(levels: Levels): (x: Expr) => number {
-    const digest = digests(levels, 'exact');
+    const order = orderOf(levels, 'exact');
     const found = new Map<Expr, number>();
     const of = (x: Expr): number => {
       let n = found.get(x);
@@ -61,11 +61,10 @@ export function kernelKey(kernel: Kernel): string {
         case 'apply': {
           const sum = summands(x);
           if (sum)
-            return `${ordered(sum, digest)
+            return `${ordered(sum, order)
               .map(([atom, c]) => `${c}*${of(atom)}`)
               .join('+')}+${sum.constant}`;
-          const args = commutes(x) ? [...x.args].sort((a, b) => digest(a) - digest(b)) : x.args;
-          return `${x.fn}:${x.dtype}(${args.map(of)})`;
+          return `${x.fn}:${x.dtype}(${operandsIn(x, order).map(of)})`;
         }
       }
     };
