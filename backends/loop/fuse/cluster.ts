@@ -4,11 +4,13 @@
  * combined. So softmax, layer norm and cross entropy are one cluster: sums of a row, then what is done with them all along it.
  */
 
-import type { Var } from '../../../src/core/jaxpr.ts';
+import { isLiteral, type Var } from '../../../src/core/jaxpr.ts';
 import { range, type Shape, sameShape, sizeOf } from '../../../src/core/shape.ts';
 import { type Buffer, type Expr, type Index, index, int, type Local, operands, read } from '../ir/expr.ts';
+import { flat } from '../ir/integer.ts';
 import { Elements } from '../lower/elements.ts';
 import type { Terms } from '../lower/reductions.ts';
+import { loweringOf } from '../lower/table.ts';
 import { reshaped } from '../lower/views.ts';
 import { type Dataflow, termsOf } from './dataflow.ts';
 
@@ -31,12 +33,19 @@ export interface Held {
   readonly term: Expr;
 }
 
+/** An element of a member, and where in the member's array it lies. */
+export interface Member {
+  readonly value: Expr;
+  readonly address: Expr;
+  readonly level: 'place' | 'row';
+}
+
 /** The expressions of a cluster. */
 export interface Body {
   readonly cluster: Cluster;
   /** One for each axis of the space; `null` for axes of length 1. */
   readonly indices: readonly (Index | null)[];
-  readonly values: ReadonlyMap<Var, { readonly value: Expr; readonly at: 'place' | 'row' }>;
+  readonly values: ReadonlyMap<Var, Member>;
   readonly held: ReadonlyMap<Var, Held>;
   /** The buffers that are read. */
   readonly loads: ReadonlySet<Buffer>;
@@ -74,6 +83,8 @@ export function bodyOf(cluster: Cluster, flow: Dataflow): Body {
     if (isReduction(v)) return row;
     const level = levelOf(space, v.aval.shape);
     if (!level) throw new Misaligned();
+    const axes = level === 'row' ? axesFrom(v, own, flow) : null;
+    if (axes) return axes.map((axis) => row[axis]!);
     return level === 'place' ? reshaped(place, space.shape, v.aval.shape) : reshaped(row, rowShape, v.aval.shape);
   };
   const isReduction = (v: Var): boolean => {
@@ -105,15 +116,38 @@ export function bodyOf(cluster: Cluster, flow: Dataflow): Body {
       return isReduction(v) ? reduction(v) : undefined;
     },
   });
-  const values = new Map<Var, { value: Expr; at: 'place' | 'row' }>();
+  const values = new Map<Var, Member>();
   for (const v of members) {
-    const value = elements.element(v, homes.get(v)!);
+    const at = homes.get(v)!;
     const level = isReduction(v) ? 'row' : levelOf(space, v.aval.shape)!;
-    values.set(v, { value, at: level });
+    values.set(v, { value: elements.element(v, at), address: flat(at, v.aval.shape), level });
   }
   const roots = [...values.values()].map(({ value }) => value);
   const loads = buffersOf([...roots, ...[...held.values()].map(({ term }) => term)]);
   return { cluster, indices, values, held, loads };
+}
+
+/**
+ * Which axis of a reduction each axis of a value is, if elementwise steps and transposes alone lie between them; `null` if more does.
+ * Results may lie in another order than they are computed in.
+ */
+function axesFrom(v: Var, own: ReadonlySet<Var>, flow: Dataflow): readonly number[] | null {
+  const eqn = flow.producer.get(v);
+  if (!eqn) return null;
+  const row = loweringOf(eqn.primitive.name);
+  if (row?.kind === 'reduction') return own.has(v) ? range(v.aval.shape.length) : null;
+  if (flow.roots.has(v) && !own.has(v)) return null;
+  if (eqn.primitive.name === 'transpose') {
+    const inner = axesFrom(eqn.ins[0] as Var, own, flow);
+    const { permutation } = eqn.params as { readonly permutation: readonly number[] };
+    return inner && permutation.map((axis) => inner[axis]!);
+  }
+  if (row?.kind !== 'pointwise') return null;
+  for (const x of eqn.ins) {
+    const found = isLiteral(x) ? null : axesFrom(x, own, flow);
+    if (found) return found;
+  }
+  return null;
 }
 
 /** The buffers that expressions read. */

@@ -8,7 +8,7 @@
 import { isFloat } from '../../../src/core/dtype.ts';
 import type { Var } from '../../../src/core/jaxpr.ts';
 import { range, sizeOf } from '../../../src/core/shape.ts';
-import { type Body, buffersOf, rowsOf, visit } from '../fuse/cluster.ts';
+import { type Body, buffersOf, visit } from '../fuse/cluster.ts';
 import type { Dataflow } from '../fuse/dataflow.ts';
 import {
   type Buffer,
@@ -66,23 +66,17 @@ export function nestOf(name: string, body: Body, stored: readonly Var[], flow: D
   return { name, operands: [...inputs, ...outputs], scratch, sizes: 0, body: statements };
 }
 
-/**
- * What is done with a product of matrices, or another result that fills the rows of a cluster: `from` says where it lies instead of in
- * a register.
- */
+/** What is done with a product of matrices, or another result that fills the rows of a cluster: `product` is read instead of `local`. */
 export function epilogueOf(
   name: string,
   body: Body,
   stored: readonly Var[],
   flow: Dataflow,
-  from: { readonly local: Local; readonly buffer: Buffer },
+  local: Local,
+  product: Expr,
 ): Kernel {
   const full = draftOf(body, stored, flow);
-  const { cluster, indices } = body;
-  const row = cluster.space.shape.flatMap((_, axis) =>
-    cluster.space.reduced.includes(axis) ? [] : [indices[axis] ? index(indices[axis]) : int(0)],
-  );
-  const by = substitution(new Map([[read(from.local), load(from.buffer, flat(row, rowsOf(cluster.space)))]]));
+  const by = substitution(new Map([[read(local), product]]));
   const places = full.rows.map((put) => ({ ...put, value: by(put.value) }));
   const draft = simplified({ kept: full.kept, reduced: [], sums: [], places, rows: [] });
   const statements = new Nest(draft, []).statements();
@@ -92,21 +86,14 @@ export function epilogueOf(
 }
 
 function draftOf({ cluster, indices, values, held }: Body, stored: readonly Var[], flow: Dataflow): Draft {
-  const { shape, reduced } = cluster.space;
-  const place = indices.map((x) => (x ? index(x) : int(0)));
-  const isReduced = (axis: number): boolean => reduced.includes(axis);
-  const row = place.filter((_, axis) => !isReduced(axis));
-  const rows = rowsOf(cluster.space);
+  const { reduced } = cluster.space;
   const puts = (level: 'place' | 'row'): Put[] =>
-    stored
-      .filter((v) => values.get(v)!.at === level)
-      .map((v) => ({
-        buffer: flow.buffer(v),
-        at: level === 'place' ? flat(place, shape) : flat(row, rows),
-        value: values.get(v)!.value,
-      }));
+    stored.flatMap((v) => {
+      const member = values.get(v)!;
+      return member.level === level ? [{ buffer: flow.buffer(v), at: member.address, value: member.value }] : [];
+    });
   const axes = (want: boolean): Index[] =>
-    indices.filter((x, axis) => x !== null && isReduced(axis) === want) as Index[];
+    indices.filter((x, axis) => x !== null && reduced.includes(axis) === want) as Index[];
   return {
     kept: axes(false),
     reduced: axes(true),

@@ -10,7 +10,7 @@ import { CompileError } from '../../../src/core/errors.ts';
 import { type Atom, type Eqn, isLiteral, type Jaxpr, type Var } from '../../../src/core/jaxpr.ts';
 import type { PrimitiveParams } from '../../../transforms/registry.ts';
 import { type Fused, fuse, type Limits, type Unit } from '../fuse/fuse.ts';
-import { type Buffer, constant, int } from '../ir/expr.ts';
+import { type Buffer, constant, int, load } from '../ir/expr.ts';
 import type { Kernel } from '../ir/kernel.ts';
 import { fill, standalone } from '../kernels/kernel.ts';
 import { writers } from '../kernels/table.ts';
@@ -179,7 +179,7 @@ class Scope {
       for (const v of unit.stored) this.make(v);
       return;
     }
-    const product = productOf(unit.body, flow);
+    const product = productOf(unit.body, unit.stored, flow);
     if (product) {
       this.product(unit, product);
       return;
@@ -203,19 +203,19 @@ class Scope {
   /** A product of matrices, and then what is done with it in the memory of a result, where it fits. */
   private product({ body, stored }: Unit & { readonly kind: 'cluster' }, product: Product): void {
     const { flow } = this.fused;
-    const { value, local, contraction } = product;
+    const { value, local, contraction, home } = product;
     for (const v of stored) this.make(v);
-    const rest = stored.filter((v) => v !== value);
-    const home = stored.includes(value) ? value : rest.find((v) => v.aval.dtype === value.aval.dtype);
-    const c = home ? this.place(home) : this.temporary(value.aval);
+    const rest = stored.filter((v) => !(home?.exact && v === home.value));
+    const c = home ? this.place(home.value) : this.temporary(value.aval);
     const operand = ({ buffer, offset }: Product['a']): Place => {
       const place = this.place(flow.valueOf(buffer));
       return { ...place, offset: place.offset + offset * byteSize(buffer.dtype) };
     };
     this.made.push({ kind: 'contract', contraction, a: operand(product.a), b: operand(product.b), c });
     if (rest.length > 0) {
-      const buffer: Buffer = home ? flow.buffer(home) : { ...flow.buffer(value) };
-      const kernel = epilogueOf(this.planner.name('epilogue'), body, rest, flow, { local, buffer });
+      const buffer: Buffer = home ? flow.buffer(home.value) : { ...flow.buffer(value) };
+      const at = body.values.get(home?.value ?? value)!.address;
+      const kernel = epilogueOf(this.planner.name('epilogue'), body, rest, flow, local, load(buffer, at));
       this.run(kernel, (x) => (x === buffer && !home ? c : this.place(flow.valueOf(x))));
     }
     this.settle();
