@@ -7,7 +7,6 @@
 import type { Kernel } from '../loop/ir/kernel.ts';
 import { kernelKey } from '../loop/key.ts';
 import {
-  type Contraction,
   type Counter,
   kernelsOf,
   type Place,
@@ -18,8 +17,12 @@ import { countUp, doWhile, memoryCopy, sequence, when } from './code/control.ts'
 import { type Code, call, get, i32, select, set } from './code/instructions.ts';
 import { type Func, Module } from './code/module.ts';
 import { callsOf, type EmitOptions, emitKernel, isPartitioned, scratchBytes } from './emit/kernel.ts';
+import { emitConv } from './conv/conv.ts';
 import { emitContraction } from './gemm/gemm.ts';
 import type { Product } from './gemm/outer.ts';
+
+/** A product of matrices, or a convolution. */
+type ProductStep = Step & { readonly kind: 'contract' | 'convolve' };
 
 /** What a module is made for: the memory it imports, and how kernels are emitted. */
 export interface Target {
@@ -74,11 +77,15 @@ export function assembleProgram(program: Program, target: Target): Assembled {
   };
   for (const kernel of kernels) functionOf(kernel);
   const products = new Map<string, Product>();
-  const productOf = (contraction: Contraction): Product => {
-    const key = JSON.stringify(contraction);
+  const productOf = (step: ProductStep): Product => {
+    const how = { relaxed: target.options.relaxed, epilogue: null };
+    const key = JSON.stringify(step.kind === 'contract' ? step.contraction : step.convolution);
     let found = products.get(key);
     if (!found) {
-      found = emitContraction(module, { ...contraction, relaxed: target.options.relaxed, epilogue: null });
+      found =
+        step.kind === 'contract'
+          ? emitContraction(module, { ...step.contraction, ...how })
+          : emitConv(module, { ...step.convolution, ...how });
       products.set(key, found);
     }
     return found;
@@ -98,7 +105,7 @@ class Sequencer {
   private readonly func: Func;
   private readonly program: Program;
   private readonly functionOf: (kernel: Kernel) => Func;
-  private readonly productOf: (contraction: Contraction) => Product;
+  private readonly productOf: (step: ProductStep) => Product;
   /** Locals that hold addresses, by their entry in the table. */
   private readonly bases = new Map<number, number>();
   private readonly counters = new Map<Counter, Code>();
@@ -107,7 +114,7 @@ class Sequencer {
     func: Func,
     program: Program,
     functionOf: (kernel: Kernel) => Func,
-    productOf: (contraction: Contraction) => Product,
+    productOf: (step: ProductStep) => Product,
   ) {
     this.productOf = productOf;
     this.func = func;
@@ -155,8 +162,9 @@ class Sequencer {
         const addresses = places.map((place) => this.address(place));
         return call(this.functionOf(kernel).index, ...addresses, scratch, ...turns);
       }
-      case 'contract': {
-        const { func, blocks } = this.productOf(step.contraction);
+      case 'contract':
+      case 'convolve': {
+        const { func, blocks } = this.productOf(step);
         const { ins, outs } = this.program;
         const scratch = this.base(ins.length + outs.length + 1);
         const operands = [step.a, step.b, step.c].map((place) => this.address(place));

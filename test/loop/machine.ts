@@ -108,6 +108,8 @@ class Run {
       case 'contract':
         this.contract(step.contraction, step.a, step.b, step.c);
         return;
+      case 'convolve':
+        throw new Error('the programs of these laws have no convolutions that are large enough');
       case 'copy':
         this.view(step.to, 'bool', step.bytes).set(this.view(step.from, 'bool', step.bytes));
         return;

@@ -1,12 +1,15 @@
-/** Clusters around a product of matrices: the product as the machine's own kernel, and what is done with it as a nest. */
+/** Clusters around a product of matrices or a convolution: the product as the machine's own kernel, and what is done with it as a nest. */
 
-import type { Var } from '../../../src/core/jaxpr.ts';
+import type { Atom, Eqn, Var } from '../../../src/core/jaxpr.ts';
+import { isLiteral } from '../../../src/core/jaxpr.ts';
 import { sizeOf } from '../../../src/core/shape.ts';
+import type { FirstOrderParams } from '../../../src/prim/registry.ts';
 import type { Body } from '../fuse/cluster.ts';
 import type { Dataflow } from '../fuse/dataflow.ts';
-import { type Buffer, type Expr, index, type Local } from '../ir/expr.ts';
+import { type Buffer, type Expr, type Index, index, int, type Local } from '../ir/expr.ts';
 import { linear } from '../ir/integer.ts';
-import type { ContractedAxis, Contraction } from './program.ts';
+import { Elements } from '../lower/elements.ts';
+import type { ContractedAxis, Contraction, Convolution } from './program.ts';
 
 /** An operand: a buffer, and the element of it that is first. */
 interface Operand {
@@ -14,11 +17,15 @@ interface Operand {
   readonly offset: number;
 }
 
+export type ProductKind =
+  | { readonly kind: 'contract'; readonly contraction: Contraction }
+  | { readonly kind: 'convolve'; readonly convolution: Convolution };
+
 export interface Product {
   /** The product itself, and the register that stands for it in the cluster. */
   readonly value: Var;
   readonly local: Local;
-  readonly contraction: Contraction;
+  readonly how: ProductKind;
   readonly a: Operand;
   readonly b: Operand;
   /** The result in whose memory the product is computed, and whether it is the product itself; `null` if none is fit. */
@@ -33,15 +40,31 @@ export function productOf(body: Body, stored: readonly Var[], flow: Dataflow): P
   const { space } = body.cluster;
   if (body.held.size !== 1 || sizeOf(space.shape) < least) return null;
   const [value, { local, term }] = [...body.held][0]!;
-  if (flow.producer.get(value)!.primitive.name !== 'dot_general' || value.aval.dtype === 'bool') return null;
-  if (term.op !== 'apply' || term.fn !== 'mul') return null;
-  const [a, b] = term.args.map((x) => operandOf(x)) as [ReturnType<typeof operandOf>, ReturnType<typeof operandOf>];
-  if (!a || !b) return null;
+  if (value.aval.dtype === 'bool') return null;
   const own = body.values.get(value)!;
   const exact = stored.find((v) => body.values.get(v)!.value === own.value);
   const other = stored.find((v) => v.aval.dtype === value.aval.dtype && body.values.get(v)!.address === own.address);
+  const home = exact ? { value: exact, exact: true } : other ? { value: other, exact: false } : null;
   const address = linear(body.values.get(exact ?? value)!.address);
   if ([...address.terms.keys()].some((atom) => atom.op !== 'index')) return null;
+  const strideOf = (of: Index | null): number => (of ? (address.terms.get(index(of)) ?? 0) : 0);
+  const eqn = flow.producer.get(value)!;
+  const found =
+    eqn.primitive.name === 'dot_general'
+      ? contraction(body, value, term, strideOf)
+      : eqn.primitive.name === 'conv_general_dilated'
+        ? convolution(body, eqn, flow, strideOf)
+        : null;
+  return found && { value, local, home, ...found };
+}
+
+type Found = Pick<Product, 'how' | 'a' | 'b'>;
+
+function contraction(body: Body, value: Var, term: Expr, strideOf: (of: Index) => number): Found | null {
+  if (term.op !== 'apply' || term.fn !== 'mul') return null;
+  const [a, b] = term.args.map(viewOf) as [View | null, View | null];
+  if (!a || !b) return null;
+  const { space } = body.cluster;
   const kinds: Record<'batch' | 'm' | 'n' | 'k', ContractedAxis[]> = { batch: [], m: [], n: [], k: [] };
   for (const [axis, extent] of space.shape.entries()) {
     const of = body.indices[axis];
@@ -50,16 +73,74 @@ export function productOf(body: Body, stored: readonly Var[], flow: Dataflow): P
     if (x < 0 || y < 0) return null;
     const reduced = space.reduced.includes(axis);
     const kind = reduced ? 'k' : x !== 0 && y !== 0 ? 'batch' : y !== 0 ? 'n' : x !== 0 ? 'm' : 'batch';
-    kinds[kind].push({ extent, a: x, b: y, c: address.terms.get(index(of)) ?? 0 });
+    kinds[kind].push({ extent, a: x, b: y, c: strideOf(of) });
   }
-  const home = exact ? { value: exact, exact: true } : other ? { value: other, exact: false } : null;
-  return { value, local, contraction: { dtype: value.aval.dtype, ...kinds }, a, b, home };
+  return { how: { kind: 'contract', contraction: { dtype: value.aval.dtype as 'float32', ...kinds } }, a, b };
+}
+
+function convolution(body: Body, eqn: Eqn, flow: Dataflow, strideOf: (of: Index | null) => number): Found | null {
+  const p = eqn.params as FirstOrderParams<'conv_general_dilated'>;
+  const [lhs, rhs] = eqn.ins.map((x) => layoutOf(x, flow));
+  if (!lhs || !rhs) return null;
+  const [x, w] = eqn.ins.map(({ aval }) => aval.shape) as [readonly number[], readonly number[]];
+  const strides = ([batch, feature, ...spatial]: readonly number[], of: readonly number[]) => ({
+    batch: of[batch!]!,
+    feature: of[feature!]!,
+    spatial: spatial.map((axis) => of[axis]!),
+  });
+  const out = eqn.outs[0]!.aval;
+  const outStrides = out.shape.map((_, axis) => strideOf(body.indices[axis]!));
+  const convolution: Convolution = {
+    dtype: out.dtype as 'float32',
+    batch: x[p.lhsSpec[0]!]!,
+    inFeatures: x[p.lhsSpec[1]!]!,
+    outFeatures: w[p.rhsSpec[0]!]!,
+    groups: p.featureGroupCount,
+    batchGroups: p.batchGroupCount,
+    spatial: p.windowStrides.map((stride, i) => ({
+      in: x[p.lhsSpec[i + 2]!]!,
+      out: out.shape[p.outSpec[i + 2]!]!,
+      window: w[p.rhsSpec[i + 2]!]!,
+      stride,
+      padLow: p.paddingLow[i]!,
+      lhsDilation: p.lhsDilation[i]!,
+      rhsDilation: p.rhsDilation[i]!,
+    })),
+    lhs: strides(p.lhsSpec, lhs.strides),
+    rhs: strides(p.rhsSpec, rhs.strides),
+    out: strides(p.outSpec, outStrides),
+  };
+  return { how: { kind: 'convolve', convolution }, a: lhs, b: rhs };
+}
+
+interface View extends Operand {
+  readonly terms: ReadonlyMap<Expr, number>;
 }
 
 /** A load whose address is a sum of multiples of indices. */
-function operandOf(x: Expr): (Operand & { readonly terms: ReadonlyMap<Expr, number> }) | null {
+function viewOf(x: Expr): View | null {
   if (x.op !== 'load' || x.guard) return null;
   const { terms, constant } = linear(x.at);
   if (constant < 0 || [...terms.keys()].some((atom) => atom.op !== 'index')) return null;
   return { buffer: x.buffer, offset: constant, terms };
+}
+
+/** The buffer behind an operand, and how its axes walk through it; `null` if they do not. */
+function layoutOf(x: Atom, flow: Dataflow): (Operand & { readonly strides: readonly number[] }) | null {
+  if (isLiteral(x)) return null;
+  const indices = x.aval.shape.map((n, axis) => (n === 1 ? null : { name: `x${axis}`, extent: int(n) }));
+  const elements = new Elements({
+    producer: (v) => flow.producer.get(v) ?? null,
+    buffer: (v) => (flow.roots.has(v) || !flow.producer.has(v) ? flow.buffer(v) : null),
+    held: () => undefined,
+  });
+  const view = viewOf(
+    elements.element(
+      x,
+      indices.map((of) => (of ? index(of) : int(0))),
+    ),
+  );
+  if (!view) return null;
+  const strides = indices.map((of) => (of ? (view.terms.get(index(of)) ?? 0) : 0));
+  return strides.some((stride) => stride < 0) ? null : { buffer: view.buffer, offset: view.offset, strides };
 }

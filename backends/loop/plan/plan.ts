@@ -203,7 +203,7 @@ class Scope {
   /** A product of matrices, and then what is done with it in the memory of a result, where it fits. */
   private product({ body, stored }: Unit & { readonly kind: 'cluster' }, product: Product): void {
     const { flow } = this.fused;
-    const { value, local, contraction, home } = product;
+    const { value, local, how, home } = product;
     for (const v of stored) this.make(v);
     const rest = stored.filter((v) => !(home?.exact && v === home.value));
     const c = home ? this.place(home.value) : this.temporary(value.aval);
@@ -211,7 +211,7 @@ class Scope {
       const place = this.place(flow.valueOf(buffer));
       return { ...place, offset: place.offset + offset * byteSize(buffer.dtype) };
     };
-    this.made.push({ kind: 'contract', contraction, a: operand(product.a), b: operand(product.b), c });
+    this.made.push({ ...how, a: operand(product.a), b: operand(product.b), c });
     if (rest.length > 0) {
       const buffer: Buffer = home ? flow.buffer(home.value) : { ...flow.buffer(value) };
       const at = body.values.get(home?.value ?? value)!.address;

@@ -39,7 +39,44 @@ export interface Contraction {
   readonly k: readonly ContractedAxis[];
 }
 
+/** From element to element of a batch, of features and of each spatial axis. */
+export interface ConvolvedAxes {
+  readonly batch: number;
+  readonly feature: number;
+  readonly spatial: readonly number[];
+}
+
+/** A convolution: extents, how windows go along each spatial axis, and strides in elements. */
+export interface Convolution {
+  readonly dtype: Contraction['dtype'];
+  readonly batch: number;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly groups: number;
+  readonly batchGroups: number;
+  readonly spatial: readonly {
+    readonly in: number;
+    readonly out: number;
+    readonly window: number;
+    readonly stride: number;
+    readonly padLow: number;
+    readonly lhsDilation: number;
+    readonly rhsDilation: number;
+  }[];
+  readonly lhs: ConvolvedAxes;
+  /** Its batch are the output features. */
+  readonly rhs: ConvolvedAxes;
+  readonly out: ConvolvedAxes;
+}
+
 export type Step =
+  | {
+      readonly kind: 'convolve';
+      readonly convolution: Convolution;
+      readonly a: Place;
+      readonly b: Place;
+      readonly c: Place;
+    }
   | {
       readonly kind: 'contract';
       readonly contraction: Contraction;
@@ -77,6 +114,7 @@ function kernelsIn(step: Step): readonly Kernel[] {
       return [step.kernel];
     case 'copy':
     case 'contract':
+    case 'convolve':
       return [];
     case 'repeat':
       return kernelsOf(step.body);
