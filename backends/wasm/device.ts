@@ -3,15 +3,16 @@
 import type { Aval } from '../../src/core/aval.ts';
 import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { type TypedArray, viewOf } from '../../src/core/dtype.ts';
-import type { Jaxpr } from '../../src/core/jaxpr.ts';
+import { constsAsInputs, type Jaxpr } from '../../src/core/jaxpr.ts';
+import type { Value } from '../../src/core/value.ts';
 import { optimize } from '../../transforms/passes/index.ts';
+import { decompose } from '../loop/decompose/program.ts';
 import { generalized } from '../loop/generalize.ts';
 import { kernelKey } from '../loop/key.ts';
 import { decomposedNames } from '../loop/lower/table.ts';
 import { bytesOf, plan } from '../loop/plan/plan.ts';
 import type { Place, Program, Step } from '../loop/plan/program.ts';
 import { hostFunctions } from '../loop/scalar.ts';
-import { decompose } from './decomposed.ts';
 import { isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { Constants } from './emit/pool.ts';
 import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
@@ -67,12 +68,17 @@ class WasmDevice implements Device {
 
   compile(jaxpr: Jaxpr): Executable {
     const { jaxpr: simple, consts } = decompose(optimize(jaxpr), decomposedNames);
-    const program = plan(optimize(simple), limits);
+    const program = plan(optimize(constsAsInputs(simple)), limits);
     const [only] = program.steps;
     if (program.steps.length === 1 && only?.kind === 'kernel' && consts.length === 0) {
       return this.single(program, only);
     }
-    return new CompiledProgram(this, program, this.instantiate(assembleProgram(program, this.target())), consts);
+    return new CompiledProgram(
+      this,
+      program,
+      this.instantiate(assembleProgram(program, this.target())),
+      this.own(consts),
+    );
   }
 
   /** An eager operation, mostly: its kernel is compiled once for all sizes. */
@@ -87,6 +93,11 @@ class WasmDevice implements Device {
     const scratch = scratchBytes(kernel, sizes);
     const turns = isPartitioned(kernel) ? [0, turnsOf(step.kernel)] : [];
     return new CompiledKernel(this, program, step.places, run, [this.scratchOf(scratch), ...sizes, ...turns]);
+  }
+
+  /** The constants of a program, copied to this device. */
+  private own(consts: readonly Value[]): readonly Storage[] {
+    return consts.map((x) => this.put(x.aval, x.dataSync()));
   }
 
   private target(): Target {

@@ -6,18 +6,12 @@
 
 import type { Kernel } from '../loop/ir/kernel.ts';
 import { kernelKey } from '../loop/key.ts';
-import {
-  type Counter,
-  kernelsOf,
-  type Place,
-  type Program,
-  type Step,
-} from '../loop/plan/program.ts';
+import { type Counter, kernelsOf, type Place, type Program, type Step } from '../loop/plan/program.ts';
 import { countUp, doWhile, memoryCopy, sequence, when } from './code/control.ts';
 import { type Code, call, get, i32, select, set } from './code/instructions.ts';
 import { type Func, Module } from './code/module.ts';
-import { callsOf, type EmitOptions, emitKernel, isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { emitConv } from './conv/conv.ts';
+import { callsOf, type EmitOptions, emitKernel, isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { emitContraction } from './gemm/gemm.ts';
 import type { Product } from './gemm/outer.ts';
 

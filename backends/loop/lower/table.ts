@@ -1,6 +1,7 @@
 /** How each first-order primitive becomes loops: total, so that a primitive without a row does not type-check. */
 
 import type { FirstOrderName, FirstOrderParams } from '../../../src/prim/registry.ts';
+import { type DecomposedName, decompositions } from '../decompose/index.ts';
 import { math } from '../math/index.ts';
 import * as pointwise from './pointwise.ts';
 import type { Reduce } from './reductions.ts';
@@ -183,6 +184,6 @@ export function pointwiseOf(name: string): Pointwise<unknown> | null {
 }
 
 /** The primitives that have no loops of their own. */
-export const decomposedNames = Object.entries(table)
-  .filter(([, row]) => row.kind === 'decomposed')
-  .map(([name]) => name);
+export const decomposedNames: readonly DecomposedName[] = Object.keys(decompositions).filter(
+  (name): name is DecomposedName => byName[name]?.kind === 'decomposed',
+);
