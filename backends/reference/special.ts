@@ -3,7 +3,7 @@
  */
 
 import type { TypedArray } from '../../src/core/dtype.ts';
-import { joint, middle, pole, tail } from '../error-function.ts';
+import { joint, middle, normalFar, normalMiddle, normalNear, pole, type Rational, tail } from '../error-function.ts';
 import type { Lower } from './kernel.ts';
 
 /**
@@ -14,74 +14,18 @@ import type { Lower } from './kernel.ts';
  * √(-log of the tail's area) outside, where the area (1 - |x|) / 2 is exact in floating point. ±Infinity at ±1, NaN beyond.
  */
 export function erfInverse(x: number): number {
-  if (Math.abs(x) <= 0.85) {
-    const r = 0.180625 - 0.25 * x * x;
-    const numerator =
-      ((((((2509.0809287301227 * r + 33430.57558358813) * r + 67265.7709270087) * r + 45921.95393154987) * r +
-        13731.69376550946) *
-        r +
-        1971.5909503065513) *
-        r +
-        133.14166789178438) *
-        r +
-      3.3871328727963665;
-    const denominator =
-      ((((((5226.495278852546 * r + 28729.085735721943) * r + 39307.89580009271) * r + 21213.794301586597) * r +
-        5394.196021424751) *
-        r +
-        687.1870074920579) *
-        r +
-        42.31333070160091) *
-        r +
-      1;
-    return (x * numerator * halfRootHalf) / denominator;
-  }
+  if (Math.abs(x) <= 0.85) return x * rational(normalMiddle, 0.180625 - 0.25 * x * x) * halfRootHalf;
   const tail = 0.5 * (1 - Math.abs(x));
   if (tail === 0) return Math.sign(x) * Infinity;
   const root = Math.sqrt(-Math.log(tail));
-  return Math.sign(x) * Math.SQRT1_2 * (root <= 5 ? nearTail(root - 1.6) : farTail(root - 5));
+  return Math.sign(x) * Math.SQRT1_2 * (root <= 5 ? rational(normalNear, root - 1.6) : rational(normalFar, root - 5));
 }
 
 /** √½ / 2: the middle approximation is in terms of x / 2. */
 const halfRootHalf = Math.SQRT1_2 / 2;
 
-const nearTail = (r: number): number =>
-  (((((((0.0007745450142783414 * r + 0.022723844989269184) * r + 0.2417807251774506) * r + 1.2704582524523684) * r +
-    3.6478483247632045) *
-    r +
-    5.769497221460691) *
-    r +
-    4.630337846156546) *
-    r +
-    1.4234371107496835) /
-  (((((((1.0507500716444169e-9 * r + 0.0005475938084995345) * r + 0.015198666563616457) * r + 0.14810397642748008) * r +
-    0.6897673349851) *
-    r +
-    1.6763848301838038) *
-    r +
-    2.053191626637759) *
-    r +
-    1);
-
-const farTail = (r: number): number =>
-  (((((((2.0103343992922881e-7 * r + 2.7115555687434876e-5) * r + 0.0012426609473880784) * r + 0.026532189526576124) *
-    r +
-    0.29656057182850487) *
-    r +
-    1.7848265399172913) *
-    r +
-    5.463784911164114) *
-    r +
-    6.657904643501103) /
-  (((((((2.0442631033899397e-15 * r + 1.421511758316446e-7) * r + 1.8463183175100548e-5) * r + 0.0007868691311456133) *
-    r +
-    0.014875361290850615) *
-    r +
-    0.1369298809227358) *
-    r +
-    0.599832206555888) *
-    r +
-    1);
+const rational = ({ numerator, denominator }: Rational, x: number): number =>
+  polynomial(numerator, x) / polynomial(denominator, x);
 
 const erfInverseLoop = (x: TypedArray, out: TypedArray): void => {
   for (let i = 0; i < out.length; i++) out[i] = erfInverse(x[i]!);

@@ -5,6 +5,7 @@
 
 import type { Expr } from '../../backends/loop/ir/expr.ts';
 import { math } from '../../backends/loop/math/index.ts';
+import { complementaryErrorFunction, erfInverse, errorFunction } from '../../backends/reference/special.ts';
 import { compiled, type Rounding } from './compiled.ts';
 
 export interface Row {
@@ -35,7 +36,17 @@ export const rows = {
   sin: row(2, Math.sin, [-4, 4], [-12_800, 12_800], [12_000, 1e6]),
   cos: row(2, Math.cos, [-4, 4], [-12_800, 12_800], [12_000, 1e6]),
   tan: row(4, Math.tan, [-4, 4], [-12_800, 12_800], [12_000, 1e6]),
+  asin: row(4, Math.asin, [-1, 1], [0.45, 0.55]),
+  acos: row(4, Math.acos, [-1, 1], [0.9, 1]),
+  atan: row(4, Math.atan, [-4, 4], [-40, 40]),
+  asinh: row(4, Math.asinh, [-4, 4], [-40, 40], [16_000, 17_000]),
+  acosh: row(4, Math.acosh, [1, 4], [1, 1.1], [16_000, 17_000]),
+  atanh: row(4, Math.atanh, [-1, 1], [0.99, 1]),
   rsqrt: row(4, (x) => 1 / Math.sqrt(x), [0.25, 4]),
+  cbrt: row(4, Math.cbrt, [-1, 1], [1, 8]),
+  erf: row(3, errorFunction, [-4, 4], [-1, 1]),
+  erfc: row(4, complementaryErrorFunction, [-4, 10.1], [-1, 1]),
+  erf_inv: row(4, erfInverse, [-1, 1], [0.99, 1]),
   sign: row(0, Math.sign),
 } satisfies Record<string, Row>;
 

@@ -86,6 +86,15 @@ export function expNonPositive(x: Expr): Expr {
   return mul(mul(small(r), powerOfTwo(power)), 2 ** -64);
 }
 
+/** e^(x + y)·factor with gradual underflow, of x + y from {@link lowest} to 0, where |y| < 0.1. */
+export function expPair(x: Expr, y: Expr, factor: Expr): Expr {
+  const magic = roundingMagic + 127 + 64;
+  const shifted = madd(add(x, y), log2e, magic);
+  const n = sub(shifted, magic);
+  const r = add(madd(n, -ln2High, x), madd(n, -ln2Low, y));
+  return mul(mul(mul(small(r), powerOfTwo(bits(shifted))), factor), 2 ** -64);
+}
+
 /** 2^x, exact for whole x: their r is 0. */
 export function exp2(x: Expr): Expr {
   const magic = roundingMagic + 254;
@@ -119,6 +128,13 @@ export function expm1(x: Expr): Expr {
   const y = madd(smallExpm1(r), s, sub(s, 0.5));
   // Halving a denormal would cost its last bit, and -0 its sign.
   return choose(less(abs(x), 2 ** -24), x, add(y, y));
+}
+
+/** e^x - 1 = power - 1 + product, of x from -87 to 0; the power is of 2. */
+export function expm1Parts(x: Expr): { readonly product: Expr; readonly power: Expr } {
+  const { r, power } = reduce(x, 127);
+  const s = powerOfTwo(power);
+  return { product: mul(smallExpm1(r), s), power: s };
 }
 
 /**

@@ -8,8 +8,10 @@
 
 import { call, type Expr } from '../ir/expr.ts';
 import * as double from './double.ts';
+import * as errorFunction from './error-function.ts';
 import * as exponential from './exponential.ts';
 import * as integer from './integer.ts';
+import * as inverse from './inverse.ts';
 import * as logarithm from './logarithm.ts';
 import * as power from './power.ts';
 import * as trigonometric from './trigonometric.ts';
@@ -52,10 +54,25 @@ export const math: Readonly<Record<string, Expansion>> = {
   sin: of('sin', trigonometric.sin),
   cos: of('cos', trigonometric.cos),
   tan: of('tan', trigonometric.tan),
+  asin: of('asin', inverse.asin),
+  acos: of('acos', inverse.acos),
+  atan: of('atan', inverse.atan),
+  atan2: any((y, x) => (y.dtype === 'float64' ? call('atan2', y, x) : inverse.atan2(y, x))),
+  asinh: of('asinh', inverse.asinh),
+  acosh: of('acosh', inverse.acosh),
+  atanh: of('atanh', inverse.atanh),
   rsqrt: unary(power.rsqrt, double.rsqrt),
   pow: any((x, y) =>
     x.dtype === 'float32' ? power.pow(x, y) : x.dtype === 'float64' ? double.pow(x, y) : integer.wordPow(x, y),
   ),
+  integer_pow: ([x], { exponent }) => {
+    if (x!.dtype === 'float32') return power.integerPow(x!, exponent!);
+    return x!.dtype === 'float64' ? double.integerPow(x!, exponent!) : integer.wordPower(x!, exponent!);
+  },
+  cbrt: of('cbrt', power.cbrt),
+  erf: unary(errorFunction.erf, double.erf),
+  erfc: unary(errorFunction.erfc, double.erfc),
+  erf_inv: unary(errorFunction.erfInv, double.erfInv),
   sign: ([x]) => integer.sign(x!),
   rem: any(integer.rem),
   is_finite: ([x]) => integer.finite(x!),

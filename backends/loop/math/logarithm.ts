@@ -48,11 +48,14 @@ interface Parts {
 
 function parts(x: Expr): Parts {
   const denormal = less(x, leastNormal);
-  const normal = bits(choose(denormal, mul(x, 2 ** 23), x));
-  const exponent = shiftRight(op('sub', normal, int(rootHalf)), 23);
-  const m = sub(float(op('sub', normal, shiftLeft(exponent, 23))), 1);
-  const e = sub(convert(exponent, 'float32'), choose(denormal, 23, 0));
-  return { e, m, ...series(m) };
+  const { e, ...rest } = normalParts(choose(denormal, mul(x, 2 ** 23), x));
+  return { e: sub(e, choose(denormal, 23, 0)), ...rest };
+}
+
+function normalParts(x: Expr): Parts {
+  const exponent = shiftRight(op('sub', bits(x), int(rootHalf)), 23);
+  const m = sub(float(op('sub', bits(x), shiftLeft(exponent, 23))), 1);
+  return { e: convert(exponent, 'float32'), m, ...series(m) };
 }
 
 /** m² and m³·Q(m). */
@@ -67,12 +70,14 @@ function withEdges(x: Expr, y: Expr): Expr {
   return choose(less(0, x), positive, choose(equal(x, 0), Number.NEGATIVE_INFINITY, Number.NaN));
 }
 
+const logOfParts = ({ e, m, square, tail }: Parts): Expr =>
+  madd(e, ln2High, add(m, madd(square, -0.5, madd(e, ln2Low, tail))));
+
 /** Natural logarithm. */
-export function log(x: Expr): Expr {
-  const { e, m, square, tail } = parts(x);
-  const low = madd(square, -0.5, madd(e, ln2Low, tail));
-  return withEdges(x, madd(e, ln2High, add(m, low)));
-}
+export const log = (x: Expr): Expr => withEdges(x, logOfParts(parts(x)));
+
+/** Natural logarithm of positive normal floats. */
+export const logOfNormal = (x: Expr): Expr => logOfParts(normalParts(x));
 
 /** Logarithm to base 2: e + log₂e·log(1 + m), in which m itself has no rounding. */
 export function log2(x: Expr): Expr {
@@ -83,17 +88,20 @@ export function log2(x: Expr): Expr {
 }
 
 /**
- * log(1 + x) = e·ln 2 + log(1 + m) with the e of 1 + x, and m = x·2^-e + (2^-e - 1), which loses nothing where e = 0 (as N. Juffa
+ * log(1 + x), plus log 2 times `octaves`, of finite x > -1.
+ *
+ * It is e·ln 2 + log(1 + m) with the e of 1 + x, and m = x·2^-e + (2^-e - 1), which loses nothing where e = 0 (as N. Juffa
  * does it in CUDA's `log1pf`).
  */
-export function log1pOf(x: Expr): Expr {
+export function log1pOf(x: Expr, octaves?: Expr): Expr {
   const exponent = shiftRight(op('sub', bits(add(x, 1)), int(rootHalf)), 23);
   const power = float(op('sub', int(0x3f800000), shiftLeft(exponent, 23)));
   // Far out 2^-e is no normal float, and the 1 is lost in x.
   const far = sub(float(op('sub', bits(x), shiftLeft(exponent, 23))), 1);
   const m = choose(less(x, 2 ** 30), madd(x, power, sub(power, 1)), far);
   const { square, tail } = series(m);
-  const e = convert(exponent, 'float32');
+  const whole = convert(exponent, 'float32');
+  const e = octaves ? add(whole, octaves) : whole;
   return madd(e, ln2High, add(m, madd(square, -0.5, madd(e, ln2Low, tail))));
 }
 

@@ -15,6 +15,7 @@ import {
   choose,
   div,
   equal,
+  f32,
   flipSign,
   float,
   less,
@@ -26,10 +27,13 @@ import {
   shiftRight,
   sqrt,
   sub,
+  withSign,
 } from './notation.ts';
 
 /** 1/√x: -Infinity at -0, NaN below. */
 export const rsqrt = (x: Expr): Expr => div(1, sqrt(x));
+
+const both = (a: Expr, b: Expr): Expr => op('and', a, b);
 
 /** The first 12 bits of x. */
 const leading = (x: Expr): Expr => float(and(bits(x), 0xfffff000));
@@ -98,7 +102,6 @@ export function pow(x: Expr, y: Expr): Expr {
 
   const infinite = (z: Expr): Expr => equal(z, Number.POSITIVE_INFINITY);
   const or = (...xs: readonly Expr[]): Expr => xs.reduce((a, b) => op('or', a, b));
-  const both = (a: Expr, b: Expr): Expr => op('and', a, b);
   const not = (a: Expr): Expr => op('not', a);
 
   // Where either is infinite, or x is 0: Infinity if both point the same way.
@@ -117,4 +120,53 @@ export function pow(x: Expr, y: Expr): Expr {
     signed,
   );
   return choose(or(equal(x, 1), equal(y, 0)), 1, real);
+}
+
+/** Powers that are products of the base or its reciprocal: of all mantissas the worst is 3.44 units off (n = 6), and n = 7 has 4.4. */
+const [leastProduct, greatestProduct] = [-3, 6];
+
+/** x^n by squaring; of more factors by {@link pow}'s logarithm. Reciprocals are taken first: 1/x underflows only where x^n does. */
+export function integerPow(x: Expr, n: number): Expr {
+  if (n === 0) return f32(1);
+  if (n >= leastProduct && n <= greatestProduct) return product(n < 0 ? div(1, x) : x, Math.abs(n));
+  const base = abs(x);
+  const head = firstBits(n);
+  const magnitude = powerOf(base, f32(n), f32(head), f32(n - head));
+  // Of 0 and Infinity one is the reciprocal of the other.
+  const inside = both(less(0, base), less(base, Number.POSITIVE_INFINITY));
+  const edge = n > 0 ? base : div(1, base);
+  const size = choose(inside, magnitude, edge);
+  return n % 2 === 0 ? size : withSign(size, x);
+}
+
+/** The first 12 bits of a whole number, or 11. */
+function firstBits(n: number): number {
+  const unit = 2 ** Math.max(0, Math.floor(Math.log2(Math.abs(n))) - 10);
+  return Math.trunc(n / unit) * unit;
+}
+
+function product(x: Expr, n: number): Expr {
+  if (n === 1) return x;
+  const half = product(x, Math.floor(n / 2));
+  const square = mul(half, half);
+  return n % 2 === 0 ? square : mul(square, x);
+}
+
+/**
+ * Cube root: a third of the bits is within a few percent (W. Kahan), Halley's step within 2^-14, and Newton's within 2^-28, its
+ * correction being small enough to lose nothing.
+ */
+export function cbrt(x: Expr): Expr {
+  const a = abs(x);
+  const denormal = less(a, leastNormal);
+  const normal = choose(denormal, mul(a, 2 ** 24), a);
+  const third = convert(mul(convert(bits(normal), 'float32'), 1 / 3), 'int32');
+  const t0 = float(op('add', third, int(0x2a5137a0)));
+  // t·(t³ + 2a)/(2t³ + a), all of a quarter, so that nothing overflows.
+  const cube = mul(mul(t0, t0), mul(t0, 0.25));
+  const quarter = mul(normal, 0.25);
+  const t1 = mul(t0, div(madd(quarter, 2, cube), madd(cube, 2, quarter)));
+  const t2 = madd(sub(div(normal, mul(t1, t1)), t1), 1 / 3, t1);
+  const root = mul(t2, choose(denormal, 2 ** -8, 1));
+  return choose(both(less(0, a), less(a, Number.POSITIVE_INFINITY)), withSign(root, x), x);
 }
