@@ -32,7 +32,8 @@ const { sgd, adam, applyUpdates } = optimizers(jax);
 type Leaf = InstanceType<typeof jax.Array>;
 
 const array = async ({ shape, data: values }: data.Host): Promise<Leaf> => {
-  const x = np.array(values as Float32Array<ArrayBuffer>).reshape([...shape]);
+  const flat = np.array(values as Float32Array<ArrayBuffer>);
+  const x = shape.length === 1 ? flat : flat.reshape([...shape]);
   await x.blockUntilReady();
   return x;
 };
