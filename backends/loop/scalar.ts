@@ -161,7 +161,11 @@ export function scalar(fn: Fn, from: DType, to: DType, fused = false): Scalar {
 
 /** What an accumulation starts from: the value that changes nothing. */
 export function identity(combiner: Combiner, dtype: DType): number {
-  const [low, high] = isInteger(dtype) ? integerRange(dtype) : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  const [low, high] = isInteger(dtype)
+    ? integerRange(dtype)
+    : dtype === 'bool'
+      ? [0, 1]
+      : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   switch (combiner) {
     case 'add':
     case 'or':
@@ -173,7 +177,7 @@ export function identity(combiner: Combiner, dtype: DType): number {
     case 'max':
       return low;
     case 'and':
-      return dtype === 'bool' ? 1 : dtype === 'int32' ? -1 : high;
+      return dtype === 'int32' ? -1 : high;
   }
 }
 

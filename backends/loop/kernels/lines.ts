@@ -17,7 +17,7 @@ import {
 } from '../ir/expr.ts';
 import { flat, minus, plus } from '../ir/integer.ts';
 import type { Combiner, Stmt } from '../ir/kernel.ts';
-import { identityOf } from '../lower/reductions.ts';
+import { identity } from '../scalar.ts';
 import { axesOf, loops, type Site, type Write } from './kernel.ts';
 
 /** Loops over the lines along `axis`: the last other axis, if it is contiguous, is computed several lines at a time. */
@@ -42,7 +42,7 @@ const running =
     const i: Index = { name: 'n', extent: int(length) };
     const x = params.reverse ? minus(int(length - 1), index(i)) : index(i);
     return overLines(site, params.axis, (at) => [
-      { kind: 'local', local: total, value: constant(identityOf(fn, dtype), dtype) },
+      { kind: 'local', local: total, value: constant(identity(fn, dtype), dtype) },
       {
         kind: 'loop',
         index: i,

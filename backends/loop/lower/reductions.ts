@@ -4,7 +4,7 @@
  */
 
 import type { Aval } from '../../../src/core/aval.ts';
-import { type DType, integerRange, isFloat } from '../../../src/core/dtype.ts';
+import type { DType } from '../../../src/core/dtype.ts';
 import { range, type Shape } from '../../../src/core/shape.ts';
 import { freeAxes } from '../../../src/prim/dot.ts';
 import type { FirstOrderParams } from '../../../src/prim/registry.ts';
@@ -12,6 +12,7 @@ import type { Windows } from '../../../src/prim/window.ts';
 import { compare, constant, type Expr, int, op, select } from '../ir/expr.ts';
 import { both, minus, plus, quotient, remainder, times, within } from '../ir/integer.ts';
 import type { Combiner } from '../ir/kernel.ts';
+import { identity } from '../scalar.ts';
 import type { Reader } from './rule.ts';
 
 /** The terms of a reduction. */
@@ -26,22 +27,6 @@ export interface Terms {
 }
 
 export type Reduce<P> = (ins: readonly Aval[], out: Aval, params: P) => Terms;
-
-/** What a combiner starts with. */
-export function identityOf(combiner: Combiner, dtype: DType): number {
-  switch (combiner) {
-    case 'add':
-    case 'or':
-      return 0;
-    case 'mul':
-    case 'and':
-      return 1;
-    case 'max':
-      return isFloat(dtype) ? Number.NEGATIVE_INFINITY : dtype === 'bool' ? 0 : integerRange(dtype as 'int32')[0];
-    case 'min':
-      return isFloat(dtype) ? Number.POSITIVE_INFINITY : dtype === 'bool' ? 1 : integerRange(dtype as 'int32')[1];
-  }
-}
 
 /** Of booleans, an extremum is a conjunction or disjunction. */
 const extremum = (combiner: 'max' | 'min', dtype: DType): Combiner =>
@@ -93,7 +78,7 @@ const overWindows =
       reduced: range(rank).map((axis) => rank + axis),
       combiner: combine,
       term: (read, place) => {
-        const none = constant(identityOf(combine, x!.dtype), x!.dtype);
+        const none = constant(identity(combine, x!.dtype), x!.dtype);
         if (x!.size === 0) return none;
         const { at, inside } = windowed(w, x!.shape, place.slice(0, rank), place.slice(rank));
         return inside ? select(inside, read(0, at, inside), none) : read(0, at);

@@ -25,7 +25,7 @@ import {
 import { flat, plus, times } from '../ir/integer.ts';
 import type { Combiner, Kernel, Stmt } from '../ir/kernel.ts';
 import { substitution } from '../ir/rewrite.ts';
-import { identityOf } from '../lower/reductions.ts';
+import { identity } from '../scalar.ts';
 import { accessesOf, extentOf, mergeable, vectorScore } from './axes.ts';
 
 interface Sum {
@@ -186,7 +186,7 @@ class Nest {
     const statements: Stmt[] = sums.map(({ local, combiner }) => ({
       kind: 'local',
       local,
-      value: constant(identityOf(combiner, local.dtype), local.dtype),
+      value: constant(identity(combiner, local.dtype), local.dtype),
     }));
     const last = Math.max(-1, ...sums.map((x) => this.passOf(x.local)), ...places.map((x) => this.level(x.value)));
     const passes = range(last + 1).map((pass) => ({
@@ -300,7 +300,7 @@ class Nest {
           ({ local, combiner }): Stmt => ({
             kind: 'local',
             local: own.get(local)!,
-            value: constant(identityOf(combiner, local.dtype), local.dtype),
+            value: constant(identity(combiner, local.dtype), local.dtype),
           }),
         ),
         { kind: 'loop', index: inner, role: vector ? 'vector' : 'serial', body: body(own, by) },
