@@ -1,11 +1,15 @@
 /** A device that runs planned programs by their meaning: kernels by the interpreter, everything else as plainly as can be. */
 
 import { checkKernel } from '../../backends/loop/check.ts';
+import { decompose } from '../../backends/loop/decompose/program.ts';
 import { runKernel } from '../../backends/loop/interpret.ts';
+import { decomposedNames } from '../../backends/loop/lower/table.ts';
 import { bytesOf, plan } from '../../backends/loop/plan/plan.ts';
 import {
   type ContractedAxis,
   type Contraction,
+  type Convolution,
+  type ConvolvedAxes,
   type Counter,
   kernelsOf,
   type Place,
@@ -14,7 +18,9 @@ import {
 } from '../../backends/loop/plan/program.ts';
 import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { type DType, type TypedArray, viewOf } from '../../src/core/dtype.ts';
-import type { Jaxpr } from '../../src/core/jaxpr.ts';
+import { constsAsInputs } from '../../src/core/jaxpr.ts';
+import type { Tensor } from '../../src/core/value.ts';
+import { optimize } from '../../transforms/passes/index.ts';
 
 class Bytes implements Storage {
   readonly buffer: ArrayBuffer;
@@ -29,21 +35,19 @@ class Bytes implements Storage {
 const copyOf = (array: TypedArray): ArrayBuffer =>
   array.buffer.slice(array.byteOffset, array.byteOffset + array.byteLength) as ArrayBuffer;
 
-/** @param prepare - what stands before planning: passes, decompositions */
-export const loopMachine = (prepare: (jaxpr: Jaxpr) => Jaxpr): Device => ({
+/** Decomposes, plans and checks programs as a device does, and runs them with the turns of `parallel` loops in a random order. */
+export const loopMachine = (): Device => ({
   name: 'loops',
   put: (_aval, host) => new Bytes(copyOf(host)),
   read: async (aval, storage) => viewOf(aval.dtype, (storage as Bytes).buffer.slice(0), aval.size),
   readSync: (aval, storage) => viewOf(aval.dtype, (storage as Bytes).buffer.slice(0), aval.size),
   compile(jaxpr): Executable {
-    const program = plan(prepare(jaxpr), { buffers: 16 });
+    const { jaxpr: simple, consts } = decompose(optimize(jaxpr), decomposedNames);
+    const program = plan(optimize(constsAsInputs(simple)), { buffers: 16 });
     for (const kernel of kernelsOf(program.steps)) checkKernel(kernel);
+    const constants = consts.map((x) => copyOf((x as Tensor).dataSync()));
     return {
-      run: (ins) =>
-        new Run(
-          program,
-          ins.map((x) => (x as Bytes).buffer),
-        ).outputs(),
+      run: (ins) => new Run(program, [...constants, ...ins.map((x) => (x as Bytes).buffer)]).outputs(),
     };
   },
 });
@@ -65,6 +69,7 @@ class Run {
   private readonly outs: readonly ArrayBuffer[];
   private readonly arena: ArrayBuffer;
   private readonly counters = new Map<Counter, number>();
+  private turns = 1;
 
   constructor(program: Program, ins: readonly ArrayBuffer[]) {
     this.program = program;
@@ -102,14 +107,15 @@ class Run {
         const arrays = step.kernel.operands.map((buffer, i) =>
           this.view(step.places[i]!, buffer.dtype, buffer.size.op === 'const' ? buffer.size.value : 0),
         );
-        runKernel(step.kernel, arrays);
+        runKernel(step.kernel, arrays, [], { shuffle: this.turns++ });
         return;
       }
       case 'contract':
         this.contract(step.contraction, step.a, step.b, step.c);
         return;
       case 'convolve':
-        throw new Error('the programs of these laws have no convolutions that are large enough');
+        this.convolve(step.convolution, step.a, step.b, step.c);
+        return;
       case 'copy':
         this.view(step.to, 'bool', step.bytes).set(this.view(step.from, 'bool', step.bytes));
         return;
@@ -150,4 +156,80 @@ class Run {
       z[c0] = sum;
     }
   }
+
+  /** Groups of features, or of the batch, are convolved each with its share of the output features. */
+  private convolve(conv: Convolution, a: Place, b: Place, c: Place): void {
+    const { dtype, lhs, rhs, out, spatial, groups, batchGroups } = conv;
+    const sum =
+      dtype === 'int32' || dtype === 'uint32' ? (s: number, p: number, q: number) => (s + Math.imul(p, q)) | 0 : plain;
+    const last = (strides: ConvolvedAxes, batch: number, feature: number, extents: readonly number[]): number =>
+      (batch - 1) * strides.batch +
+      (feature - 1) * strides.feature +
+      extents.reduce((n, extent, axis) => n + (extent - 1) * strides.spatial[axis]!, 1);
+    const inEach = conv.inFeatures / groups;
+    const outEach = conv.outFeatures / (groups * batchGroups);
+    const images = conv.batch / batchGroups;
+    const x = this.view(
+      a,
+      dtype,
+      last(
+        lhs,
+        conv.batch,
+        conv.inFeatures,
+        spatial.map((s) => s.in),
+      ),
+    );
+    const w = this.view(
+      b,
+      dtype,
+      last(
+        rhs,
+        conv.outFeatures,
+        inEach,
+        spatial.map((s) => s.window),
+      ),
+    );
+    const z = this.view(
+      c,
+      dtype,
+      last(
+        out,
+        images,
+        conv.outFeatures,
+        spatial.map((s) => s.out),
+      ),
+    );
+    for (const [n, o] of places([images, conv.outFeatures]) as Iterable<[number, number]>) {
+      const group = Math.floor(o / outEach);
+      const image = batchGroups > 1 ? group * images + n : n;
+      const feature = groups > 1 ? group * inEach : 0;
+      for (const at of places(spatial.map((s) => s.out))) {
+        let total = 0;
+        for (const tap of places(spatial.map((s) => s.window))) {
+          const from = spatial.map((s, axis) => at[axis]! * s.stride + tap[axis]! * s.rhsDilation - s.padLow);
+          if (
+            !spatial.every((s, axis) => from[axis]! % s.lhsDilation === 0 && inside(from[axis]! / s.lhsDilation, s.in))
+          )
+            continue;
+          const pixel = spatial.reduce((sum, s, axis) => sum + (from[axis]! / s.lhsDilation) * lhs.spatial[axis]!, 0);
+          const weight = spatial.reduce((sum, _, axis) => sum + tap[axis]! * rhs.spatial[axis]!, 0);
+          for (let f = 0; f < inEach; f++) {
+            const p = x[image * lhs.batch + (feature + f) * lhs.feature + pixel]!;
+            total = sum(total, p, w[o * rhs.batch + f * rhs.feature + weight]!);
+          }
+        }
+        z[n * out.batch + o * out.feature + at.reduce((sum, i, axis) => sum + i * out.spatial[axis]!, 0)] = total;
+      }
+    }
+  }
+}
+
+const plain = (sum: number, p: number, q: number): number => sum + p * q;
+const inside = (i: number, extent: number): boolean => i >= 0 && i < extent;
+
+/** Every place of a space. */
+function* places(shape: readonly number[]): Generator<readonly number[]> {
+  const [first, ...rest] = shape;
+  if (first === undefined) yield [];
+  else for (let i = 0; i < first; i++) for (const at of places(rest)) yield [i, ...at];
 }

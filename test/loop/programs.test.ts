@@ -132,7 +132,7 @@ function tensorsIn(x: unknown): Tensor[] {
 describe('laws, on a machine that runs plans by their meaning', () => {
   let before: Device | null = null;
   beforeAll(() => {
-    before = setDefaultDevice(loopMachine(optimize));
+    before = setDefaultDevice(loopMachine());
   });
   afterAll(() => {
     if (before) setDefaultDevice(before);
