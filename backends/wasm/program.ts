@@ -32,8 +32,9 @@ export interface Assembled {
 }
 
 /** A module under construction that imports what these kernels call. */
-function moduleFor(kernels: readonly Kernel[], target: Target) {
+function moduleFor(kernels: readonly Kernel[], target: Target, marked = false) {
   const module = new Module(target.memory);
+  if (marked) module.import('mark', ['i32'], []);
   const numbers = new Map<string, number>();
   for (const { name, arity } of kernels.flatMap(callsOf)) {
     if (!numbers.has(name)) numbers.set(name, module.import(name, new Array<'f64'>(arity).fill('f64'), ['f64']));
@@ -56,9 +57,10 @@ export const turnsOf = ({ body }: Kernel): number => {
   return first.index.extent.value;
 };
 
-export function assembleProgram(program: Program, target: Target): Assembled {
+/** @param marked - whether `env.mark` is called after each step, with its number in the order of {@link stepsOf} */
+export function assembleProgram(program: Program, target: Target, marked = false): Assembled {
   const kernels = kernelsOf(program.steps);
-  const { module, options, imports } = moduleFor(kernels, target);
+  const { module, options, imports } = moduleFor(kernels, target, marked);
   const functions = new Map<string, Func>();
   const functionOf = (kernel: Kernel): Func => {
     const key = kernelKey(kernel);
@@ -85,7 +87,7 @@ export function assembleProgram(program: Program, target: Target): Assembled {
     return found;
   };
   const run = module.func(['i32'], [], 'run');
-  run.body(new Sequencer(run, program, functionOf, productOf).code());
+  run.body(new Sequencer(run, program, functionOf, productOf, marked).code());
   const scratch = Math.max(
     0,
     ...kernels.map((kernel) => scratchBytes(kernel, [])),
@@ -94,12 +96,22 @@ export function assembleProgram(program: Program, target: Target): Assembled {
   return { bytes: module.encode(), imports, scratch };
 }
 
+/** The steps of a program in the order in which they are numbered. */
+export const stepsOf = (steps: readonly Step[]): readonly Step[] =>
+  steps.flatMap((step) => {
+    if (step.kind === 'repeat') return [step, ...stepsOf(step.body)];
+    if (step.kind === 'while') return [step, ...stepsOf(step.condition), ...stepsOf(step.body)];
+    return step.kind === 'branch' ? [step, ...step.branches.flatMap(stepsOf)] : [step];
+  });
+
 /** Writes the calls of a program. */
 class Sequencer {
   private readonly func: Func;
   private readonly program: Program;
   private readonly functionOf: (kernel: Kernel) => Func;
   private readonly productOf: (step: ProductStep) => Product;
+  private readonly marked: boolean;
+  private count = 0;
   /** Locals that hold addresses, by their entry in the table. */
   private readonly bases = new Map<number, number>();
   private readonly counters = new Map<Counter, Code>();
@@ -109,7 +121,9 @@ class Sequencer {
     program: Program,
     functionOf: (kernel: Kernel) => Func,
     productOf: (step: ProductStep) => Product,
+    marked: boolean,
   ) {
+    this.marked = marked;
     this.productOf = productOf;
     this.func = func;
     this.program = program;
@@ -143,7 +157,13 @@ class Sequencer {
   }
 
   private steps(steps: readonly Step[]): Code {
-    return sequence(...steps.map((step) => this.step(step)));
+    if (!this.marked) return sequence(...steps.map((step) => this.step(step)));
+    return sequence(
+      ...steps.flatMap((step) => {
+        const number = this.count++;
+        return [this.step(step), call(0, i32.const(number))];
+      }),
+    );
   }
 
   private step(step: Step): Code {

@@ -6,8 +6,9 @@ import { sizeOf } from '../../../src/core/shape.ts';
 import type { FirstOrderParams } from '../../../src/prim/registry.ts';
 import type { Body } from '../fuse/cluster.ts';
 import type { Dataflow } from '../fuse/dataflow.ts';
-import { type Buffer, type Expr, type Index, index, int, type Local } from '../ir/expr.ts';
-import { linear } from '../ir/integer.ts';
+import { type Buffer, type Expr, type Index, index, int, type Load, type Local } from '../ir/expr.ts';
+import { linear, plus, times } from '../ir/integer.ts';
+import { substitution } from '../ir/rewrite.ts';
 import { Elements } from '../lower/elements.ts';
 import type { ContractedAxis, Contraction, Convolution } from './program.ts';
 
@@ -45,40 +46,78 @@ export function productOf(body: Body, stored: readonly Var[], flow: Dataflow): P
   const exact = stored.find((v) => body.values.get(v)!.value === own.value);
   const other = stored.find((v) => v.aval.dtype === value.aval.dtype && body.values.get(v)!.address === own.address);
   const home = exact ? { value: exact, exact: true } : other ? { value: other, exact: false } : null;
-  const address = linear(body.values.get(exact ?? value)!.address);
-  if ([...address.terms.keys()].some((atom) => atom.op !== 'index')) return null;
-  const strideOf = (of: Index | null): number => (of ? (address.terms.get(index(of)) ?? 0) : 0);
+  const { address } = body.values.get(exact ?? value)!;
   const eqn = flow.producer.get(value)!;
   const found =
     eqn.primitive.name === 'dot_general'
-      ? contraction(body, value, term, strideOf)
+      ? contraction(body, value, term, address)
       : eqn.primitive.name === 'conv_general_dilated'
-        ? convolution(body, eqn, flow, strideOf)
+        ? convolution(body, eqn, flow, address)
         : null;
   return found && { value, local, home, ...found };
 }
 
 type Found = Pick<Product, 'how' | 'a' | 'b'>;
 
-function contraction(body: Body, value: Var, term: Expr, strideOf: (of: Index) => number): Found | null {
-  if (term.op !== 'apply' || term.fn !== 'mul') return null;
-  const [a, b] = term.args.map(viewOf) as [View | null, View | null];
-  if (!a || !b) return null;
+/** An axis of the space of a product. */
+interface Axis {
+  readonly index: Index;
+  readonly extent: number;
+  readonly reduced: boolean;
+}
+
+function contraction(body: Body, value: Var, term: Expr, address: Expr): Found | null {
+  if (term.op !== 'apply' || term.fn !== 'mul' || term.args.some((x) => x.op !== 'load')) return null;
   const { space } = body.cluster;
-  const kinds: Record<'batch' | 'm' | 'n' | 'k', ContractedAxis[]> = { batch: [], m: [], n: [], k: [] };
-  for (const [axis, extent] of space.shape.entries()) {
+  const whole = space.shape.flatMap((extent, axis): Axis[] => {
     const of = body.indices[axis];
-    if (!of) continue;
-    const [x, y] = [a, b].map(({ terms }) => terms.get(index(of)) ?? 0) as [number, number];
+    return of ? [{ index: of, extent, reduced: space.reduced.includes(axis) }] : [];
+  });
+  const { axes, walks } = takenApart(whole, [...(term.args as readonly Load[]), address]);
+  const [a, b] = walks.slice(0, 2).map(viewOf) as [View | null, View | null];
+  const c = linear(walks[2]!);
+  if (!a || !b || [...c.terms.keys()].some((atom) => atom.op !== 'index')) return null;
+  const kinds: Record<'batch' | 'm' | 'n' | 'k', ContractedAxis[]> = { batch: [], m: [], n: [], k: [] };
+  for (const { index: of, extent, reduced } of axes) {
+    const [x, y, z] = [a, b, c].map(({ terms }) => terms.get(index(of)) ?? 0) as [number, number, number];
     if (x < 0 || y < 0) return null;
-    const reduced = space.reduced.includes(axis);
     const kind = reduced ? 'k' : x !== 0 && y !== 0 ? 'batch' : y !== 0 ? 'n' : x !== 0 ? 'm' : 'batch';
-    kinds[kind].push({ extent, a: x, b: y, c: strideOf(of) });
+    kinds[kind].push({ extent, a: x, b: y, c: z });
   }
   return { how: { kind: 'contract', contraction: { dtype: value.aval.dtype as 'float32', ...kinds } }, a, b };
 }
 
-function convolution(body: Body, eqn: Eqn, flow: Dataflow, strideOf: (of: Index | null) => number): Found | null {
+/** Axes of which an address needs quotients and remainders, as heads are taken out of features, become two. */
+function takenApart(axes: readonly Axis[], walks: readonly Expr[]): { axes: readonly Axis[]; walks: readonly Expr[] } {
+  for (const [i, { index: of, extent, reduced }] of axes.entries()) {
+    const divisor = walks.map((x) => divisorOf(x.op === 'load' ? x.at : x, index(of))).find((n) => n !== null);
+    if (!divisor || extent % divisor !== 0) continue;
+    const outer: Index = { name: `${of.name}1`, extent: int(extent / divisor) };
+    const inner: Index = { name: `${of.name}0`, extent: int(divisor) };
+    const by = substitution(new Map([[index(of), plus(times(index(outer), int(divisor)), index(inner))]]));
+    const halves = [
+      { index: outer, extent: extent / divisor, reduced },
+      { index: inner, extent: divisor, reduced },
+    ];
+    return takenApart([...axes.slice(0, i), ...halves, ...axes.slice(i + 1)], walks.map(by));
+  }
+  return { axes, walks };
+}
+
+/** What an index is divided by in an address, if it is. */
+function divisorOf(address: Expr, of: Expr): number | null {
+  for (const atom of linear(address).terms.keys()) {
+    if (atom.op !== 'apply' || (atom.fn !== 'quotient' && atom.fn !== 'remainder')) continue;
+    const [x, divisor] = atom.args as readonly [Expr, Expr];
+    if (x === of && divisor.op === 'const') return divisor.value;
+  }
+  return null;
+}
+
+function convolution(body: Body, eqn: Eqn, flow: Dataflow, address: Expr): Found | null {
+  const { terms } = linear(address);
+  if ([...terms.keys()].some((atom) => atom.op !== 'index')) return null;
+  const strideOf = (of: Index | null): number => (of ? (terms.get(index(of)) ?? 0) : 0);
   const p = eqn.params as FirstOrderParams<'conv_general_dilated'>;
   const [lhs, rhs] = eqn.ins.map((x) => layoutOf(x, flow));
   if (!lhs || !rhs) return null;
