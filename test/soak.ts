@@ -33,6 +33,13 @@ const parts = {
     runs: 100_000,
     env: { SOAK_ITERATIONS: '100000' },
   },
+  math: {
+    about:
+      'the float32 functions of `backends/loop/math`, with `madd` rounded once and twice, against float64: all bits from the seed on, 257 apart; runs are the floats of each',
+    test: 'test/loop/math.test.ts',
+    runs: 16_711_935,
+    env: { MATH_STEP: '257' },
+  },
 } satisfies Record<string, Part>;
 
 type PartName = keyof typeof parts;

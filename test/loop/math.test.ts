@@ -1,11 +1,16 @@
-/** Elementary functions of compiled programs: every exponent, the edges, and close looks, with `madd` rounded once and twice. */
+/**
+ * Elementary functions of compiled programs: every exponent, the edges, and close looks, with `madd` rounded once and twice. With
+ * `MATH_STEP` (`npm run soak math`), floats of all bits too, that many apart.
+ */
 
 import { describe, expect, test } from 'vitest';
-import { constant } from '../../backends/loop/ir/expr.ts';
+import { constant, type Expr, operands as operandsOf, read } from '../../backends/loop/ir/expr.ts';
 import { math } from '../../backends/loop/math/index.ts';
+import { hostFunctions, scalar } from '../../backends/loop/scalar.ts';
+import { typeProblem } from '../../backends/loop/types.ts';
 import { complementaryErrorFunction, erfInverse, errorFunction } from '../../backends/reference/special.ts';
-import { edges, names, type Row, rows, sample, words, worst } from './accuracy.ts';
-import { compiled } from './compiled.ts';
+import { edges, names, type Row, rows, sample, type Worst, words, worst } from './accuracy.ts';
+import { compiled, type Rounding } from './compiled.ts';
 
 const roundings = ['twice', 'once'] as const;
 
@@ -78,6 +83,29 @@ describe('float32, within the units in the last place of the table', () => {
     const xs = sample(1, 0, rows.exp.near, 10_000);
     const truths = Float64Array.from(xs, (x) => Math.exp(x * (1 + 1e-6)));
     expect(worst('exp', [xs], truths, 'twice').error).toBeGreaterThan(rows.exp.bound);
+  });
+});
+
+const nothing: Worst = { error: 0, at: [], got: 0 };
+const step = Number(process.env['MATH_STEP'] ?? 0);
+describe.runIf(step > 0)('float32, bits at even distances', () => {
+  test.each(names)('%s', (name) => {
+    const { bound, truth }: Row = rows[name];
+    const [bits, count] = [new Uint32Array(1 << 18), Math.floor(2 ** 32 / step)];
+    const xs = new Float32Array(bits.buffer);
+    let next = Number(process.env['LAWS_SEED'] ?? 0) % step;
+    const found: Record<Rounding, Worst> = { twice: nothing, once: nothing };
+    for (let done = 0; done < count; done += bits.length) {
+      for (let i = 0; i < bits.length; i++, next += step) bits[i] = next;
+      const truths = Float64Array.from(xs, truth);
+      for (const rounding of roundings) {
+        const one = worst(name, [xs], truths, rounding);
+        if (one.error > found[rounding].error) found[rounding] = one;
+      }
+    }
+    const text = roundings.map((r) => `${found[r].error.toFixed(2)} at ${found[r].at} (madd rounded ${r})`);
+    console.log(`${name}: ${text.join(', ')}`);
+    for (const rounding of roundings) expect(found[rounding].error).toBeLessThanOrEqual(bound);
   });
 });
 
@@ -168,6 +196,59 @@ describe('int32', () => {
     const got = new Int32Array(xs.length);
     compiled(['int32'], (x) => math['sign']!([x], {}), 'twice')([xs], got, xs.length);
     expect([...got]).toEqual([...xs].map(Math.sign));
+  });
+});
+
+describe('expressions', () => {
+  const arity = (name: string): number => (name === 'clamp' ? 3 : ['pow', 'rem', 'atan2'].includes(name) ? 2 : 1);
+  const params = { exponent: -7 };
+
+  test.each(Object.keys(math))('%s has the types of the Loop IR', (name) => {
+    for (const dtype of ['float32', 'float64'] as const) {
+      const operands = Array.from({ length: arity(name) }, (_, i) => read({ name: `x${i}`, dtype }));
+      const seen = new Set<Expr>();
+      const visit = (x: Expr): void => {
+        if (seen.has(x)) return;
+        seen.add(x);
+        expect(typeProblem(x), x.op).toBeNull();
+        if (x.op === 'call') expect(hostFunctions[x.name]?.arity).toBe(x.args.length);
+        for (const y of operandsOf(x)) visit(y);
+      };
+      visit(math[name]!(operands, params));
+    }
+  });
+
+  test.each(Object.keys(math))('%s is computed here as the Loop IR defines it', (name) => {
+    const locals = Array.from({ length: arity(name) }, (_, i) => ({ name: `x${i}`, dtype: 'float32' as const }));
+    const root = math[name]!(locals.map(read), params);
+    const columns = locals.map((_, j) =>
+      Float32Array.from(edges, (__, i) => edges[(i * (2 * j + 1) + 5 * j) % edges.length]!),
+    );
+    const got = new Float64Array(edges.length);
+    compiled(
+      locals.map(({ dtype }) => dtype),
+      (...xs) => math[name]!(xs, params),
+      'twice',
+    )(columns, got, got.length);
+    for (const [i, value] of got.entries()) {
+      const values = new Map<Expr, number>();
+      const result = (x: Expr): number => {
+        let known = values.get(x);
+        if (known === undefined) {
+          known = evaluate(x);
+          values.set(x, known);
+        }
+        return known;
+      };
+      const evaluate = (x: Expr): number => {
+        if (x.op === 'const') return x.value;
+        if (x.op === 'local') return columns[locals.indexOf(x.local as (typeof locals)[number])]![i]!;
+        if (x.op !== 'apply') throw new Error(`no ${x.op} here`);
+        const [a, b, c] = x.args.map(result) as [number, number, number];
+        return scalar(x.fn, x.args[0]!.dtype, x.dtype)(a, b, c);
+      };
+      expect(result(root), `of ${columns.map((xs) => xs[i])}`).toBe(value);
+    }
   });
 });
 

@@ -2,8 +2,8 @@
  * The notation in which formulas of float32 are written: operations of the Loop IR with operands that may be numbers.
  *
  * Two habits keep the formulas right on every machine. A `madd` may round once or twice, so nothing may depend on its inner rounding:
- * products that must be exact have few enough bits. And NaN must come through: a comparison with NaN is false, so `atMost` and
- * `atLeast` keep a NaN in `x`; they are WebAssembly's `pmin(x, bound)` and `pmax(x, bound)`.
+ * products that must be exact have few enough bits. And NaN must come through: a comparison with NaN is false, so that a NaN takes
+ * the last of the branches.
  */
 
 import { bitcast, compare, constant, type Expr, int, op, select } from '../ir/expr.ts';
@@ -33,9 +33,9 @@ export const missing = (x: Expr): Expr => compare('ne', x, x);
 export const choose = (condition: Expr, then: Operand, otherwise: Operand): Expr =>
   select(condition, term(then), term(otherwise));
 /** The lesser of x and a bound; NaN if x is. */
-export const atMost = (x: Expr, bound: Operand): Expr => choose(less(bound, x), bound, x);
+export const atMost = (x: Expr, bound: number): Expr => op('min', x, f32(bound));
 /** The greater of x and a bound; NaN if x is. */
-export const atLeast = (x: Expr, bound: Operand): Expr => choose(less(x, bound), bound, x);
+export const atLeast = (x: Expr, bound: number): Expr => op('max', x, f32(bound));
 
 /** c₀ + c₁·x + c₂·x² + …, by Horner's rule. */
 export const polynomial = (x: Expr, coefficients: readonly number[]): Expr =>
