@@ -131,10 +131,13 @@ const spacing = (truth: number): number => {
   return (power > a ? power / 2 : power) * 2 ** -23;
 };
 
-/** The error of `got`, in units in the last place of `truth`; infinite where NaN, infinities or the sign of a zero differ. */
+/**
+ * The error of `got`, in units in the last place of `truth`: 0 of the nearest float, and infinite where NaN, infinities or the sign of a
+ * zero differ.
+ */
 export function error(got: number, truth: number): number {
   const rounded = Math.fround(truth);
-  if (Object.is(got, rounded)) return got === 0 || !Number.isFinite(got) ? 0 : Math.abs(got - truth) / spacing(truth);
+  if (Object.is(got, rounded)) return 0;
   const comparable = Number.isFinite(got) && Number.isFinite(rounded) && !(got === 0 && rounded === 0);
   return comparable ? Math.abs(got - truth) / spacing(truth) : Number.POSITIVE_INFINITY;
 }

@@ -35,7 +35,7 @@ const log2e = Math.LOG2E;
 const ln2High = 0.693359375;
 const ln2Low = -2.1219444005469057e-4;
 
-/** (e^r - 1 - r)/r², to 2^-28.2 of e^r. */
+/** (e^r - 1 - r)/r², to 2^-28.3 of e^r. */
 const exponentialTail = [0.49999994, 0.166665211, 0.0416682586, 0.00836866722, 0.00138212286];
 
 /** e^(x·scale) = 2^n·e^r: r, n, and an integer whose low 9 bits are n + offset. */
