@@ -18,8 +18,8 @@ export interface Tile {
   /** Lanes of the last vector that are columns of the matrix. */
   readonly lastLanes: number;
   readonly a: { readonly row: number; readonly step: number };
-  /** `exact`: nothing may be read beyond the last column. */
-  readonly b: { readonly step: number; readonly exact: boolean };
+  /** `exact`: nothing may be read beyond the last column. `step` is null where a table has the offset of each row of B. */
+  readonly b: { readonly step: number | null; readonly exact: boolean };
   readonly c: { readonly row: number; readonly column: number };
   /** Whether the tile is added to what is in C. */
   readonly accumulate: boolean;
@@ -34,10 +34,12 @@ export interface Tile {
  */
 const unroll = 4;
 
-/** The function (a, b, c, steps), of addresses; `steps` ≥ 1 unless empty. */
+/** The function (a, b, c, steps, table), of addresses; `steps` ≥ 1 unless empty. */
 export function emitTile(module: Module, e: Arithmetic, tile: Tile): Func {
-  const func = module.func(['i32', 'i32', 'i32', 'i32']);
-  const [a, b, c, k] = [0, 1, 2, 3];
+  const func = module.func(['i32', 'i32', 'i32', 'i32', 'i32']);
+  const [a, b, c, k, table] = [0, 1, 2, 3, 4];
+  const gathered = tile.b.step === null;
+  const at = gathered ? func.local('i32') : b;
   const { rows, vectors } = tile;
   const sums = Array.from({ length: rows }, () => Array.from({ length: vectors }, () => func.local('v128')));
   const right = Array.from({ length: vectors }, () => func.local('v128'));
@@ -45,13 +47,14 @@ export function emitTile(module: Module, e: Arithmetic, tile: Tile): Func {
   const lanes = (j: number): number => (j === vectors - 1 ? tile.lastLanes : e.lanes);
 
   const step = sequence(
-    ...right.map((x, j) => set(x, loadPart(e, get(b), tile.b.exact ? lanes(j) : e.lanes, j * 16))),
+    gathered ? set(at, i32.add(get(b), i32.load(get(table)))) : () => {},
+    ...right.map((x, j) => set(x, loadPart(e, get(at), tile.b.exact ? lanes(j) : e.lanes, j * 16))),
     ...sums.flatMap((row, i) => [
       set(left, e.loadSplat(get(a), i * tile.a.row)),
       ...row.map((sum, j) => set(sum, e.multiplyAdd(get(left), get(right[j]!), get(sum)))),
     ]),
     set(a, i32.add(get(a), i32.const(tile.a.step))),
-    set(b, i32.add(get(b), i32.const(tile.b.step))),
+    gathered ? set(table, i32.add(get(table), i32.const(4))) : set(b, i32.add(get(b), i32.const(tile.b.step ?? 0))),
   );
   const next = tee(k, i32.sub(get(k), i32.const(1)));
   const steps = Array.from({ length: unroll }, (_, u) =>

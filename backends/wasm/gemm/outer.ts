@@ -47,7 +47,11 @@ function atEdge(t: Tiling, tile: Code): Code | null {
 }
 
 /** The kernels of a contraction, emitted when they are needed. */
-function kernels(module: Module, p: Plan): (edgeRow: boolean, edgeColumn: boolean, accumulate: boolean) => Func {
+function kernels(
+  module: Module,
+  p: Plan,
+  slackB: boolean,
+): (edgeRow: boolean, edgeColumn: boolean, accumulate: boolean) => Func {
   const { e, rows, columns, k } = p;
   const lanes = columns.last;
   const known = new Map<string, Func>();
@@ -66,7 +70,12 @@ function kernels(module: Module, p: Plan): (edgeRow: boolean, edgeColumn: boolea
         p.a === 'direct'
           ? { row: strideOf(rows.axes, 'a'), step: strideOf(k, 'a') }
           : { row: e.bytes, step: rows.size * e.bytes },
-      b: p.b === 'direct' ? { step: strideOf(k, 'b'), exact: true } : { step: columns.size * e.bytes, exact: false },
+      b:
+        p.b === 'gather'
+          ? { step: null, exact: !slackB }
+          : p.b === 'direct'
+            ? { step: strideOf(k, 'b'), exact: !slackB }
+            : { step: columns.size * e.bytes, exact: false },
       c: { row: strideOf(rows.axes, 'c'), column: strideOf(columns.axes, 'c') },
       accumulate,
       empty: p.terms === 0,
@@ -78,7 +87,7 @@ function kernels(module: Module, p: Plan): (edgeRow: boolean, edgeColumn: boolea
 
 /** How an operand is packed, if it is. */
 function panelOf(x: Contraction, p: Plan, operand: 'a' | 'b'): Panel | null {
-  if (p[operand] === 'direct') return null;
+  if (p[operand] === 'direct' || p[operand] === 'gather') return null;
   const t = operand === 'a' ? p.rows : p.columns;
   const slack = x.slack?.[operand] ?? false;
   return { operand, rows: t.axes, terms: p.k, height: t.size, group: t.group, partial: t.last !== t.size, slack };
@@ -93,13 +102,13 @@ function layout(p: Plan, panelA: Panel | null, panelB: Panel | null) {
   const b = panelA ? aligned(heightA) : 0;
   const tableA = b + (panelB ? aligned(heightB) : 0);
   const tableB = tableA + aligned(table(panelA));
-  const size = tableB + aligned(table(panelB));
-  return { b, tableA, tableB, hasTableA: table(panelA) > 0, hasTableB: table(panelB) > 0, size };
+  const bytesB = p.b === 'gather' ? p.terms * 4 : table(panelB);
+  return { b, tableA, tableB, hasTableA: table(panelA) > 0, hasTableB: bytesB > 0, size: tableB + aligned(bytesB) };
 }
 
 export function emitOuter(module: Module, x: Contraction, p: Plan): Product {
   const { e, rows, columns } = p;
-  const kernel = kernels(module, p);
+  const kernel = kernels(module, p, x.slack?.b ?? false);
   const [panelA, panelB] = [panelOf(x, p, 'a'), panelOf(x, p, 'b')];
   const at = layout(p, panelA, panelB);
   const packA = panelA && emitPack(module, e, panelA);
@@ -169,6 +178,7 @@ export function emitOuter(module: Module, x: Contraction, p: Plan): Product {
         get(pb),
         i32.add(get(cj), offset(rows.axes, 'c', begin(rows, get(i)), e.bytes)),
         get(kc),
+        p.b === 'gather' ? i32.add(plus(get(scratch), at.tableB), i32.shl(get(k0), i32.const(2))) : i32.const(0),
       );
     const edgeRow = atEdge(rows, get(i));
     const across = (edgeOfColumn: boolean): Code => {
@@ -191,8 +201,11 @@ export function emitOuter(module: Module, x: Contraction, p: Plan): Product {
       set(edgeColumn, atEdge(columns, get(j)) ?? i32.const(0)),
       set(
         pb,
-        p.b === 'direct'
-          ? i32.add(i32.add(get(b0), offset(columns.axes, 'b', get(column), e.bytes)), stepB)
+        p.b === 'direct' || p.b === 'gather'
+          ? i32.add(
+              i32.add(get(b0), offset(columns.axes, 'b', get(column), e.bytes)),
+              p.b === 'gather' ? i32.const(0) : stepB,
+            )
           : addressB(get(j)),
       ),
       set(cj, i32.add(get(c0), offset(columns.axes, 'c', get(column), e.bytes))),

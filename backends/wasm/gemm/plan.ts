@@ -49,8 +49,11 @@ export interface Tiling {
   readonly blocks: number;
 }
 
-/** `direct`: not packed. `block`: as each block is computed; `kept`: once for the blocks that need it; `panel`: just before its use. */
-export type Packing = 'direct' | 'block' | 'kept' | 'panel';
+/**
+ * `direct`: not packed. `gather`: not either, its rows found by a table. `block`: as each block is computed; `kept`: once for the blocks that
+ * need it; `panel`: just before its use.
+ */
+export type Packing = 'direct' | 'gather' | 'block' | 'kept' | 'panel';
 
 export interface Plan {
   readonly e: Arithmetic;
@@ -66,9 +69,13 @@ export interface Plan {
   readonly b: Packing;
 }
 
-const tiling = (axes: readonly Axis[], size: number): Omit<Tiling, 'block' | 'blocks'> => {
+const tiling = (
+  axes: readonly Axis[],
+  size: number,
+  most = Number.POSITIVE_INFINITY,
+): Omit<Tiling, 'block' | 'blocks'> => {
   const total = count(axes);
-  const group = run(axes, 'c').extent;
+  const group = Math.min(run(axes, 'c').extent, most);
   const perGroup = Math.ceil(group / size);
   const last = group % size === 0 ? size : group % size;
   return { axes, total, group, size, last, perGroup, tiles: perGroup * (total / group) };
@@ -101,6 +108,8 @@ export function simplified(x: Contraction): Contraction {
 
 /** Terms, of which a panel of B is 8 KiB: it stays in the first-level cache beside a tile of A. */
 const depthLimit = 256;
+/** Vectors of a tile of one, two or three rows: enough sums that none waits for itself (an addition takes 4 cycles, two begin in each). */
+const widths: readonly (number | undefined)[] = [undefined, 8, 4, 3];
 /** Rows of which the packed terms, 128 KiB, stay in the second-level cache. */
 const rowBlock = 128;
 /** Columns that share one packing of a block of rows. */
@@ -123,7 +132,12 @@ function readable(k: readonly Axis[], tiles: { axes: readonly Axis[]; group: num
 /** @param x - simplified, with columns of C one element apart if it has any */
 export function planOuter(x: Contraction, isTransposed: boolean): Plan {
   const e = arithmetic(x.dtype, x.relaxed);
-  const [rows, columns, terms] = [tiling(x.m, 4), tiling(x.n, 2 * e.lanes), count(x.k)];
+  const [rows, terms] = [tiling(x.m, 4), count(x.k)];
+  const width = (widths[rows.total] ?? 2) * e.lanes;
+  // A panel of B that serves two tiles at most is not worth being packed, if its rows are stretches of memory.
+  const across = run(x.n, 'b');
+  const gather = rows.tiles <= 2 && !isStraight(x.k, 'b') && across.stride === 1 && across.extent >= 2 * e.lanes;
+  const columns = tiling(x.n, width, gather ? across.extent : undefined);
   const parts = Math.max(1, Math.ceil(terms / depthLimit));
   const depth = parts === 1 ? terms : Math.ceil(terms / parts / 8) * 8;
   const small = rows.total <= smallDimension && columns.total <= smallDimension && terms <= smallDimension;
@@ -134,7 +148,7 @@ export function planOuter(x: Contraction, isTransposed: boolean): Plan {
   const block = whole && isTransposed ? rows.tiles : Math.min(rows.tiles, rowBlock / 4);
   const rowBlocks = Math.max(1, Math.ceil(rows.tiles / Math.max(1, block)));
   const kept = rowBlocks === 1 && rows.tiles * 4 * terms <= keepLimit;
-  const wide = Math.max(8, Math.floor(Math.min(columnBlock, packedLimit / Math.max(1, terms)) / (2 * e.lanes)));
+  const wide = Math.max(8, Math.floor(Math.min(columnBlock, packedLimit / Math.max(1, terms)) / width));
   const panels = whole
     ? columns.tiles
     : rowBlocks > 1
@@ -150,6 +164,6 @@ export function planOuter(x: Contraction, isTransposed: boolean): Plan {
     rows: { ...rows, block, blocks: rowBlocks },
     columns: { ...columns, block: panels, blocks: Math.max(1, Math.ceil(columns.tiles / Math.max(1, panels))) },
     a: directA ? 'direct' : kept ? 'kept' : 'block',
-    b: directB ? 'direct' : rowBlocks > 1 ? 'kept' : 'panel',
+    b: gather ? 'gather' : directB ? 'direct' : rowBlocks > 1 ? 'kept' : 'panel',
   };
 }
