@@ -4,6 +4,7 @@ import { nothing } from '../code/control.ts';
 import type { Module } from '../code/module.ts';
 import type { Element } from './arithmetic.ts';
 import { count, run } from './axes.ts';
+import { emitDot, isDot } from './dot.ts';
 import { emitOuter, type Product } from './outer.ts';
 import { type Contraction, planOuter, simplified, transposed } from './plan.ts';
 
@@ -51,7 +52,15 @@ export function emitContraction(module: Module, contraction: Contraction): Produ
     const func = module.func(['i32', 'i32', 'i32', 'i32', 'i32', 'i32']).body(nothing);
     return { func, scratchBytes: 0, blocks: 0 };
   }
-  const across = run(x.n, 'c').stride !== 1 && run(x.m, 'c').stride === 1;
-  const turned = across ? transposed(x) : x;
-  return emitOuter(module, turned, planOuter(turned, across));
+  const turned = transposed(x);
+  if (isDot(x)) return emitDot(module, x, false);
+  if (isDot(turned)) return emitDot(module, turned, true);
+  return isAcross(x) ? emitOuter(module, turned, planOuter(turned, true)) : emitOuter(module, x, planOuter(x, false));
+}
+
+/** Whether rows and columns change places: vectors lie along columns, where C and B should be contiguous. */
+function isAcross(x: Contraction): boolean {
+  const [rows, columns] = [count(x.m), count(x.n)];
+  const fewColumns = columns < 8 && rows > columns && run(x.m, 'a').stride === 1 && run(x.m, 'a').extent > columns;
+  return fewColumns || (run(x.m, 'c').stride === 1 && rows > 1 && (run(x.n, 'c').stride !== 1 || columns === 1));
 }

@@ -13,6 +13,7 @@ import { type Axis, count, offset, run } from './axes.ts';
 import { emitTile } from './kernel.ts';
 import { emitPack, needsTable, type Panel, writeTable } from './pack.ts';
 import type { Contraction, Plan, Tiling } from './plan.ts';
+import { atEdge, begin, groupEnd } from './tiles.ts';
 
 export interface Product {
   /** (a, b, c, scratch, from, to): computes the blocks from `from` up to `to`. */
@@ -23,28 +24,7 @@ export interface Product {
 
 const smaller = (x: Code, y: Code): Code => select(x, y, i32.ltS(x, y));
 const plus = (x: Code, n: number): Code => (n === 0 ? x : i32.add(x, i32.const(n)));
-const product = (x: Code, n: number): Code => (n === 1 ? x : i32.mul(x, i32.const(n)));
 const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-
-/** The index where a tile begins. */
-function begin(t: Tiling, tile: Code): Code {
-  if (t.perGroup === t.tiles) return product(tile, t.size);
-  const group = product(i32.divU(tile, i32.const(t.perGroup)), t.group);
-  return i32.add(group, product(i32.remU(tile, i32.const(t.perGroup)), t.size));
-}
-
-/** The last index of the group of a tile. */
-function groupEnd(t: Tiling, tile: Code): Code {
-  if (t.perGroup === t.tiles) return i32.const(t.total - 1);
-  return plus(product(i32.divU(tile, i32.const(t.perGroup)), t.group), t.group - 1);
-}
-
-/** Whether a tile is the last of its group, and smaller; null if none or all are. */
-function atEdge(t: Tiling, tile: Code): Code | null {
-  if (t.last === t.size || t.perGroup === 1) return null;
-  const within = t.perGroup === t.tiles ? tile : i32.remU(tile, i32.const(t.perGroup));
-  return i32.eq(within, i32.const(t.perGroup - 1));
-}
 
 /** The kernels of a contraction, emitted when they are needed. */
 function kernels(

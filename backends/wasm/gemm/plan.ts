@@ -7,6 +7,7 @@ import type { Code } from '../code/instructions.ts';
 import { type Arithmetic, arithmetic, type Element } from './arithmetic.ts';
 import { type Axis, count, merged, run } from './axes.ts';
 import { isStraight } from './pack.ts';
+import { type Tiles, tiling } from './tiles.ts';
 
 /** What an epilogue may read and write: whole rows of C. */
 export interface Block {
@@ -31,20 +32,8 @@ export interface Contraction {
   readonly epilogue: ((block: Block) => Code) | null;
 }
 
-/**
- * An index in tiles. They do not cross from one group to the next, within which C has one stride; so the last tile of a
- * group may be smaller.
- */
-export interface Tiling {
-  readonly axes: readonly Axis[];
-  readonly total: number;
-  readonly group: number;
-  /** Indices of a tile, of the last one of a group, and tiles of a group and of all. */
-  readonly size: number;
-  readonly last: number;
-  readonly perGroup: number;
-  readonly tiles: number;
-  /** Tiles of a block, and blocks. */
+/** An index in tiles, and those in blocks: tiles of a block, and how many blocks there are. */
+export interface Tiling extends Tiles {
   readonly block: number;
   readonly blocks: number;
 }
@@ -68,18 +57,6 @@ export interface Plan {
   readonly a: Packing;
   readonly b: Packing;
 }
-
-const tiling = (
-  axes: readonly Axis[],
-  size: number,
-  most = Number.POSITIVE_INFINITY,
-): Omit<Tiling, 'block' | 'blocks'> => {
-  const total = count(axes);
-  const group = Math.min(run(axes, 'c').extent, most);
-  const perGroup = Math.ceil(group / size);
-  const last = group % size === 0 ? size : group % size;
-  return { axes, total, group, size, last, perGroup, tiles: perGroup * (total / group) };
-};
 
 const exchanged = (axes: readonly Axis[]): Axis[] => axes.map(({ extent, a, b, c }) => ({ extent, a: b, b: a, c }));
 
@@ -121,12 +98,12 @@ const keepLimit = 1 << 20;
 /** Where all dimensions are this small, nothing is packed that need not be. */
 const smallDimension = 128;
 
-/** Whether an operand can be read as it lies: one stride along k and one within a group of rows or columns. */
-function readable(k: readonly Axis[], tiles: { axes: readonly Axis[]; group: number }, operand: 'a' | 'b'): boolean {
+/** Whether an operand can be read as it lies: one stride along k and one within a group of rows, or neighbouring columns. */
+export function readable(k: readonly Axis[], tiles: Tiles, operand: 'a' | 'b', anyStride = operand === 'a'): boolean {
   const own = run(tiles.axes, operand);
   const terms = run(k, operand);
   if (!isStraight(k, operand) || terms.stride < 0 || own.stride < 0 || own.extent % tiles.group !== 0) return false;
-  return operand === 'a' || own.stride === 1 || tiles.group === 1;
+  return anyStride || own.stride === 1 || tiles.group === 1;
 }
 
 /** @param x - simplified, with columns of C one element apart if it has any */
