@@ -87,6 +87,13 @@ export function simplified(x: Contraction): Contraction {
 const depthLimit = 256;
 /** Vectors of a tile of one, two or three rows: enough sums that none waits for itself (an addition takes 4 cycles, two begin in each). */
 const widths: readonly (number | undefined)[] = [undefined, 8, 4, 3];
+/**
+ * Rows of a large B that are read side by side where A has one or two, instead of a panel down through all of them: as many streams as the
+ * machine prefetches. Measured for 1 × 1024 by 1024 × 4096: 14 GB/s instead of 6.
+ */
+const streams = 16;
+/** Elements from which B is large. */
+const streamLimit = 1 << 17;
 /** Rows of which the packed terms, 128 KiB, stay in the second-level cache. */
 const rowBlock = 128;
 /** Columns that share one packing of a block of rows. */
@@ -115,11 +122,15 @@ export function planOuter(x: Contraction, isTransposed: boolean): Plan {
   const across = run(x.n, 'b');
   const gather = rows.tiles <= 2 && !isStraight(x.k, 'b') && across.stride === 1 && across.extent >= 2 * e.lanes;
   const columns = tiling(x.n, width, gather ? across.extent : undefined);
-  const parts = Math.max(1, Math.ceil(terms / depthLimit));
+  const streamed =
+    readable(x.k, columns, 'b') && rows.total <= 4 && terms * columns.total >= streamLimit && terms > streams;
+  const narrowest = streamed && rows.total <= 2;
+  const limit = !streamed ? depthLimit : narrowest && run(x.n, 'c').stride === 1 ? streams : 8 * streams;
+  const parts = Math.max(1, Math.ceil(terms / limit));
   const depth = parts === 1 ? terms : Math.ceil(terms / parts / 8) * 8;
   const small = rows.total <= smallDimension && columns.total <= smallDimension && terms <= smallDimension;
   const directA = readable(x.k, rows, 'a') && (small || columns.total <= 64);
-  const directB = readable(x.k, columns, 'b') && (small || rows.total <= 32);
+  const directB = readable(x.k, columns, 'b') && (small || streamed || rows.total <= 4);
   // Whole rows for an epilogue: rows of C, which are columns here if the roles are exchanged.
   const whole = x.epilogue !== null;
   const block = whole && isTransposed ? rows.tiles : Math.min(rows.tiles, rowBlock / 4);
@@ -130,7 +141,7 @@ export function planOuter(x: Contraction, isTransposed: boolean): Plan {
     ? columns.tiles
     : rowBlocks > 1
       ? Math.min(columns.tiles, wide)
-      : Math.min(columns.tiles, Math.max(kept ? 8 : 32, Math.ceil(columns.tiles / 16)));
+      : Math.min(columns.tiles, Math.max(kept ? 8 : 32, Math.ceil(columns.tiles / (streamed ? 4 : 16))));
   return {
     e,
     transposed: isTransposed,
