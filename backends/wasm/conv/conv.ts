@@ -15,6 +15,7 @@ import type { Axis } from '../gemm/axes.ts';
 import { emitContraction } from '../gemm/gemm.ts';
 import type { Product } from '../gemm/outer.ts';
 import type { Contraction } from '../gemm/plan.ts';
+import { copySize, emitChannelwise, folded, isChannelwise } from './channelwise.ts';
 import { planCopy } from './copy.ts';
 import { emitHoles } from './holes.ts';
 import { type ConvShape, type ConvStrides, isInside, type Plain, plainParts } from './shape.ts';
@@ -66,9 +67,9 @@ const copyLimit = 1 << 22;
 const enoughWindows = 256;
 
 /** How many images are computed together. */
-function imagesTogether(parts: readonly Plain[]): number {
+function imagesTogether(parts: readonly Plain[], sizeOf: (p: Plain) => number): number {
   const { images } = parts[0]!;
-  const size = Math.max(1, ...parts.map((p) => planCopy(p, 1).size));
+  const size = Math.max(1, ...parts.map(sizeOf));
   const windows = Math.max(1, ...parts.map(({ spatial }) => product(spatial.map(({ out }) => out))));
   const wanted = Math.max(Math.ceil(enoughWindows / windows), Math.floor(copyTarget / size));
   const most = Math.max(1, Math.min(Math.floor(copyLimit / size), Math.ceil(images / 4)));
@@ -111,13 +112,15 @@ function emitPart(module: Module, e: Arithmetic, p: Plain, images: number): { fu
  */
 export function emitConv(module: Module, x: ConvShape): Product {
   const e = arithmetic(x.dtype, x.relaxed);
-  const parts = plainParts(x).filter(({ spatial }) => spatial.every(({ out }) => out > 0));
+  const all = plainParts(x).filter(({ spatial }) => spatial.every(({ out }) => out > 0));
+  const channelwise = all.every((p) => isChannelwise(e, p));
+  const parts = channelwise ? all.map(folded) : all;
   const func = module.func(['i32', 'i32', 'i32', 'i32', 'i32', 'i32']);
   if (parts.length === 0 || parts[0]!.images * parts[0]!.outputs === 0) {
     return { func: func.body(nothing), scratchBytes: 0, blocks: 0 };
   }
   const { images, groups, outputs, lhs: lhsStrides, rhs: rhsStrides, out: outStrides } = parts[0]!;
-  const together = imagesTogether(parts);
+  const together = imagesTogether(parts, channelwise ? copySize : (p) => planCopy(p, 1).size);
   const rest = images % together;
   const perGroup = Math.ceil(images / together);
   const [lhs, rhs, out, scratch, from, to] = [0, 1, 2, 3, 4, 5];
@@ -134,7 +137,7 @@ export function emitConv(module: Module, x: ConvShape): Product {
   const count = rest === 0 ? i32.const(together) : select(i32.const(rest), i32.const(together), atEnd);
   let scratchBytes = 0;
   const compute = (p: Plain, n: number): Code => {
-    const part = emitPart(module, e, p, n);
+    const part = (channelwise ? emitChannelwise : emitPart)(module, e, p, n);
     scratchBytes = Math.max(scratchBytes, part.scratchBytes);
     return call(part.func.index, get(l), get(r), get(o), get(scratch));
   };
