@@ -28,22 +28,32 @@ function expected(x: ConvShape, lhs: ArrayLike<number>, rhs: ArrayLike<number>):
   const [images, inputs, outputs] = [x.batch / x.batchGroups, x.inFeatures / x.groups, x.outFeatures / groups];
   const result = new Map<number, Sum>();
   const empty = x.spatial.some((axis) => axis.in === 0);
-  for (let image = 0; image < images; image++) {
-    for (let output = 0; output < x.outFeatures; output++) {
-      const group = Math.floor(output / outputs);
-      for (const window of tuples(x.spatial.map((axis) => axis.out))) {
+  const taps = empty ? [] : tuples(x.spatial.map((axis) => axis.window));
+  const along = (strides: readonly number[], at: readonly number[]): number =>
+    at.reduce((sum, i, axis) => sum + i * strides[axis]!, 0);
+  for (const window of tuples(x.spatial.map((axis) => axis.out))) {
+    // Of each tap: where it is, and the element that it meets, or null for a zero.
+    const met = taps.map((tap) => {
+      const element = x.spatial.map(
+        (a, i) => (window[i]! * a.stride + tap[i]! * a.rhsDilation - a.padLow) / a.lhsDilation,
+      );
+      const there = element.every((p, i) => Number.isInteger(p) && p >= 0 && p < x.spatial[i]!.in);
+      return { tap: along(x.rhs.spatial, tap), element: there ? along(x.lhs.spatial, element) : null };
+    });
+    for (let image = 0; image < images; image++) {
+      for (let output = 0; output < x.outFeatures; output++) {
+        const group = Math.floor(output / outputs);
         let [value, magnitude] = [0, 0];
-        for (const tap of empty ? [] : tuples(x.spatial.map((axis) => axis.window))) {
-          const places = x.spatial.map((a, i) => window[i]! * a.stride + tap[i]! * a.rhsDilation - a.padLow);
-          const element = places.map((p, i) => p / x.spatial[i]!.lhsDilation);
-          const there = element.every((p, i) => Number.isInteger(p) && p >= 0 && p < x.spatial[i]!.in);
-          for (let input = 0; input < inputs; input++) {
-            const batch = x.batchGroups > 1 ? group * images + image : image;
-            const feature = x.groups > 1 ? group * inputs + input : input;
-            const left = there ? lhs[offset(x.lhs, batch, feature, element)]! : 0;
-            const right = rhs[offset(x.rhs, output, input, tap)]!;
-            value = integer ? (value + Math.imul(left, right)) | 0 : value + left * right;
-            magnitude += Math.abs(left * right);
+        for (let input = 0; input < inputs; input++) {
+          const batch = x.batchGroups > 1 ? group * images + image : image;
+          const feature = x.groups > 1 ? group * inputs + input : input;
+          const left = offset(x.lhs, batch, feature, []);
+          const right = offset(x.rhs, output, input, []);
+          for (const { tap, element } of met) {
+            const l = element === null ? 0 : lhs[left + element]!;
+            const r = rhs[right + tap]!;
+            value = integer ? (value + Math.imul(l, r)) | 0 : value + l * r;
+            magnitude += Math.abs(l * r);
           }
         }
         result.set(offset(x.out, image, output, window), {
@@ -212,7 +222,7 @@ describe('a convolution', () => {
       fc.property(generated, (g) => {
         expect(report(g)).toBeNull();
       }),
-      { numRuns: Number(process.env['LAWS'] ?? 150), seed: Number(process.env['LAWS_SEED'] ?? 6) },
+      { numRuns: Number(process.env['LAWS'] ?? 100), seed: Number(process.env['LAWS_SEED'] ?? 6) },
     );
   });
 

@@ -164,7 +164,7 @@ describe('a contraction', () => {
       fc.property(contraction, (generated) => {
         expect(report(generated)).toBeNull();
       }),
-      { numRuns: Number(process.env['LAWS'] ?? 100), seed: Number(process.env['LAWS_SEED'] ?? 6) },
+      { numRuns: Number(process.env['LAWS'] ?? 60), seed: Number(process.env['LAWS_SEED'] ?? 6) },
     );
   });
 

@@ -40,7 +40,8 @@ interface Way {
   readonly crossing: boolean;
 }
 
-function wayOf(e: Arithmetic, { rows, terms, operand, group, slack }: Panel): Way {
+function wayOf(e: Arithmetic, { rows, terms, operand, height, group, slack }: Panel): Way {
+  if (height % e.lanes !== 0) return { alongRows: false, alongTerms: false, crossing: false };
   const [across, along] = [run(rows, operand), run(terms, operand)];
   // Of group and run one divides the other, as both are of the last axes.
   const crossing = across.extent % group !== 0 && across.extent % e.lanes !== 0;

@@ -116,15 +116,18 @@ export function readable(k: readonly Axis[], tiles: Tiles, operand: 'a' | 'b', a
 /** @param x - simplified, with columns of C one element apart if it has any */
 export function planOuter(x: Contraction, isTransposed: boolean): Plan {
   const e = arithmetic(x.dtype, x.relaxed);
-  const [rows, terms] = [tiling(x.m, 4), count(x.k)];
-  const width = (widths[rows.total] ?? 2) * e.lanes;
-  // A panel of B that serves two tiles at most is not worth being packed, if its rows are stretches of memory.
+  const terms = count(x.k);
+  const total = count(x.m);
+  // A panel of B that serves few tiles is not worth being packed, if its rows are stretches of memory.
   const across = run(x.n, 'b');
-  const gather = rows.tiles <= 2 && !isStraight(x.k, 'b') && across.stride === 1 && across.extent >= 2 * e.lanes;
+  const gather = total <= 8 && !isStraight(x.k, 'b') && across.stride === 1 && across.extent >= 2 * e.lanes;
+  // Five and six rows are three tiles of two rows and four vectors then, rather than a good tile and a poor one.
+  const height = gather && (total === 5 || total === 6) ? 2 : 4;
+  const rows = tiling(x.m, height);
+  const width = (widths[Math.min(total, height)] ?? 2) * e.lanes;
   const columns = tiling(x.n, width, gather ? across.extent : undefined);
-  const streamed =
-    readable(x.k, columns, 'b') && rows.total <= 4 && terms * columns.total >= streamLimit && terms > streams;
-  const narrowest = streamed && rows.total <= 2;
+  const streamed = readable(x.k, columns, 'b') && total <= 4 && terms * columns.total >= streamLimit && terms > streams;
+  const narrowest = streamed && total <= 2;
   const limit = !streamed ? depthLimit : narrowest && run(x.n, 'c').stride === 1 ? streams : 8 * streams;
   const parts = Math.max(1, Math.ceil(terms / limit));
   const depth = parts === 1 ? terms : Math.ceil(terms / parts / 8) * 8;
@@ -133,9 +136,9 @@ export function planOuter(x: Contraction, isTransposed: boolean): Plan {
   const directB = readable(x.k, columns, 'b') && (small || streamed || rows.total <= 4);
   // Whole rows for an epilogue: rows of C, which are columns here if the roles are exchanged.
   const whole = x.epilogue !== null;
-  const block = whole && isTransposed ? rows.tiles : Math.min(rows.tiles, rowBlock / 4);
+  const block = whole && isTransposed ? rows.tiles : Math.min(rows.tiles, rowBlock / height);
   const rowBlocks = Math.max(1, Math.ceil(rows.tiles / Math.max(1, block)));
-  const kept = rowBlocks === 1 && rows.tiles * 4 * terms <= keepLimit;
+  const kept = rowBlocks === 1 && rows.tiles * height * terms <= keepLimit;
   const wide = Math.max(8, Math.floor(Math.min(columnBlock, packedLimit / Math.max(1, terms)) / width));
   const panels = whole
     ? columns.tiles
