@@ -31,6 +31,9 @@ const constantBytes = 1 << 16;
 
 type Run = (...args: number[]) => void;
 
+/** What kernels call `rem`. */
+const remainder = (x: number, y: number): number => x % y;
+
 const isShared = (buffer: object): boolean =>
   typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer;
 
@@ -114,7 +117,7 @@ class WasmDevice implements Device {
     // Pools do not shrink; the code made so far keeps its own.
     if (words.byteLength > constantBytes / 2) this.constants = new Constants(this.memory.reserve(constantBytes));
     const env: Record<string, unknown> = { memory: this.memory.memory };
-    for (const name of imports) env[name] = hostFunctions[name]!.of;
+    for (const name of imports) env[name] = name === 'rem' ? remainder : hostFunctions[name]!.of;
     const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), { env });
     return { run: exports.run as Run, scratch };
   }

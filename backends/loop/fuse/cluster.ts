@@ -78,12 +78,14 @@ export function bodyOf(cluster: Cluster, flow: Dataflow): Body {
   const rowShape = rowsOf(space);
   const held = new Map<Var, Held>();
 
+  const known = new Map<Var, readonly number[] | null>();
+
   /** Where in the space this member is computed. */
   const home = (v: Var): readonly Expr[] => {
     if (isReduction(v)) return row;
     const level = levelOf(space, v.aval.shape);
     if (!level) throw new Misaligned();
-    const axes = level === 'row' ? axesFrom(v, own, flow) : null;
+    const axes = level === 'row' ? axesFrom(v, own, flow, known) : null;
     if (axes) return axes.map((axis) => row[axis]!);
     return level === 'place' ? reshaped(place, space.shape, v.aval.shape) : reshaped(row, rowShape, v.aval.shape);
   };
@@ -131,20 +133,38 @@ export function bodyOf(cluster: Cluster, flow: Dataflow): Body {
  * Which axis of a reduction each axis of a value is, if elementwise steps and transposes alone lie between them; `null` if more does.
  * Results may lie in another order than they are computed in.
  */
-function axesFrom(v: Var, own: ReadonlySet<Var>, flow: Dataflow): readonly number[] | null {
+function axesFrom(
+  v: Var,
+  own: ReadonlySet<Var>,
+  flow: Dataflow,
+  known: Map<Var, readonly number[] | null>,
+): readonly number[] | null {
+  const before = known.get(v);
+  if (before !== undefined) return before;
+  const found = axesBefore(v, own, flow, known);
+  known.set(v, found);
+  return found;
+}
+
+function axesBefore(
+  v: Var,
+  own: ReadonlySet<Var>,
+  flow: Dataflow,
+  known: Map<Var, readonly number[] | null>,
+): readonly number[] | null {
   const eqn = flow.producer.get(v);
   if (!eqn) return null;
   const row = loweringOf(eqn.primitive.name);
   if (row?.kind === 'reduction') return own.has(v) ? range(v.aval.shape.length) : null;
   if (flow.roots.has(v) && !own.has(v)) return null;
   if (eqn.primitive.name === 'transpose') {
-    const inner = axesFrom(eqn.ins[0] as Var, own, flow);
+    const inner = axesFrom(eqn.ins[0] as Var, own, flow, known);
     const { permutation } = eqn.params as { readonly permutation: readonly number[] };
     return inner && permutation.map((axis) => inner[axis]!);
   }
   if (row?.kind !== 'pointwise') return null;
   for (const x of eqn.ins) {
-    const found = isLiteral(x) ? null : axesFrom(x, own, flow);
+    const found = isLiteral(x) ? null : axesFrom(x, own, flow, known);
     if (found) return found;
   }
   return null;
