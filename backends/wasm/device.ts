@@ -15,9 +15,9 @@ import type { Place, Program, Step } from '../loop/plan/program.ts';
 import { hostFunctions } from '../loop/scalar.ts';
 import { isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { Constants } from './emit/pool.ts';
+import { hasRelaxedSimd } from './engine.ts';
 import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
 import { type Assembled, assembleKernel, assembleProgram, type Target, turnsOf } from './program.ts';
-import { hasRelaxedSimd } from './relaxed.ts';
 import { webAssembly } from './webassembly.ts';
 
 export interface WasmOptions extends MemoryOptions {
@@ -67,6 +67,10 @@ class WasmDevice implements Device {
 
   readSync(aval: Aval, storage: Storage): TypedArray {
     return viewOf(aval.dtype, this.memory.read(storage as WasmStorage), aval.size);
+  }
+
+  free(storage: Storage): void {
+    this.memory.free(storage as WasmStorage);
   }
 
   compile(jaxpr: Jaxpr): Executable {

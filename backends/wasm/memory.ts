@@ -14,6 +14,7 @@
 import { DeviceMemoryError, DonatedTensorError } from '../../src/core/errors.ts';
 import { aligned, alignment, type Block, Blocks } from './blocks.ts';
 import { defaultBudget, largestBudget } from './budget.ts';
+import { collectGarbage } from './engine.ts';
 import { type Ground, Nursery, slack, smallBytes } from './nursery.ts';
 import { Recency } from './recency.ts';
 import { LargeBytes, Lease, SmallBytes, WasmStorage } from './storage.ts';
@@ -23,6 +24,8 @@ export { WasmStorage } from './storage.ts';
 
 const pageBytes = 2 ** 16;
 const mebibyte = 2 ** 20;
+/** Bytes after which the engine is told to look for garbage: a fresh page costs more than a thousand times its share of that. */
+const collectAfter = 64 * mebibyte;
 
 export interface MemoryOptions {
   /**
@@ -84,6 +87,8 @@ export class LinearMemory implements Ground {
   #evictions = 0;
   #collected = 0;
   #resident = 0;
+  /** Bytes given out since garbage was last collected on their account. */
+  #unseen = 0;
 
   /** @throws DeviceMemoryError where not even the addresses can be had */
   constructor(options: MemoryOptions = {}) {
@@ -216,6 +221,11 @@ export class LinearMemory implements Ground {
     large.youngAt = this.#young.push(large) - 1;
     this.#recency.add(large);
     this.#resident += large.byteLength;
+    this.#unseen += large.byteLength;
+    if (this.#unseen > collectAfter) {
+      this.#unseen = 0;
+      collectGarbage();
+    }
     if (this.#watching) return;
     this.#watching = true;
     queueMicrotask(() => this.#watch());

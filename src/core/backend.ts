@@ -32,6 +32,8 @@ export interface Device {
   read(aval: Aval, storage: Storage): Promise<TypedArray>;
   /** A fresh host copy, now; a device that cannot says so in its error. */
   readSync(aval: Aval, storage: Storage): TypedArray;
+  /** Nobody will use the storage again: its tensor was donated. Its memory may be given to others at once. */
+  free?(storage: Storage): void;
   /** Compile a jaxpr whose constants were made inputs. */
   compile(jaxpr: Jaxpr): Executable;
 }

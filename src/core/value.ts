@@ -124,7 +124,9 @@ export class Tensor<D extends DType = DType> extends Value<D> {
 
   /** Give the storage up to a program; the tensor cannot be used afterwards. */
   donate(): void {
-    if (this.literal === null) this.#storage = null;
+    if (this.literal !== null || !this.#storage) return;
+    this.device.free?.(this.#storage);
+    this.#storage = null;
   }
 
   override item(): D extends 'bool' ? boolean : number {

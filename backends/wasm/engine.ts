@@ -1,0 +1,64 @@
+/** What the device asks of the engine beyond the standard: relaxed SIMD, and now and then a collection of garbage. */
+
+import { drop, f32x4, v128 } from './code/instructions.ts';
+import { Module } from './code/module.ts';
+import { webAssembly } from './webassembly.ts';
+
+interface V8 {
+  setFlagsFromString(flags: string): void;
+}
+interface Vm {
+  runInNewContext(code: string): unknown;
+}
+interface Process {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly getBuiltinModule?: (name: string) => unknown;
+}
+
+/** A module of Node; `null` elsewhere, and where `PULLBACK_V8_FLAGS` is `0` and no flag of V8 may be set. */
+function builtin<M>(name: string): M | null {
+  const { process } = globalThis as { readonly process?: Process };
+  if (process?.env?.['PULLBACK_V8_FLAGS'] === '0') return null;
+  return (process?.getBuiltinModule?.(name) as M | undefined) ?? null;
+}
+
+let known: boolean | null = null;
+
+/**
+ * Does the engine take relaxed SIMD? Node 20 does after a flag of V8 is set, which is done here, once, unless `PULLBACK_V8_FLAGS` is
+ * `0`.
+ */
+export function hasRelaxedSimd(): boolean {
+  if (known === null) {
+    known = validates();
+    const v8 = known ? null : builtin<V8>('node:v8');
+    if (v8) {
+      v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
+      known = validates();
+    }
+  }
+  return known;
+}
+
+function validates(): boolean {
+  const module = new Module({ shared: false, maximum: 1 });
+  const zero = v128.constF32(0);
+  module.func([], []).body(drop(f32x4.relaxedMadd(zero, zero, zero)));
+  return webAssembly.validate(module.encode());
+}
+
+type Collect = (options: { readonly type: 'minor' }) => void;
+let collect: Collect | null | undefined;
+
+/**
+ * Collect young garbage, where the engine lets us ask for it. V8 does not see linear memory: tensors that are garbage are a few bytes
+ * to it, which it may leave for long. Their blocks come back when the loop next yields, as finalizers run then.
+ */
+export function collectGarbage(): void {
+  if (collect === undefined) {
+    const [v8, vm] = [builtin<V8>('node:v8'), builtin<Vm>('node:vm')];
+    v8?.setFlagsFromString('--expose-gc');
+    collect = v8 && vm ? (vm.runInNewContext('gc') as Collect) : null;
+  }
+  collect?.({ type: 'minor' });
+}
