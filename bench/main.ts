@@ -14,7 +14,7 @@ import { type ContenderName, type PeerName, peerNames } from './contenders.ts';
 import { buildPrograms, installPeers } from './install.ts';
 import { type Asked, decodeAsked, helpText } from './options.ts';
 import { efforts, type Outcome, race } from './race.ts';
-import { isSound, onThreads, type Row, rowOf } from './report.ts';
+import { againstPeak, higher, isSound, onThreads, type Peak, type Row, rowOf } from './report.ts';
 import { absences, document, machine, tableHead, tableRow } from './table.ts';
 import { workloads } from './workloads.ts';
 
@@ -45,6 +45,7 @@ async function bench(wanted: Asked): Promise<void> {
   const effort = efforts(wanted.seconds)[wanted.quick ? 'quick' : 'full'];
   const versions = new Map<string, string>();
   const rows: Row[] = [];
+  let best: Peak = { mulAdd: null, relaxedMadd: null };
   if (!json)
     console.log(
       `${machine()}\nours: device ${device}, ${threads} thread(s); load ${load.toFixed(1)}\n\n${tableHead(peers)}`,
@@ -53,7 +54,9 @@ async function bench(wanted: Asked): Promise<void> {
     const peaks: readonly ContenderName[] = workloads[workload].flops === null ? [] : ['peak', 'peak+relaxed'];
     const outcome = await race(workload, ['ours', ...peers, ...peaks], threads, effort);
     remember(versions, outcome);
-    const row = rowOf(workload, onThreads(outcome, threads), device, threads);
+    const found = rowOf(workload, onThreads(outcome, threads), device, threads);
+    if (found.peak !== undefined) best = higher(best, found.peak);
+    const row = againstPeak(found, best);
     rows.push(row);
     console.log(json ? JSON.stringify(row) : tableRow(row, peers));
   }
@@ -61,7 +64,8 @@ async function bench(wanted: Asked): Promise<void> {
   if (!json && absent.length > 0) console.log(`\nmissing:\n${absent.map((text) => `  ${text}`).join('\n')}`);
   const path = wanted.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
   const command = ['npm run bench', ...(argv.length > 0 ? ['--', ...argv] : [])].join(' ');
-  writeFileSync(path, document(rows, peers, { command, date: new Date(), device, threads, load, versions }));
+  const finalRows = rows.map((row) => againstPeak(row, best));
+  writeFileSync(path, document(finalRows, peers, { command, date: new Date(), device, threads, load, versions }));
   if (!json) console.log(`\nwritten: ${path}`);
   if (!rows.every(isSound)) process.exitCode = 1;
 }

@@ -34,7 +34,13 @@ export interface Row {
   /** By the best time, for products and convolutions. */
   readonly gflops?: Readonly<Partial<Record<PeerName | 'ours', number>>>;
   /** GFLOP/s of one thread with 128-bit SIMD, measured by turns with the rest. */
-  readonly peak?: { readonly mulAdd: number | null; readonly relaxedMadd: number | null };
+  readonly peak?: Peak;
+}
+
+/** What the two loops on registers have reached, `null` before they have run. */
+export interface Peak {
+  readonly mulAdd: number | null;
+  readonly relaxedMadd: number | null;
 }
 
 /** How far results may lie apart, relative to the largest. tfjs's Adam has another ε: its losses differ by half of this. */
@@ -103,6 +109,19 @@ export function rowOf(workload: WorkloadName, outcome: Outcome, device: string, 
         }),
   };
 }
+
+const larger = (x: number | null, y: number | null): number | null =>
+  x === null || y === null ? (x ?? y) : Math.max(x, y);
+
+/** The larger of each. A peak is the machine's, not the row's: a smaller one was disturbed. */
+export const higher = (x: Peak, y: Peak): Peak => ({
+  mulAdd: larger(x.mulAdd, y.mulAdd),
+  relaxedMadd: larger(x.relaxedMadd, y.relaxedMadd),
+});
+
+/** A row that has a peak, with a higher one that was measured in the same run. */
+export const againstPeak = (row: Row, peak: Peak): Row =>
+  row.peak === undefined ? row : { ...row, peak: higher(row.peak, peak) };
 
 /** Whether a row is as it should be: ours has run, and nobody has other results. */
 export const isSound = ({ ours, mismatch }: Row): boolean => ours !== null && Object.keys(mismatch).length === 0;

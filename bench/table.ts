@@ -140,7 +140,7 @@ export function document(rows: readonly Row[], peers: readonly PeerName[], run: 
     ...(rates.length === 0
       ? []
       : [
-          `## Rates\n\nGFLOP/s by the best time; the peak is that of one thread with 128-bit SIMD, measured by turns with the rest.\n\n${table(
+          `## Rates\n\nGFLOP/s by the best time; the peak is that of one thread with 128-bit SIMD, measured by turns with the rest: the best of the run.\n\n${table(
             ['workload', 'peak: mul + add', 'peak: relaxed_madd', ...names],
             rates.map(({ workload, peak, gflops }) => [
               workload,

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { ContenderName, Missing } from '../../bench/contenders.ts';
 import { peakFlops } from '../../bench/peak-loop.ts';
 import type { Outcome, Result } from '../../bench/race.ts';
-import { difference, isSound, onThreads, rowOf } from '../../bench/report.ts';
+import { againstPeak, difference, isSound, onThreads, rowOf } from '../../bench/report.ts';
 import { absences, document, tableHead, tableRow } from '../../bench/table.ts';
 
 const about = { version: '1.2.3', device: 'reference', threads: 1, relaxed: null };
@@ -70,6 +70,8 @@ describe('rows', () => {
     expect(row.peak).toEqual({ mulAdd: 50, relaxedMadd: null });
     expect(row.missing).toEqual({ 'peak+relaxed': 'no answer within 180 s' });
     expect(isSound(row)).toBe(true);
+    expect(againstPeak(row, { mulAdd: 40, relaxedMadd: 60 }).peak).toEqual({ mulAdd: 50, relaxedMadd: 60 });
+    expect(againstPeak(trained, { mulAdd: 40, relaxedMadd: 60 })).toEqual(trained);
   });
 
   test('tiny operations are in µs; ours failing is no sound row', () => {
