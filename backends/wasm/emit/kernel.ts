@@ -13,6 +13,7 @@ import { type Code, get, i32, type ValueType } from '../code/instructions.ts';
 import type { Func, Module } from '../code/module.ts';
 import { visitExpressions } from './depends.ts';
 import { type EmitOptions, Emitter, isFloatRemainder } from './evaluate.ts';
+import { rowwise } from './rows.ts';
 import { Scope } from './scope.ts';
 import { Statements, type Turns } from './statements.ts';
 
@@ -23,7 +24,8 @@ export const isPartitioned = ({ body }: Kernel): boolean =>
   body.length === 1 && body[0]!.kind === 'loop' && body[0]!.role === 'parallel';
 
 /** Add the function that runs the kernel to a module. */
-export function emitKernel(module: Module, kernel: Kernel, options: EmitOptions): Func {
+export function emitKernel(module: Module, given: Kernel, options: EmitOptions): Func {
+  const kernel = rowwise(given);
   const { operands, scratch, sizes, body } = kernel;
   const partitioned = isPartitioned(kernel);
   const count = operands.length + 1 + sizes + (partitioned ? 2 : 0);
@@ -51,7 +53,8 @@ const alignment = 64;
 const slack = 64;
 
 /** Bytes of the scratch area for these sizes: each buffer aligned to 64 bytes, with 64 more behind it. */
-export function scratchBytes({ scratch }: Kernel, sizes: readonly number[]): number {
+export function scratchBytes(kernel: Kernel, sizes: readonly number[]): number {
+  const { scratch } = rowwise(kernel);
   let bytes = 0;
   for (const { size, dtype } of scratch) {
     bytes += Math.ceil((evaluate(size, sizes) * byteSize(dtype) + slack) / alignment) * alignment;

@@ -32,7 +32,7 @@ export const isVector = (loop: Loop): boolean =>
   (loop.role === 'vector' || (loop.role === 'serial' && isIndependent(loop))) && isVectorizable(loop);
 
 /** Is all control inside the same for every lane? Otherwise the loop is computed element by element. */
-function isVectorizable(loop: Loop): boolean {
+export function isVectorizable(loop: Loop): boolean {
   const own = declared(loop.body);
   let uniform = true;
   visit(loop.body, (stmt) => {
@@ -84,7 +84,7 @@ export function planOf(loop: Loop, length: number | null): Plan {
   });
   const lanes = wide ? 2 : 4;
   const live = locals.size + shared.size;
-  let fold = operations <= 24 ? 4 : 2;
+  let fold = operations <= 52 ? 4 : 2;
   while (fold > 1 && fold * live > 8) fold /= 2;
   while (fold > 1 && length !== null && length < fold * lanes) fold /= 2;
   return { lanes, fold, locals, shared };
