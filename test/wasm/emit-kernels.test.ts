@@ -7,7 +7,7 @@ import { runKernel } from '../../backends/loop/interpret.ts';
 import { kernels } from '../../laws/arbitrary/kernel.ts';
 import { compile } from './harness.ts';
 
-const runs = Number(process.env['LAWS'] ?? 150);
+const runs = Number(process.env['LAWS'] ?? 100);
 
 describe('random kernels', () => {
   it('compute what they mean', () => {

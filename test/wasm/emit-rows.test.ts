@@ -23,7 +23,7 @@ import { rowwise } from '../../backends/wasm/emit/rows.ts';
 import { kernels } from '../../laws/arbitrary/kernel.ts';
 import { compile } from './harness.ts';
 
-const runs = Number(process.env['LAWS'] ?? 150);
+const runs = Number(process.env['LAWS'] ?? 100);
 const always = { fewest: 1, most: 64, large: 1, far: 0 };
 
 /** Mean and the sum of what is above it, of each column. */
@@ -95,7 +95,7 @@ describe('row by row', () => {
         expect(actual).toEqual(expected);
         expect(compile(rows).run(operands(), sizes)).toEqual(expected);
       }),
-      { numRuns: 6 * runs },
+      { numRuns: 4 * runs },
     );
     expect(moved).toBeGreaterThan(10);
   });

@@ -21,7 +21,7 @@ import { evaluate } from './evaluator.ts';
 import { compile } from './harness.ts';
 import { programs } from './programs.ts';
 
-const runs = Number(process.env['LAWS'] ?? 300);
+const runs = Number(process.env['LAWS'] ?? 150);
 
 /** Has it products and sums whose rounding the machine chooses? */
 function fuses({ body }: Kernel): boolean {
