@@ -95,11 +95,21 @@ const extremum = <Name extends 'reduce_max' | 'reduce_min'>(
   vmap: vmapReduce(apply),
 });
 
+// Comparisons are looked up when they are called: `compare.ts` may be loading still, in whose cycle of imports this file is.
+
 /** NaN if any element is; −Inf (the smallest integer, false) over an empty axis. */
-export const reduceMaxP = extremum('reduce_max', (x, axes) => reduceMax(x, axes), lt);
+export const reduceMaxP = extremum(
+  'reduce_max',
+  (x, axes) => reduceMax(x, axes),
+  (a, b) => lt(a, b),
+);
 
 /** NaN if any element is; Inf (the largest integer, true) over an empty axis. */
-export const reduceMinP = extremum('reduce_min', (x, axes) => reduceMin(x, axes), gt);
+export const reduceMinP = extremum(
+  'reduce_min',
+  (x, axes) => reduceMin(x, axes),
+  (a, b) => gt(a, b),
+);
 
 /**
  * The product; 1 over an empty axis, integers wrap.
