@@ -67,6 +67,9 @@ describe('the printer of WGSL', () => {
     expect(text(op('mul', f32(2), f32(1e38)))).toBe('min_f32((opaque_f32(2.0f) * 1e+38f), x[i])');
     const plus0 = wgsl(mapped(4, (x) => op('add', x, f32(0)))).code;
     expect(plus0).toContain('out_[i] = x[i] + special(0x00000000u);');
+    const magic = f32(12582912);
+    const rounded = wgsl(mapped(4, (x) => op('sub', op('add', x, magic), magic))).code;
+    expect(rounded).toContain('out_[i] = opaque_f32(x[i] + 12582912.0f) - 12582912.0f;');
     const least = wgsl(mapped(4, (x) => op('max', x, int(-2147483648)), 'int32')).code;
     expect(least).toContain('max(x[i], bitcast<i32>(0x80000000u))');
   });

@@ -14,10 +14,11 @@ import {
   unaryFns,
 } from '../../backends/loop/ir/expr.ts';
 import type { Kernel } from '../../backends/loop/ir/kernel.ts';
+import { math } from '../../backends/loop/math/index.ts';
 import { applies } from '../../backends/loop/scalar.ts';
 import { edges } from '../../laws/arbitrary/elements.ts';
 import { allocate, type DType, type TypedArray } from '../../src/core/dtype.ts';
-import { isSubnormal, type Tolerance } from './compare.ts';
+import type { Tolerance } from './compare.ts';
 
 export interface Operation {
   readonly name: string;
@@ -30,12 +31,17 @@ const dtypes = ['bool', 'uint32', 'int32', 'float32'] as const;
 
 const among = (list: readonly string[], fn: Fn): boolean => list.includes(fn);
 
+/** How exact results are to be, of operands of at least this magnitude or 0. */
+type Bound = Tolerance & { readonly least?: number };
+
 /** What WGSL allows itself: 2.5 units for quotients and square roots, and operands that are subnormal may be taken for 0. */
-const toleranceOf = (fn: Fn, dtype: DType): Tolerance & { readonly flushing: boolean } => ({
+const toleranceOf = (fn: Fn, dtype: DType): Bound => ({
   ulps: dtype === 'float32' && (fn === 'div' || fn === 'sqrt') ? 3 : 0,
   scale: 0,
-  flushing:
-    dtype === 'float32' && ['add', 'sub', 'mul', 'div', 'sqrt', 'floor', 'ceil', 'trunc', 'nearest'].includes(fn),
+  least:
+    dtype === 'float32' && ['add', 'sub', 'mul', 'div', 'sqrt', 'floor', 'ceil', 'trunc', 'nearest'].includes(fn)
+      ? 2 ** -126
+      : 0,
 });
 
 function operation(
@@ -43,12 +49,13 @@ function operation(
   from: DType,
   to: DType,
   value: (x: Expr, y: Expr) => Expr,
-  { flushing = false, ...tolerance }: Tolerance & { readonly flushing?: boolean },
+  { least = 0, ...tolerance }: Bound,
+  more: readonly number[] = [],
 ): Operation {
   // Beside the edges, numbers that round.
   const all = from === 'float32' ? [...edges[from], 1.5, 2.5, -0.3, 7.25, 1e10, Math.PI] : edges[from];
-  const values = flushing ? all.filter((x) => !isSubnormal(x)) : all;
-  const pairs = values.flatMap((x) => values.map((y) => [x, y] as const));
+  const values = all.filter((x) => x === 0 || !(Math.abs(x) < least));
+  const pairs = [...values.flatMap((x) => values.map((y) => [x, y] as const)), ...more.map((x) => [x, x / 3] as const)];
   const n = pairs.length;
   const buffer = (label: string, dtype: DType): Buffer => ({ name: label, dtype, kind: 'operand', size: int(n) });
   const [x, y, out] = [buffer('x', from), buffer('y', from), buffer('out', to)];
@@ -104,3 +111,46 @@ export const operations = (): readonly Operation[] =>
         operation(`bitcast ${dtype} to ${to}`, dtype, to, (x) => apply('bitcast', to, x), toleranceOf('bitcast', to)),
       ),
   ]);
+
+/** Elementary functions of float32 that are formulas of such operations (`rem` is one of float64, and an operation above). */
+const elementary = [
+  ...['exp', 'exp2', 'expm1', 'log', 'log2', 'log1p', 'tanh', 'logistic', 'sinh', 'cosh', 'sin', 'cos', 'tan'],
+  ...[
+    'asin',
+    'acos',
+    'atan',
+    'asinh',
+    'acosh',
+    'atanh',
+    'rsqrt',
+    'cbrt',
+    'erf',
+    'erfc',
+    'erf_inv',
+    'sign',
+    'atan2',
+    'pow',
+  ],
+] as const;
+
+/** From 2⁻³⁰ to 2³⁰ of both signs, and evenly between −4 and 4. */
+const grid = [
+  ...Array.from({ length: 600 }, (_, i) => Math.fround((i % 2 ? 1 : -1) * 2 ** ((i - 300) / 10))),
+  ...Array.from({ length: 600 }, (_, i) => Math.fround((i - 300) / 75)),
+];
+
+/**
+ * Differences come from quotients and square roots alone, of which a formula has few. Small operands are left out, as formulas meet
+ * subnormal numbers there: the cube root of 2⁻¹²⁶ is NaN on SwiftShader.
+ */
+export const functions = (): readonly Operation[] =>
+  elementary.map((name) =>
+    operation(
+      `${name} of float32`,
+      'float32',
+      'float32',
+      (x, y) => math[name]!([x, y], {}),
+      { ulps: 8, scale: 0, least: 2 ** -100 },
+      grid,
+    ),
+  );

@@ -1,7 +1,7 @@
 /**
  * `npm run wgsl`: compiles and runs WGSL that the printer makes, and compares what it computes with the interpreter of the Loop IR.
  *
- * Ten sample kernels at several sizes, then each operation on edge values, then random kernels (`WGSL_RUNS` of them, from
+ * Ten sample kernels at several sizes, then each operation on edge values, elementary functions, then random kernels (`WGSL_RUNS` of them, from
  * `WGSL_SEED`). It needs a WebGPU device, and says how to get one.
  */
 
@@ -15,7 +15,7 @@ import { allocate, type TypedArray } from '../../src/core/dtype.ts';
 import * as samples from '../loop/samples.ts';
 import { difference, isSubnormal, type Tolerance } from './compare.ts';
 import { type Gpu, howToInstall, openGpu } from './device.ts';
-import { operations } from './operations.ts';
+import { functions, operations } from './operations.ts';
 
 const opened = await openGpu();
 if (!opened) {
@@ -114,7 +114,7 @@ for (const kernel of [samples.elementwise(), samples.transpose(), samples.pad(),
   report(`${kernel.name} of edge values`, await judge(kernel, edged(kernel, 7), exact), performance.now() - start);
 }
 
-for (const { name, kernel, operands, tolerance } of operations()) {
+for (const { name, kernel, operands, tolerance } of [...operations(), ...functions()]) {
   const start = performance.now();
   report(name, await judge(kernel, operands, tolerance), performance.now() - start);
 }

@@ -159,7 +159,24 @@ const folds = (x: Apply): boolean => x.fn !== 'select';
 
 /** Drivers take x + 0 for x, which −0 is not, and x · 0 for 0, which NaN is not: they must not see the 0. */
 const arithmetic: ReadonlySet<Fn> = new Set(['add', 'sub', 'mul', 'div', 'madd']);
+const additive: ReadonlySet<Fn> = new Set(['add', 'sub']);
+const multiplicative: ReadonlySet<Fn> = new Set(['mul', 'div']);
 const vanishes = ({ dtype, value }: Const): boolean => dtype === 'float32' && value === 0;
+
+/**
+ * Would a driver merge an operation with its operand y, by the algebra of real numbers? spirv-opt, which SwiftShader runs, takes
+ * (y + c) − c for y, (a − b) + b for a, and a·b + a·c for a·(b + c); what rounds numbers or finds rounding errors is lost.
+ */
+function merges(x: Apply, y: Expr): boolean {
+  if (x.dtype !== 'float32' || y.op !== 'apply') return false;
+  const others = x.args.filter((z) => z !== y);
+  const products = (z: Expr): readonly Expr[] => (z.op === 'apply' && z.fn === 'mul' ? z.args : []);
+  if (additive.has(x.fn) && products(y).some((a) => others.some((z) => products(z).includes(a)))) return true;
+  if (!(additive.has(x.fn) && additive.has(y.fn)) && !(multiplicative.has(x.fn) && multiplicative.has(y.fn)))
+    return false;
+  const constants = (z: Apply): boolean => z.args.some(({ op }) => op === 'const');
+  return (constants(x) && constants(y)) || y.args.some((a) => others.includes(a));
+}
 
 /** A constant that is no constant expression. */
 function opaque(x: Const, scope: Scope): string {
@@ -251,7 +268,7 @@ function expression(x: Expr, show: (x: Expr) => string, scope: Scope): string {
       const args = x.args.map((y, i) => {
         if (y.op === 'const' && ((constant && i === 0) || (arithmetic.has(x.fn) && vanishes(y))))
           return opaque(y, scope);
-        return show(y);
+        return merges(x, y) ? `${scope.use('opaque_f32')}(${bare(show(y))})` : show(y);
       });
       return applied(x.fn, x.args[0]!.dtype, x.dtype, args, scope);
     }
