@@ -1,8 +1,9 @@
 /** The WebAssembly device: programs are fused, planned and compiled to SIMD code that runs on one linear memory. */
 
-import type { Aval } from '../../src/core/aval.ts';
+import { type Aval, showAval } from '../../src/core/aval.ts';
 import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { type TypedArray, viewOf } from '../../src/core/dtype.ts';
+import { DeviceMemoryError } from '../../src/core/errors.ts';
 import { constsAsInputs, type Jaxpr } from '../../src/core/jaxpr.ts';
 import type { Value } from '../../src/core/value.ts';
 import { optimize } from '../../transforms/passes/index.ts';
@@ -197,6 +198,7 @@ class CompiledProgram implements Executable {
   private readonly arena: number;
   private readonly code: { readonly run: Run; readonly scratch: number };
   private readonly consts: readonly Storage[];
+  private readonly program: Program;
 
   constructor(
     device: WasmDevice,
@@ -206,6 +208,7 @@ class CompiledProgram implements Executable {
   ) {
     this.device = device;
     this.outs = program.outs.map(bytesOf);
+    this.program = program;
     this.arena = program.arena;
     this.code = code;
     this.consts = consts;
@@ -226,7 +229,7 @@ class CompiledProgram implements Executable {
       for (const storage of this.consts) hold(storage as WasmStorage);
       for (const storage of ins) hold(storage as WasmStorage);
       const made = outs.map((bytes) => hold(memory.allocate(bytes)));
-      arena = hold(memory.allocate(this.arena + code.scratch));
+      arena = hold(this.room());
       addresses.push(addresses.at(-1)! + this.arena);
       const table = device.tableOf(addresses.length);
       memory.words.set(addresses, table >> 2);
@@ -235,6 +238,25 @@ class CompiledProgram implements Executable {
     } finally {
       for (const storage of held) memory.unpin(storage);
       if (arena) memory.free(arena);
+    }
+  }
+
+  /** Memory for what lives while the program runs. @throws DeviceMemoryError naming its peak and its largest values */
+  private room(): WasmStorage {
+    try {
+      return this.device.memory.allocate(this.arena + this.code.scratch);
+    } catch (error) {
+      if (!(error instanceof DeviceMemoryError)) throw error;
+      const { largest, outs, ins } = this.program;
+      const total = [...ins, ...outs].reduce((sum, aval) => sum + bytesOf(aval), this.arena + this.code.scratch);
+      const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+      throw new DeviceMemoryError({
+        op: 'wasm',
+        problem:
+          `a program needs ${mebibytes(total)} at its peak, ${mebibytes(this.arena)} of them between its operands and results; ` +
+          `the largest values: ${largest.map(showAval).join(', ')}; ${error.problem}`,
+        remedy: 'give the device a larger budget, compute in smaller pieces, or recompute with checkpoint',
+      });
     }
   }
 }

@@ -21,6 +21,9 @@ import { type Product, productOf } from './contract.ts';
 import { inPlaceOperands } from './inplace.ts';
 import type { Counter, Place, Program, Step } from './program.ts';
 
+/** Values that are named where a program is too large. */
+const shown = 3;
+
 export const bytesOf = (aval: Aval): number => aval.size * byteSize(aval.dtype);
 
 export function plan(jaxpr: Jaxpr, limits: Limits): Program {
@@ -33,6 +36,7 @@ export function plan(jaxpr: Jaxpr, limits: Limits): Program {
     outs: jaxpr.outs.map((x) => x.aval),
     steps,
     arena: planner.arena.size,
+    largest: planner.largest,
   };
 }
 
@@ -59,6 +63,7 @@ const samePlace = (a: Place, b: Place): boolean =>
 
 class Planner {
   readonly arena = new Arena();
+  readonly largest: Aval[] = [];
   private readonly limits: Limits;
   private count = 0;
 
@@ -71,9 +76,18 @@ class Planner {
     return new Scope(this, jaxpr, ins, outs, fuse(jaxpr, this.limits)).steps();
   }
 
-  slot(bytes: number): Slot {
+  slot(aval: Aval): Slot {
+    const bytes = bytesOf(aval);
     const offset = this.arena.take(bytes);
+    this.note(aval);
     return { place: { base: 'arena', position: 0, offset, steps: [] }, bytes, owned: true, users: 0 };
+  }
+
+  private note(aval: Aval): void {
+    if (this.largest.length === shown && bytesOf(this.largest.at(-1)!) >= bytesOf(aval)) return;
+    this.largest.push(aval);
+    this.largest.sort((a, b) => bytesOf(b) - bytesOf(a));
+    this.largest.length = Math.min(this.largest.length, shown);
   }
 
   release(slot: Slot): void {
@@ -156,9 +170,7 @@ class Scope {
   /** A place for a new value. */
   private make(v: Var): Place {
     const place = this.wanted.get(v);
-    const slot: Slot = place
-      ? { place, bytes: bytesOf(v.aval), owned: false, users: 0 }
-      : this.planner.slot(bytesOf(v.aval));
+    const slot: Slot = place ? { place, bytes: bytesOf(v.aval), owned: false, users: 0 } : this.planner.slot(v.aval);
     this.put(v, slot);
     return slot.place;
   }
@@ -301,7 +313,7 @@ class Scope {
   /** A place of its own for an operand of a loop; literals are written down. */
   private operand(x: Atom): Place {
     if (!isLiteral(x)) return this.place(x);
-    const slot = this.planner.slot(bytesOf(x.aval));
+    const slot = this.planner.slot(x.aval);
     this.copyTo(x, slot.place);
     this.borrowed.push(slot);
     return slot.place;
@@ -316,7 +328,7 @@ class Scope {
   }
 
   private temporary(aval: Aval): Place {
-    const slot = this.planner.slot(bytesOf(aval));
+    const slot = this.planner.slot(aval);
     this.borrowed.push(slot);
     return slot.place;
   }

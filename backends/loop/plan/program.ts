@@ -103,6 +103,8 @@ export interface Program {
   readonly steps: readonly Step[];
   /** Bytes of memory that values take while the program runs, at 64-byte boundaries with as much to spare at the end. */
   readonly arena: number;
+  /** The largest values in the arena, largest first. */
+  readonly largest: readonly Aval[];
 }
 
 /** All kernels of a program, in order. */
