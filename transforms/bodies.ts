@@ -21,6 +21,9 @@ import { expectLive } from './args.ts';
 import type { Derived } from './call.ts';
 import type { FlatFunction } from './jvp.ts';
 
+/** Any carry: a constraint that lets the compiler infer tuples, `[h, c]`, as tuples and not as arrays. */
+export type AsTuple = [] | object | number | boolean | string | null | undefined;
+
 /** A tree in which a JS number or boolean may stand for a scalar. */
 export type Weakly<T> =
   T extends Value<infer D>

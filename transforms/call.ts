@@ -363,7 +363,11 @@ export const jitP: Primitive<'jit', CallParams> = {
   },
 };
 
-/** Call a linearized program: its outputs now, its linear part for later. The tangents are those of the `active` operands. */
+/**
+ * Call a linearized program: its outputs now, its linear part for later.
+ *
+ * @param active - of the tangents that the linear part will be given, those that its program takes
+ */
 export function callLinearized(
   name: string,
   { program, sources, linear, nonzero }: LinearizedCall,

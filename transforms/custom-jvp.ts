@@ -75,7 +75,7 @@ export const customJvpP: Primitive<'custom_jvp', CustomParams> = {
         expectLinear(opOf(called), { ...jaxpr, outs: jaxpr.outs.slice(count) }, among.length);
         return linearPart(jaxpr, among, count, nonzero);
       });
-      return callLinearized(called.name, split, [...consts, ...primals], [...consts.map(() => false), ...floats]);
+      return callLinearized(called.name, split, [...consts, ...primals], floats);
     },
   },
 };

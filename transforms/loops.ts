@@ -16,7 +16,15 @@ import { full, scalar, zeros } from '../src/prim/compose.ts';
 import { concatenate, iota, reshape, sliceAxis } from '../src/prim/structural.ts';
 import { leafPaths } from '../src/tree/def.ts';
 import { flatten, unflatten } from '../src/tree/tree.ts';
-import { derive, type FlatScalars, flattenScalars, type Lifted, traceCarrying, type Weakly } from './bodies.ts';
+import {
+  type AsTuple,
+  derive,
+  type FlatScalars,
+  flattenScalars,
+  type Lifted,
+  traceCarrying,
+  type Weakly,
+} from './bodies.ts';
 import type { Derived } from './call.ts';
 import { type ScanParams, scanOver, scanP, stepOf } from './scan.ts';
 import { vmap } from './vmap.ts';
@@ -60,13 +68,13 @@ export interface ScanOptions {
  * console.log([total.item(), sums.toArray()]); // => [ 6, [ 1, 3, 6 ] ]
  * ```
  */
-export function scan<C, X, Y>(
+export function scan<C extends AsTuple, X, Y>(
   f: (carry: C, x: X) => readonly [NoInfer<C>, Y],
   init: C,
   xs: X,
   options?: ScanOptions,
 ): [C, Lifted<Y>];
-export function scan<C, X, Y>(
+export function scan<C extends AsTuple, X, Y>(
   f: (carry: C, x: X) => readonly [Weakly<NoInfer<C>>, Y],
   init: Weakly<NoInfer<C>>,
   xs: X,
@@ -168,8 +176,13 @@ export function map<X, Y>(f: (x: X) => Y, xs: X, { batchSize = 1 }: MapOptions =
  * console.log(grad(power)(2).item()); // => 12
  * ```
  */
-export function foriLoop<C>(lower: Bound, upper: Bound, body: (i: Value<'int32'>, carry: C) => NoInfer<C>, init: C): C;
-export function foriLoop<C>(
+export function foriLoop<C extends AsTuple>(
+  lower: Bound,
+  upper: Bound,
+  body: (i: Value<'int32'>, carry: C) => NoInfer<C>,
+  init: C,
+): C;
+export function foriLoop<C extends AsTuple>(
   lower: Bound,
   upper: Bound,
   body: (i: Value<'int32'>, carry: C) => Weakly<NoInfer<C>>,

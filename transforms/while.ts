@@ -26,7 +26,17 @@ import { dynamicSlice } from '../src/prim/dynamic.ts';
 import { argmax, reduceOr } from '../src/prim/reduce.ts';
 import { broadcastInDim } from '../src/prim/structural.ts';
 import { unflatten } from '../src/tree/tree.ts';
-import { count, derive, flattenScalars, isPresent, present, reader, traceCarrying, type Weakly } from './bodies.ts';
+import {
+  type AsTuple,
+  count,
+  derive,
+  flattenScalars,
+  isPresent,
+  present,
+  reader,
+  traceCarrying,
+  type Weakly,
+} from './bodies.ts';
 import { asFunction, type Derived, jaxprCodec, remember, spread } from './call.ts';
 import { type Body, filled, jvpBody, vmapBody } from './scan-bodies.ts';
 import { vmapFlat } from './vmap.ts';
@@ -264,8 +274,12 @@ export const whileP: Primitive<'while', WhileParams> = {
  * console.log(root.item().toFixed(5)); // => 1.41421
  * ```
  */
-export function whileLoop<C>(cond: (carry: C) => Value<'bool'> | boolean, body: (carry: C) => NoInfer<C>, init: C): C;
-export function whileLoop<C>(
+export function whileLoop<C extends AsTuple>(
+  cond: (carry: C) => Value<'bool'> | boolean,
+  body: (carry: C) => NoInfer<C>,
+  init: C,
+): C;
+export function whileLoop<C extends AsTuple>(
   cond: (carry: C) => Value<'bool'> | boolean,
   body: (carry: C) => Weakly<NoInfer<C>>,
   init: Weakly<NoInfer<C>>,

@@ -1,4 +1,4 @@
-/** Functions with rules of their own: what they may close over and call, what is staged, and what is refused. */
+/** Functions with rules of their own: what they may call, what is staged, and what is refused. */
 
 import {
   customJvp,
@@ -15,7 +15,6 @@ import {
   NotDifferentiableError,
   np,
   random,
-  stopGradient,
   type Tensor,
   vmap,
 } from 'pullback';
@@ -188,68 +187,6 @@ describe('customVjp', () => {
     expect(traced).toEqual(['f', 'fwd', 'bwd']);
     // Inside of grad the value is that of fwd.
     expect(jvp(f, [np.array(1)], [np.array(1)]).map((x) => x.item())).toEqual([3, 1]);
-  });
-});
-
-describe('what is closed over', () => {
-  const scaled = (x: Tensor, y: Tensor): Tensor =>
-    customVjp(
-      function scale(a: Tensor): Tensor {
-        return np.mul(a, y);
-      },
-      (a) => [np.mul(a, y), null],
-      (_, ct) => [np.mul(ct, y)],
-    )(x);
-
-  test('staged values are constants; each lane of a batch has its own', () => {
-    expect(jit(scaled)(np.array(3), np.array(5)).item()).toBe(15);
-    expect(grad(jit(scaled))(np.array(3), np.array(5)).item()).toBe(5);
-    expect(jit(grad(scaled))(np.array(3), np.array(5)).item()).toBe(5);
-    expect(numbers(vmap(grad(scaled))(np.array([3, 1]), np.array([5, 7])))).toEqual([5, 7]);
-    expect(numbers(jit(vmap(grad(scaled)))(np.array([3, 1]), np.array([5, 7])))).toEqual([5, 7]);
-  });
-
-  test('only a rule closes over a staged value, and calls its function', () => {
-    const f = (x: Tensor, y: Tensor): Tensor => {
-      const cube: (a: Tensor) => Tensor = customJvp(
-        (a: Tensor) => np.mul(a, np.mul(a, a)),
-        ([a], [t]) => [cube(a), np.mul(t, np.add(cube(a), y))],
-      );
-      return cube(x);
-    };
-    // d/dx = x³ + y, by the rule; d²/dx² is the derivative of the x³ in it, x³ + y again.
-    expect(grad(jit(f))(np.array(2), np.array(1)).item()).toBe(9);
-    expect(grad(grad(jit(f)))(np.array(2), np.array(1)).item()).toBe(9);
-  });
-
-  test('what is differentiated must be an argument', () => {
-    for (const g of [scaled, jit(scaled)]) {
-      expect(() => grad(g, { argnums: 1 })(np.array(3), np.array(5))).toThrow(NotDifferentiableError);
-      expect(() => jvp(g, [np.array(3), np.array(5)], [np.array(1), np.array(1)])).toThrow(NotDifferentiableError);
-    }
-    expect(message(() => grad(scaled, { argnums: 1 })(np.array(3), np.array(5)))).toMatchInlineSnapshot(`
-      "
-      NotDifferentiableError: customVjp(scale): closes over float32[], which is being differentiated: its rule says nothing of that
-        remedy: pass the value as an argument, or close over stopGradient of it
-        at test/core/custom.test.ts:LINE
-      "
-    `);
-    const stopped = (x: Tensor, y: Tensor): Tensor => scaled(x, stopGradient(y));
-    expect(grad(stopped, { argnums: 1 })(np.array(3), np.array(5)).item()).toBe(0);
-    const fixed = customJvp(
-      function fixed(x: Tensor, y: Tensor): Tensor {
-        return np.mul(x, y);
-      },
-      (y, [x], [t]) => [np.mul(x, y), np.mul(t, y)],
-      { nondiffArgnums: [1] },
-    );
-    expect(grad(fixed)(np.array(2), np.array(3)).item()).toBe(3);
-    expect(message(() => grad(fixed, { argnums: 1 })(np.array(2), np.array(3)))).toMatchInlineSnapshot(`
-      "
-      NotDifferentiableError: customJvp(fixed): an argument of nondiffArgnums, float32[], is being differentiated
-        remedy: leave the argument out of nondiffArgnums, or pass stopGradient of it
-      "
-    `);
   });
 });
 

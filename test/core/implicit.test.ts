@@ -232,6 +232,25 @@ describe('customRoot', () => {
     });
   });
 
+  test('a tangentSolve that closes over a matrix', () =>
+    precisely(() => {
+      const matrix = np.array([
+        [2, 1],
+        [1, 3],
+      ]);
+      const inverse = np.linalg.inv(matrix);
+      const root = (b: Tensor): Tensor =>
+        customRoot(
+          (x: Tensor) => np.sub(np.matmul(matrix, x), b),
+          np.zeros([2]),
+          (f, x0) => np.sub(x0, np.matmul(inverse, f(x0))),
+          (_, y) => np.matmul(inverse, y),
+        );
+      const b = np.array([1, 2]);
+      expectClose(jacrev(root)(b), inverse);
+      expectClose(jacfwd(root)(b), inverse);
+      expectClose(grad((v: Tensor) => np.sum(jit(root)(v)))(b), np.sum(inverse, 0));
+    }));
   test('a tangentSolve that is not linear in y, by its program, is refused', () => {
     const root = (a: Tensor): Tensor =>
       customRoot(

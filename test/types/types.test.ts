@@ -104,6 +104,50 @@ describe('transforms', () => {
       expectTypeOf(evalShape(loss, params, x).shape).toEqualTypeOf<readonly number[]>();
       expectTypeOf(hessian((v: Tensor) => np.sum(v))(x)).toMatchTypeOf<Tensor>();
     }));
+  test('carries that are tuples, annotated or not', () =>
+    typed(() => {
+      const init: [Tensor, Tensor] = [x, x];
+      type Loop = [[Tensor, Tensor], null];
+      expectTypeOf(
+        scan(([h, c]: [Tensor, Tensor], v: Tensor) => [[np.add(h, v), np.mul(c, v)], null], init, x),
+      ).toEqualTypeOf<Loop>();
+      expectTypeOf(scan(([h, c], v) => [[np.add(h, v), np.mul(c, v)], null], init, x)).toEqualTypeOf<Loop>();
+      expectTypeOf(
+        scan(([h, c], v) => [[np.add(h, v), np.neg(c)], h], [x, ints] as [Tensor, Tensor<'int32'>], x)[0][1],
+      ).toEqualTypeOf<Tensor<'int32'>>();
+      expectTypeOf(
+        scan(
+          ([h, { c }]: [Tensor, { c: Tensor }], v: Tensor) => [[np.add(h, v), { c: np.mul(c, v) }], h],
+          [x, { c: 0 }],
+          x,
+        ),
+      ).toEqualTypeOf<[[Tensor, { c: Tensor }], Tensor]>();
+      expectTypeOf(
+        whileLoop(
+          ([h]: [Tensor, Tensor]) => np.less(h, 3),
+          ([h, c]: [Tensor, Tensor]) => [np.add(h, 1), np.mul(c, h)],
+          init,
+        ),
+      ).toEqualTypeOf<[Tensor, Tensor]>();
+      expectTypeOf(
+        whileLoop(
+          ([h]) => np.less(h, 3),
+          ([h, c]) => [np.add(h, 1), np.mul(c, h)],
+          init,
+        ),
+      ).toEqualTypeOf<[Tensor, Tensor]>();
+      expectTypeOf(foriLoop(0, 3, (_, [h, c]: [Tensor, Tensor]) => [np.add(h, 1), np.mul(c, h)], init)).toEqualTypeOf<
+        [Tensor, Tensor]
+      >();
+      expectTypeOf(foriLoop(0, 3, (_, [h, c]) => [c, h], init)).toEqualTypeOf<[Tensor, Tensor]>();
+      const fixed: readonly [Tensor, Tensor] = init;
+      expectTypeOf(foriLoop(0, 3, (_, [h, c]) => [c, h], fixed)).toEqualTypeOf<readonly [Tensor, Tensor]>();
+      expectTypeOf(scan(([h, c]: [Tensor, Tensor], v: Tensor) => [[np.add(h, v), c], h], [0, 1], x)[0]).toEqualTypeOf<
+        [Tensor, Tensor]
+      >();
+      // @ts-expect-error a carry of three for one of two
+      scan(([h, c]: [Tensor, Tensor], v: Tensor) => [[h, c, v], null], init, x);
+    }));
   test('loops and branches: trees keep their types, numbers are tensors', () =>
     typed(() => {
       const step = (c: Tensor, v: Tensor) => [np.add(c, v), { y: c, n: 1 }] as const;
