@@ -102,7 +102,7 @@ function passes(l: Layer, last: boolean): [string, ConvShape][] {
 
 const relaxed = !process.argv.includes('plain');
 const chosen = process.argv.slice(2).filter((x) => x !== 'plain');
-const limit = peak(relaxed);
+const limit = peak();
 console.log(`peak ${limit.toFixed(1)} GFLOP/s${relaxed ? ', relaxed' : ''}`);
 for (const layer of layers) {
   if (chosen.length > 0 && !chosen.some((x) => layer.name.includes(x))) continue;

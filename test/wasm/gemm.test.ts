@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { countUp } from '../../backends/wasm/code/control.ts';
-import { f32, get, i32 } from '../../backends/wasm/code/instructions.ts';
+import { call, f32, get, i32 } from '../../backends/wasm/code/instructions.ts';
 import type { Element } from '../../backends/wasm/gemm/arithmetic.ts';
 import type { Axis } from '../../backends/wasm/gemm/axes.ts';
 import { emitContraction, emitGemm } from '../../backends/wasm/gemm/gemm.ts';
@@ -282,43 +282,52 @@ describe('emitGemm', () => {
     expect([...values]).toEqual([1, 2, 3, 3, 4, 7, 5, 6, 11, 7, 8, 15]);
   });
 
-  test.each([1, 3])('runs its epilogue once on each row of %i batches, when the row is complete', (batches) => {
-    const [m, n, k] = [150, 21, 7];
-    for (const shared of [false, true]) {
-      for (const across of [false, true]) {
+  test.each([
+    [1, true],
+    [3, true],
+    [1, false],
+    [2, false],
+  ])('runs its epilogue once on each element of %i batches, of whole rows: %s', (batches, wholeRows) => {
+    for (const [m, n, k] of [
+      [150, 21, 7],
+      [37, 70, 20],
+      [75, 3, 33],
+      [3, 75, 33],
+    ] as const) {
+      for (const [shared, across, kind] of [
+        [false, false, ''],
+        [true, false, 'b'],
+        [true, true, ''],
+        [false, true, 'b'],
+      ] as const) {
         const x = (epilogue: Contraction['epilogue']): Contraction => ({
           dtype: 'float32',
           relaxed: false,
           epilogue,
+          wholeRows,
           batch: [{ extent: batches, a: m * k, b: shared ? 0 : n * k, c: m * n }],
           m: [{ extent: m, a: k, b: 0, c: across ? 1 : n }],
-          n: [{ extent: n, a: 0, b: 1, c: across ? m : 1 }],
-          k: [{ extent: k, a: 1, b: n, c: 0 }],
+          n: [{ extent: n, a: 0, b: kind === 'b' ? k : 1, c: across ? m : 1 }],
+          k: [{ extent: k, a: 1, b: kind === 'b' ? 1 : n, c: 0 }],
         });
         const a = numbers(batches * m * k, 'float32', 5);
         const b = numbers(batches * n * k, 'float32', 6);
-        const plain = compute({
-          dtype: 'float32',
-          emit: (module) => emitContraction(module, x(null)),
-          a,
-          b,
-          size: batches * m * n,
-        });
-        // 2·y + 1 of every element, addressed from the rows that it is given; `c` is parameter 2 of the function.
-        const emit: Parameters<typeof compute>[0]['emit'] = (module) => {
-          const at = module.func(['i32', 'i32', 'i32', 'i32']);
-          const [row, column] = [at.local('i32'), at.local('i32')];
+        const emitPlain = (module: Parameters<typeof emitGemm>[0]) => emitContraction(module, x(null));
+        const plain = compute({ dtype: 'float32', emit: emitPlain, a, b, size: batches * m * n });
+        // 2·y + 1 of every element, addressed from the ranges that it is given; `c` is parameter 2 of the function.
+        const emit: typeof emitPlain = (module) => {
+          const f = module.func(['i32', 'i32', 'i32', 'i32', 'i32', 'i32']);
+          const [row, column] = [f.local('i32'), f.local('i32')];
           const step = (i: number, stride: number) => i32.mul(get(i), i32.const(stride * 4));
           const address = i32.add(
             get(0),
             i32.add(step(1, m * n), i32.add(step(row, across ? 1 : n), step(column, across ? m : 1))),
           );
           const affine = f32.store(address, f32.add(f32.mul(f32.load(address), f32.const(2)), f32.const(1)));
-          at.body(countUp(row, get(2), get(3), 1, countUp(column, i32.const(0), i32.const(n), 1, affine)));
-          const epilogue = (block: Block) => (out: Parameters<ReturnType<typeof get>>[0]) => {
-            for (const part of [get(2), block.batch, block.rowFrom, block.rowTo]) part(out);
-            out.u8(0x10).u32(at.index);
-          };
+          const [columnFrom, columnTo] = wholeRows ? [i32.const(0), i32.const(n)] : [get(4), get(5)];
+          f.body(countUp(row, get(2), get(3), 1, countUp(column, columnFrom, columnTo, 1, affine)));
+          const epilogue = (block: Block) =>
+            call(f.index, get(2), block.batch, block.rowFrom, block.rowTo, block.columnFrom, block.columnTo);
           return emitContraction(module, x(epilogue));
         };
         const { values, piecewise } = compute({ dtype: 'float32', emit, a, b, size: batches * m * n });

@@ -12,7 +12,7 @@ import { count, offset, run } from './axes.ts';
 import type { Product } from './outer.ts';
 import { isStraight } from './pack.ts';
 import { type Contraction, readable } from './plan.ts';
-import { atEdge, begin, type Tiles, tiling } from './tiles.ts';
+import { atEdge, begin, between, finish, type Tiles, tiling } from './tiles.ts';
 
 /** Columns up to which inner products win: 8 are a panel of outer products without an idle lane. */
 const isNarrow = (columns: number): boolean => columns < 16 && columns !== 8;
@@ -125,7 +125,8 @@ export function emitDot(module: Module, x: Contraction, isTransposed: boolean): 
   const local = (): number => func.local('i32');
   const [unit, batch, a0, b0, c0, kept] = [local(), local(), local(), local(), local(), local()];
   const [i, i0, i1, j, row, column, pa, ci] = [local(), local(), local(), local(), local(), local(), local(), local()];
-  const perBlock = x.epilogue && isTransposed ? rows.tiles : Math.min(rows.tiles, rowBlock / 4);
+  const perBlock =
+    x.epilogue && (x.wholeRows ?? true) && isTransposed ? rows.tiles : Math.min(rows.tiles, rowBlock / 4);
   const perBatch = Math.ceil(rows.tiles / perBlock);
   const tile = (height: number): Code => {
     const one = (width: number): Code =>
@@ -142,14 +143,8 @@ export function emitDot(module: Module, x: Contraction, isTransposed: boolean): 
     return countUp(j, i32.const(0), i32.const(columns.tiles), 1, sequence(set(column, begin(columns, get(j))), across));
   };
   const edge = atEdge(rows, get(i));
-  const end = select(i32.const(rows.total), begin(rows, get(i1)), i32.eq(get(i1), i32.const(rows.tiles)));
-  const finished = x.epilogue
-    ? x.epilogue({
-        batch: get(batch),
-        rowFrom: isTransposed ? i32.const(0) : begin(rows, get(i0)),
-        rowTo: isTransposed ? i32.const(columns.total) : end,
-      })
-    : nothing;
+  const columnsOfAll = [i32.const(0), i32.const(columns.total)] as const;
+  const finished = finish(x, isTransposed, get(batch), between(rows, get(i0), get(i1)), columnsOfAll);
   const keep = when(
     i32.ne(get(kept), get(b0)),
     sequence(copyColumns(func, e, x, b0, get(scratch)), set(kept, get(b0))),

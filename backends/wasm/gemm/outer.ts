@@ -13,7 +13,7 @@ import { type Axis, count, offset, run } from './axes.ts';
 import { emitTile } from './kernel.ts';
 import { emitPack, needsTable, type Panel, writeTable } from './pack.ts';
 import type { Contraction, Plan, Tiling } from './plan.ts';
-import { atEdge, begin, groupEnd } from './tiles.ts';
+import { atEdge, begin, between, finish, groupEnd } from './tiles.ts';
 
 export interface Product {
   /** (a, b, c, scratch, from, to): computes the blocks from `from` up to `to`. */
@@ -209,15 +209,13 @@ export function emitOuter(module: Module, x: Contraction, p: Plan): Product {
     i32.or(i32.ne(get(x), get(y)), i32.ne(get(u), get(v)));
   const keep = (x: number, y: number, u: number, v: number, body: Code): Code =>
     when(different(x, y, u, v), sequence(parts(body), set(x, get(y)), set(u, get(v))));
-  const finished = x.epilogue
-    ? x.epilogue({
-        batch: get(batch),
-        rowFrom: p.transposed ? i32.const(0) : begin(rows, get(i0)),
-        rowTo: p.transposed
-          ? i32.const(columns.total)
-          : select(i32.const(rows.total), begin(rows, get(i1)), i32.eq(get(i1), i32.const(rows.tiles))),
-      })
-    : nothing;
+  const finished = finish(
+    x,
+    p.transposed,
+    get(batch),
+    between(rows, get(i0), get(i1)),
+    between(columns, get(j0), get(j1)),
+  );
 
   func.body(
     sequence(

@@ -9,12 +9,14 @@ import { type Axis, count, merged, run } from './axes.ts';
 import { isStraight } from './pack.ts';
 import { type Tiles, tiling } from './tiles.ts';
 
-/** What an epilogue may read and write: whole rows of C. */
+/** What an epilogue may read and write: some rows of C, and of these some columns. */
 export interface Block {
   /** The index in the batch, counted through all its axes. */
   readonly batch: Code;
   readonly rowFrom: Code;
   readonly rowTo: Code;
+  readonly columnFrom: Code;
+  readonly columnTo: Code;
 }
 
 /** C[batch, m, n] = Σₖ A[batch, m, k] · B[batch, k, n], each index through several axes, outermost first. */
@@ -28,8 +30,10 @@ export interface Contraction {
   readonly relaxed: boolean;
   /** Operands around which a vector may be read beyond their ends. */
   readonly slack?: { readonly a: boolean; readonly b: boolean };
-  /** Code that runs on a block of rows once it is finished. */
+  /** Code that runs on a block once it is finished. */
   readonly epilogue: ((block: Block) => Code) | null;
+  /** False if the epilogue does with parts of rows: there are more blocks then. By default it gets whole rows, as a softmax needs. */
+  readonly wholeRows?: boolean;
 }
 
 /** An index in tiles, and those in blocks: tiles of a block, and how many blocks there are. */
@@ -135,7 +139,7 @@ export function planOuter(x: Contraction, isTransposed: boolean): Plan {
   const directA = readable(x.k, rows, 'a') && (small || columns.total <= 64);
   const directB = readable(x.k, columns, 'b') && (small || streamed || rows.total <= 4);
   // Whole rows for an epilogue: rows of C, which are columns here if the roles are exchanged.
-  const whole = x.epilogue !== null;
+  const whole = x.epilogue !== null && (x.wholeRows ?? true);
   const block = whole && isTransposed ? rows.tiles : Math.min(rows.tiles, rowBlock / height);
   const rowBlocks = Math.max(1, Math.ceil(rows.tiles / Math.max(1, block)));
   const kept = rowBlocks === 1 && rows.tiles * height * terms <= keepLimit;

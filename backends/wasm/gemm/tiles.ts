@@ -1,7 +1,9 @@
 /** An index in tiles, and code that counts in them: where one begins, where its group ends, whether it is the small one at its end. */
 
-import { type Code, i32 } from '../code/instructions.ts';
+import { nothing } from '../code/control.ts';
+import { type Code, i32, select } from '../code/instructions.ts';
 import { type Axis, count, run } from './axes.ts';
+import type { Contraction } from './plan.ts';
 
 /**
  * Tiles do not cross from one group to the next, within which C has one stride (and perhaps another operand has); so the last tile of a
@@ -48,4 +50,22 @@ export function atEdge(t: Tiles, tile: Code): Code | null {
   if (t.last === t.size || t.perGroup === 1) return null;
   const within = t.perGroup === t.tiles ? tile : i32.remU(tile, i32.const(t.perGroup));
   return i32.eq(within, i32.const(t.perGroup - 1));
+}
+
+/** The index where tile `from` begins, and where tile `to` does or the last one ends. */
+export const between = (t: Tiles, from: Code, to: Code): readonly [Code, Code] => [
+  begin(t, from),
+  select(i32.const(t.total), begin(t, to), i32.eq(to, i32.const(t.tiles))),
+];
+
+/** An epilogue on the rows and columns of a block, as they were before they changed places. */
+export function finish(
+  x: Pick<Contraction, 'epilogue'>,
+  isTransposed: boolean,
+  batch: Code,
+  rows: readonly [Code, Code],
+  columns: readonly [Code, Code],
+): Code {
+  const [[rowFrom, rowTo], [columnFrom, columnTo]] = isTransposed ? [columns, rows] : [rows, columns];
+  return x.epilogue ? x.epilogue({ batch, rowFrom, rowTo, columnFrom, columnTo }) : nothing;
 }
