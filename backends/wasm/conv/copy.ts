@@ -121,7 +121,7 @@ function copyNest(func: Func, e: Arithmetic, [step, ...rest]: readonly Step[], s
   );
 }
 
-/** One row, by vectors where both sides are contiguous: `memory.copy` is a call in V8, too dear for rows of some dozen elements. */
+/** One row, by vectors where both sides are contiguous: rows are often of some dozen elements, and `memory.copy` is a call. */
 function copyRow(func: Func, e: Arithmetic, { count, from, to }: Step, source: number, target: number): Code {
   const end = func.local('i32');
   const turns = (elements: number, each: number, body: Code): Code =>

@@ -61,6 +61,6 @@ export function emitContraction(module: Module, contraction: Contraction): Produ
 /** Whether rows and columns change places: vectors lie along columns, where C and B should be contiguous. */
 function isAcross(x: Contraction): boolean {
   const [rows, columns] = [count(x.m), count(x.n)];
-  const fewColumns = columns < 8 && rows > columns && run(x.m, 'a').stride === 1 && run(x.m, 'a').extent > columns;
+  const fewColumns = columns < 16 && rows > columns && run(x.m, 'a').stride === 1 && run(x.m, 'a').extent > columns;
   return fewColumns || (run(x.m, 'c').stride === 1 && rows > 1 && (run(x.n, 'c').stride !== 1 || columns === 1));
 }
