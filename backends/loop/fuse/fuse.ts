@@ -9,7 +9,6 @@
 
 import type { Eqn, Jaxpr, Var } from '../../../src/core/jaxpr.ts';
 import { sameShape, sizeOf } from '../../../src/core/shape.ts';
-import { forgetExpressions } from '../ir/expr.ts';
 import { type Body, bodyOf, type Cluster, Misaligned, rowsOf, type Space } from './cluster.ts';
 import { type Dataflow, dataflow, isFusible, termsOf } from './dataflow.ts';
 
@@ -37,7 +36,6 @@ export interface Fused {
 }
 
 export function fuse(jaxpr: Jaxpr, limits: Limits): Fused {
-  forgetExpressions();
   const flow = dataflow(jaxpr);
   const fusion = new Fusion(flow, limits);
   return { flow, units: fusion.units() };

@@ -10,7 +10,7 @@ import { CompileError } from '../../../src/core/errors.ts';
 import { type Atom, type Eqn, isLiteral, type Jaxpr, type Var } from '../../../src/core/jaxpr.ts';
 import type { PrimitiveParams } from '../../../transforms/registry.ts';
 import { type Fused, fuse, type Limits, type Unit } from '../fuse/fuse.ts';
-import { type Buffer, constant, int, load } from '../ir/expr.ts';
+import { type Buffer, constant, forgetExpressions, int, load } from '../ir/expr.ts';
 import type { Kernel } from '../ir/kernel.ts';
 import { fill, standalone } from '../kernels/kernel.ts';
 import { writers } from '../kernels/table.ts';
@@ -27,6 +27,8 @@ const shown = 3;
 export const bytesOf = (aval: Aval): number => aval.size * byteSize(aval.dtype);
 
 export function plan(jaxpr: Jaxpr, limits: Limits): Program {
+  // Not in the midst of a program: what is known of its loops is found by its expressions.
+  forgetExpressions();
   const planner = new Planner(limits);
   const given = (base: 'input' | 'output', count: number): Place[] =>
     Array.from({ length: count }, (_, position) => ({ base, position, offset: 0, steps: [] }));
