@@ -59,6 +59,11 @@ export interface Row<P> {
   readonly results: (call: Call<P>) => readonly Aval[];
   /** If results are rounded sums, whose last bits depend on the order of terms: how many terms one element has. */
   readonly terms?: (call: Call<P>) => number;
+  /**
+   * If devices compute an element by a sum within a program, whose order they choose: how many roundings of the larger of 1 and the element
+   * two of them may be apart. On the reference device it has the same bits in any batch.
+   */
+  readonly reordered?: number;
   /** True if each element of a result is one of an operand that the call is linear in, copied, or a zero. */
   readonly moves?: true;
 }

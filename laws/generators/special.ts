@@ -51,13 +51,19 @@ const incompleteGamma: Row<None> = {
   ...equally(2, floats, small),
   operands: claims(smooth, within(0.25, 4)),
   linear: nowhere,
+  reordered: 16,
 };
 
 /** Two positive numbers, and one inside of (0, 1). */
 const betaOperands = (call: Call<unknown>): readonly OperandClaim[] =>
   [within(0.5, 3), within(0.5, 3), within(0.125, 0.875)].map((domain, i) => claims(smooth, domain)(call)[i]!);
 
-const incompleteBeta: Row<None> = { ...equally(3, floats, small), operands: betaOperands, linear: nowhere };
+const incompleteBeta: Row<None> = {
+  ...equally(3, floats, small),
+  operands: betaOperands,
+  linear: nowhere,
+  reordered: 16,
+};
 
 /** Orders of a derivative in so many operands: a few in all, and at least one. */
 const orderTuples = (count: number, most: number): fc.Arbitrary<readonly number[]> =>
@@ -73,6 +79,7 @@ const partials = (count: number, operands: Row<unknown>['operands']): Row<FirstO
   operands,
   linear: nowhere,
   results: likeFirst,
+  reordered: 64,
 });
 
 /** Rows by name. */
