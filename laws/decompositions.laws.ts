@@ -28,13 +28,13 @@ import { anyDomain, cases } from './primitive-case.ts';
 import { subject } from './primitives.laws.ts';
 
 /** What is applied: a primitive and its operands. */
-interface Application {
+export interface Application {
   readonly operands: readonly Value[];
   readonly params: unknown;
 }
 
 /** Says whether the results of a decomposition are those of the primitive. */
-interface Judge {
+export interface Judge {
   (found: readonly Value[], wanted: readonly Value[], application: Application): Verdict;
   /** What results may differ by, for the documentation; otherwise that is said where the judge is. */
   readonly words?: string;
@@ -140,7 +140,8 @@ const betaTerms: Scale = ([a, b, x], params) => {
   return ((inA ** i * inB ** j) / (k === 0 ? Math.max(inA, inB) : 1)) * inX;
 };
 
-const judges: { readonly [Name in DecomposedName]: Judge } = {
+/** How exactly each decomposition computes what its primitive does. */
+export const decompositionJudges: { readonly [Name in DecomposedName]: Judge } = {
   sort: bits,
   top_k: bits,
   fft: spectrum,
@@ -231,7 +232,7 @@ const domains: { readonly [Name in DecomposedName]?: readonly Domain[] } = {
 };
 
 /** What the results of a decomposition may differ by, in words. */
-export const toleranceOf = (name: DecomposedName): string => judges[name].words ?? 'some roundings';
+export const toleranceOf = (name: DecomposedName): string => decompositionJudges[name].words ?? 'some roundings';
 
 /** Few shapes, so that their programs are staged once: these are elementwise, and large. */
 const fewShapes = <P>(call: Call<P>): Call<P> => {
@@ -243,7 +244,7 @@ const fewShapes = <P>(call: Call<P>): Call<P> => {
 };
 
 /** Any values that the row allows; of what has factors, those that have them. */
-const domainOf = <P>(name: string, row: Row<P>): ((call: Call<P>, operand: number) => Domain) => {
+export const domainOf = <P>(name: string, row: Row<P>): ((call: Call<P>, operand: number) => Domain) => {
   const special = domains[name as DecomposedName];
   if (special) return (_, operand) => special[operand]!;
   return isFactored(name) ? (call, operand) => factorable(name, call, operand) : anyDomain(row);
@@ -289,7 +290,7 @@ export const decompositionsLaws: Suite = {
   laws: [
     ...(Object.keys(decompositions) as readonly DecomposedName[]).flatMap((name) => {
       const { primitive, row } = subject(name);
-      return decompositionLaw(primitive, row, decompositions[name] as Decompose<unknown>, judges[name]);
+      return decompositionLaw(primitive, row, decompositions[name] as Decompose<unknown>, decompositionJudges[name]);
     }),
     decomposedNanLaw,
     decomposedProgramLaw,

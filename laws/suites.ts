@@ -2,6 +2,7 @@
 
 import { controlLaws } from './control.laws.ts';
 import { decompositionsLaws } from './decompositions.laws.ts';
+import { deviceLaws } from './device.laws.ts';
 import { factorsLaws } from './factors.laws.ts';
 import { immutabilityLaws } from './immutability.laws.ts';
 import { implicitLaws } from './implicit.laws.ts';
@@ -26,6 +27,7 @@ export const suites: readonly Suite[] = [
   passesLaws,
   decompositionsLaws,
   factorsLaws,
+  deviceLaws,
   treeLaws,
   randomLaws,
   optimLaws,

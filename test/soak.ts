@@ -26,6 +26,12 @@ const parts = {
     runs: 8_000,
     env: { LAWS_ONLY: 'programs' },
   },
+  device: {
+    about: 'random programs, and their derivatives, on the WebAssembly device against the reference device',
+    test: 'test/wasm/device-laws.test.ts',
+    runs: 1_000,
+    env: { LAWS_OF: 'programs' },
+  },
   memory: {
     about:
       'loops of 100,000 steps over 1 MiB tensors in a device memory of 64 MiB; runs are steps, and no seed is used',

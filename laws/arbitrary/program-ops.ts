@@ -331,17 +331,24 @@ function withoutNaN(d: Draft, x: number): number {
   return d.hide(d.emit(p.select, [isNumber, x, d.constantLike(x, 0)], noParams));
 }
 
+const functions: readonly Op[] = [
+  ...[p.exp, p.exp2, p.expm1, p.log, p.log2, p.log1p, p.sqrt, p.rsqrt, p.cbrt, p.logistic, p.erf, p.erfc, p.erf_inv],
+  ...[p.sin, p.cos, p.tan, p.asin, p.acos, p.atan, p.sinh, p.cosh, p.tanh, p.asinh, p.acosh, p.atanh],
+  ...[p.floor, p.ceil, p.round, p.is_finite],
+].map((primitive) => unary(primitive, float));
+const power = binary(p.pow, numeric);
+const angle = binary(p.atan2, float);
+const wholePower = on(float, (d, x) => d.emit(p.integer_pow, [x], { exponent: d.next(7) - 3 }));
+
 /** Everything whose result is a function of each element alone, moves elements, or computes with whole numbers. */
 export const exact: readonly Op[] = [
-  ...[
-    ...[p.exp, p.exp2, p.expm1, p.log, p.log2, p.log1p, p.sqrt, p.rsqrt, p.cbrt, p.logistic, p.erf, p.erfc, p.erf_inv],
-    ...[p.sin, p.cos, p.tan, p.asin, p.acos, p.atan, p.sinh, p.cosh, p.tanh, p.asinh, p.acosh, p.atanh],
-    ...[p.floor, p.ceil, p.round, p.is_finite],
-  ].map((primitive) => unary(primitive, float)),
+  ...functions,
   ...[p.abs, p.sign].map((primitive) => unary(primitive, numeric)),
   ...[p.population_count, p.clz].map((primitive) => unary(primitive, integer)),
-  ...[p.add, p.sub, p.mul, p.div, p.rem, p.pow, p.add, p.mul].map((primitive) => binary(primitive, numeric)),
-  binary(p.atan2, float),
+  ...[p.add, p.sub, p.mul, p.div, p.rem].map((primitive) => binary(primitive, numeric)),
+  power,
+  ...[p.add, p.mul].map((primitive) => binary(primitive, numeric)),
+  angle,
   on(numeric, (d, x) => d.emit(p.clamp, [d.pickLike(x), x, d.pickLike(x)], noParams)),
   ...[p.max, p.min, p.eq, p.ne, p.lt, p.le, p.gt, p.ge].map((primitive) => binary(primitive, any)),
   ...[p.and, p.or, p.xor].map((primitive) => binary(primitive, logical)),
@@ -354,7 +361,7 @@ export const exact: readonly Op[] = [
   unary(p.neg, numeric),
   unary(p.stop_gradient, any),
   on(any, (d, x) => d.emit(p.name, [x], { name: 'x' })),
-  on(float, (d, x) => d.emit(p.integer_pow, [x], { exponent: d.next(7) - 3 })),
+  wholePower,
   on(any, (d, x) => d.emit(p.convert_element_type, [x], { dtype: dtypes[d.next(4)]!, weak: false })),
   on(
     (a) => byteSize(a.dtype) === 4,
@@ -402,4 +409,13 @@ export const exact: readonly Op[] = [
   special,
   call,
   ...exactControl,
+];
+
+const roundedByDevices = new Set([...functions, power, angle, wholePower, special]);
+
+/** Those of {@link exact} whose results have the same bits on every device: what is rounded once, moved, or whole. */
+export const settled: readonly Op[] = [
+  ...[p.sqrt, p.floor, p.ceil, p.round, p.is_finite].map((primitive) => unary(primitive, float)),
+  binary(p.pow, integer),
+  ...exact.filter((op) => !roundedByDevices.has(op)),
 ];
