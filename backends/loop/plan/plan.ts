@@ -219,7 +219,9 @@ class Scope {
     const { flow } = this.fused;
     const { value, local, how, home } = product;
     for (const v of stored) this.make(v);
-    const rest = stored.filter((v) => !(home?.exact && v === home.value));
+    // What takes the product's place is stored last: until then it is read.
+    const others = stored.filter((v) => v !== home?.value);
+    const rest = home && !home.exact ? [...others, home.value] : others;
     const c = home ? this.place(home.value) : this.temporary(value.aval);
     const operand = ({ buffer, offset }: Product['a']): Place => {
       const place = this.place(flow.valueOf(buffer));
