@@ -9,7 +9,7 @@ import { type Device, referenceDevice, withDefaultDevice } from 'pullback';
 import { suites } from 'pullback/laws';
 import { describe, expect, test } from 'vitest';
 import { wasmDevice } from '../../backends/wasm/device.ts';
-import { hasRelaxedSimd } from '../../backends/wasm/relaxed.ts';
+import { hasRelaxedSimd } from '../../backends/wasm/engine.ts';
 import { isFloat, type TypedArray } from '../../src/core/dtype.ts';
 
 const number = (name: string, fallback: number): number => Number(process.env[name] || fallback);
