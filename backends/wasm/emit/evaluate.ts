@@ -5,13 +5,16 @@
 
 import type { DType } from '../../../src/core/dtype.ts';
 import { type Apply, apply, type Buffer, type Expr, op } from '../../loop/ir/expr.ts';
-import { type Code, call, f32, f32x4, f64, f64x2, get, i32, i32x4, select, v128 } from '../code/instructions.ts';
+import { sequence, when } from '../code/control.ts';
+import { type Code, call, f32, f32x4, f64, f64x2, get, i32, i32x4, select, set, v128 } from '../code/instructions.ts';
+import type { Func } from '../code/module.ts';
 import { type Evaluator, scalarLoad, splatLoad } from './address.ts';
 import { type Dependence, dependence, together } from './depends.ts';
 import { vectorLoad } from './memory.ts';
 import type { ConstantPool } from './pool.ts';
+import type { Branch, Branches } from './rare.ts';
 import { scalarConstant, scalarOp, scalarType } from './scalar.ts';
-import type { Scope } from './scope.ts';
+import { Scope } from './scope.ts';
 import { vectorOp } from './vector.ts';
 
 export interface EmitOptions {
@@ -39,13 +42,19 @@ export const isFloatRemainder = (x: Expr): boolean =>
 
 export class Emitter implements Evaluator {
   scope: Scope;
+  /** In the value of the present statement. */
+  branches: Branches = new Map();
+  /** Branches that are being computed: where one needs another that needs it, the values are computed where they are needed. */
+  private readonly begun = new Set<Branch>();
+  private readonly func: Func;
   private readonly root: Scope;
   private readonly options: EmitOptions;
   private readonly bases: ReadonlyMap<Buffer, Code>;
   private readonly sizes: readonly Code[];
 
-  constructor(root: Scope, options: EmitOptions, bases: ReadonlyMap<Buffer, Code>, sizes: readonly Code[]) {
+  constructor(func: Func, root: Scope, options: EmitOptions, bases: ReadonlyMap<Buffer, Code>, sizes: readonly Code[]) {
     this.scope = root;
+    this.func = func;
     this.root = root;
     this.options = options;
     this.bases = bases;
@@ -95,13 +104,16 @@ export class Emitter implements Evaluator {
         return get(this.scope.registers(x.local)[0]!);
     }
     const of = dependence(x);
-    const home = this.scope.home(of);
+    const home = this.scope.home(of, `s${x.id}`);
     return home.once(`s${x.id}`, of, () => [this.scalarValue(x, home)])[0]!;
   }
 
   private scalarValue(x: Exclude<Expr, { op: 'const' | 'index' | 'size' | 'local' }>, home: Scope): Code {
     if (x.op === 'load') return scalarLoad(this, x, home);
-    const args = x.args.map((arg) => this.scalar(arg));
+    const args = x.args.map((arg, i) => {
+      const branch = this.branches.get(x)?.get(i);
+      return branch && !this.begun.has(branch) ? this.rarely(branch, arg, false)[0]! : this.scalar(arg);
+    });
     return home.put(scalarType(x.dtype), x.op === 'call' ? this.called(x.name, args) : this.applied(x, args));
   }
 
@@ -130,7 +142,7 @@ export class Emitter implements Evaluator {
     if (!this.varies(x)) return new Array<Code>(fold).fill(this.splat(x));
     if (x.op === 'local') return this.scope.registers(x.local).map(get);
     const of = dependence(x);
-    const home = this.scope.home(of);
+    const home = this.scope.home(of, `v${x.id}`);
     return home.once(`v${x.id}`, of, () => this.vectorValue(x, home));
   }
 
@@ -138,7 +150,7 @@ export class Emitter implements Evaluator {
   private splat(x: Expr): Code {
     if (x.op === 'const') return x.dtype === 'float64' ? this.double(x.value) : this.word(wordOf(x.value, x.dtype));
     const of = dependence(x);
-    const home = this.scope.home(of);
+    const home = this.scope.home(of, `p${x.id}`);
     return home.once(`p${x.id}`, of, () => {
       if (x.op === 'load' && !x.guard && x.dtype !== 'bool') return [home.put('v128', splatLoad(this, x))];
       const value = this.scalar(x);
@@ -183,7 +195,12 @@ export class Emitter implements Evaluator {
       if (this.varies(b)) return this.laneByLane(x.args, x.dtype, home, (args) => this.applied(x, args));
       return this.shifted(x, this.vector(a), home);
     }
-    const args = x.args.map((arg) => this.vector(arg));
+    const args = x.args.map((arg, i) => {
+      const branch = this.branches.get(x)?.get(i);
+      const varies =
+        branch && !this.begun.has(branch) && [branch.condition, ...branch.values].some((y) => this.varies(y));
+      return varies ? this.rarely(branch, arg, true) : this.vector(arg);
+    });
     const context = {
       lanes: home.lanes!.lanes,
       relaxed: this.options.relaxed,
@@ -199,6 +216,48 @@ export class Emitter implements Evaluator {
       made.push(code === own[0] ? code : home.put('v128', code));
     }
     return made;
+  }
+
+  /** One of the values of a branch, which are computed together, if they are wanted: by any lane if there are lanes. */
+  private rarely(branch: Branch, value: Expr, lanes: boolean): readonly Code[] {
+    const { condition, wanted, values, shared } = branch;
+    const of = together([condition, ...values].map(dependence));
+    const key = `${lanes ? 'b' : 'c'}${wanted}${condition.id}:${values.map((x) => x.id).join()}`;
+    const home = this.scope.home(of, key);
+    const compute = (x: Expr): readonly Code[] => (lanes ? this.vector(x) : [this.scalar(x)]);
+    const all = home.once(key, of, () => {
+      this.begun.add(branch);
+      const test = this.test(condition, wanted, lanes);
+      for (const x of shared) if (x.op !== 'const' && (!lanes || this.varies(x))) compute(x);
+      const fold = lanes ? home.lanes!.fold : 1;
+      const type = (x: Expr) => (lanes ? 'v128' : scalarType(x.dtype));
+      const registers = values.map((x) => Array.from({ length: fold }, () => home.register(type(x))));
+      const block = new Scope(this.func, home, { branch: true });
+      const outer = this.scope;
+      this.scope = block;
+      values.forEach((x, i) => {
+        compute(x).forEach((code, u) => {
+          block.code.push(set(registers[i]![u]!, code));
+        });
+      });
+      this.scope = outer;
+      block.close();
+      this.begun.delete(branch);
+      home.code.push(when(test, sequence(...block.code)));
+      return registers.flat().map(get);
+    });
+    const fold = all.length / values.length;
+    return all.slice(values.indexOf(value) * fold, (values.indexOf(value) + 1) * fold);
+  }
+
+  /** Is the condition as it is wanted, in any lane? Lanes beside those that count may say so too. */
+  private test(condition: Expr, wanted: boolean, lanes: boolean): Code {
+    if (!lanes || !this.varies(condition)) {
+      const one = this.scalar(condition);
+      return wanted ? one : i32.eqz(one);
+    }
+    const masks = this.vector(condition);
+    return wanted ? v128.anyTrue(masks.reduce(v128.or)) : i32.eqz(i32x4.allTrue(masks.reduce(v128.and)));
   }
 
   /** By a count that is the same in all lanes. */

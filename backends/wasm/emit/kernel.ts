@@ -33,7 +33,7 @@ export function emitKernel(module: Module, given: Kernel, options: EmitOptions):
   const root = new Scope(func, null);
   const bases = new Map<Buffer, Code>(operands.map((buffer, i) => [buffer, get(i)]));
   const sizeOf = Array.from({ length: sizes }, (_, i) => get(operands.length + 1 + i));
-  const emitter = new Emitter(root, options, bases, sizeOf);
+  const emitter = new Emitter(func, root, options, bases, sizeOf);
   let next: Code = get(operands.length);
   for (const buffer of scratch) {
     const from = next;

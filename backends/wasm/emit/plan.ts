@@ -6,6 +6,7 @@ import { linear } from '../../loop/ir/integer.ts';
 import { type Combiner, expressions, type Stmt } from '../../loop/ir/kernel.ts';
 import { strideOf } from './address.ts';
 import { dependence, visit, visitExpressions } from './depends.ts';
+import { branchesOf } from './rare.ts';
 
 export type Loop = Extract<Stmt, { kind: 'loop' }>;
 
@@ -78,9 +79,15 @@ export function planOf(loop: Loop, length: number | null): Plan {
     if (stmt.kind === 'store' && stmt.buffer.dtype === 'float64') wide = true;
   });
   let operations = 0;
+  const rare = new Set<Expr>();
+  visit(loop.body, (stmt) => {
+    for (const sides of branchesOf(stmt).values()) {
+      for (const { only } of sides.values()) for (const x of only) rare.add(x);
+    }
+  });
   visitExpressions(loop.body, (x) => {
     if (x.dtype === 'float64') wide = true;
-    if (x.op === 'call' || x.op === 'apply') operations++;
+    if ((x.op === 'call' || x.op === 'apply') && !rare.has(x)) operations++;
   });
   const lanes = wide ? 2 : 4;
   const live = locals.size + shared.size;

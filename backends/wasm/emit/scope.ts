@@ -55,6 +55,8 @@ export interface Shape {
   readonly lanes?: Lanes;
   /** May the block be left out at run time? */
   readonly conditional?: boolean;
+  /** Is it inside an expression? Then what would be computed in the block around it is computed here, unless it is known there. */
+  readonly branch?: boolean;
   /** What the statements inside change. */
   readonly changes?: Effects;
 }
@@ -68,19 +70,21 @@ export class Scope {
   readonly locals = new Map<Local, readonly number[]>();
   private readonly func: Func;
   private readonly conditional: boolean;
+  private readonly branch: boolean;
   private readonly changes: Effects | null;
   private readonly values = new Map<string, Entry>();
   private readonly owned: [ValueType, number][] = [];
   /** Registers of inner blocks that are complete: what comes later in this one may use them again. */
   private readonly free: [ValueType, number][] = [];
 
-  constructor(func: Func, parent: Scope | null, { loop, lanes, conditional, changes }: Shape = {}) {
+  constructor(func: Func, parent: Scope | null, { loop, lanes, conditional, branch, changes }: Shape = {}) {
     this.func = func;
     this.parent = parent;
     this.depth = parent ? parent.depth + 1 : 0;
     this.loop = loop ?? null;
     this.lanes = lanes ?? parent?.lanes ?? null;
     this.conditional = conditional ?? false;
+    this.branch = branch ?? false;
     this.changes = changes ?? null;
   }
 
@@ -112,11 +116,18 @@ export class Scope {
     return false;
   }
 
-  /** The outermost block where a value with these dependencies can be computed. */
-  home(of: Dependence): Scope {
+  /** The outermost block where a value with these dependencies can be computed; in a branch, unless it is known outside. */
+  home(of: Dependence, key?: string): Scope {
     let scope: Scope = this;
-    while (scope.parent && !scope.holds(of)) scope = scope.parent;
-    return scope;
+    let branch: Scope | null = null;
+    while (scope.parent && !scope.holds(of)) {
+      branch = scope.branch ? (branch ?? scope) : null;
+      scope = scope.parent;
+    }
+    if (!branch) return scope;
+    let at = branch;
+    while (at !== scope && (key === undefined || !at.values.has(key))) at = at.parent!;
+    return key !== undefined && at.values.has(key) ? at : branch;
   }
 
   /** Put a value into a register, here. */

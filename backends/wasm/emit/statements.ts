@@ -16,6 +16,7 @@ import { type Emitter, lane, wordOf } from './evaluate.ts';
 import { vectorStore } from './memory.ts';
 import { extremes, identityOf, sums } from './partials.ts';
 import { isVector, type Loop, type Plan, planOf, squareOf } from './plan.ts';
+import { branchesOf } from './rare.ts';
 import { scalarOp, scalarType } from './scalar.ts';
 import { type Lanes, type LoopState, type Partial, Scope } from './scope.ts';
 import { vectorCombine } from './vector.ts';
@@ -45,6 +46,7 @@ export class Statements {
   private one(stmt: Stmt): void {
     const { emitter } = this;
     const { scope } = emitter;
+    emitter.branches = branchesOf(stmt);
     switch (stmt.kind) {
       case 'loop':
         if (!scope.lanes && isVector(stmt)) this.vectorLoop(stmt);
