@@ -217,8 +217,10 @@ class Nest {
       const earlier = new Map<Expr, number>();
       for (let s = t - 1; s >= 0; s--) visit(rootsOf(passes[s]!), (x) => earlier.set(x, s));
       const taken = new Set<Expr>();
+      const seen = new Set<Expr>();
       const look = (x: Expr): void => {
-        if (taken.has(x)) return;
+        if (seen.has(x)) return;
+        seen.add(x);
         if (earlier.has(x) && x.op === 'apply' && dependsOn(x, along) && costOf(x) >= keepFrom) taken.add(x);
         else for (const y of operands(x)) look(y);
       };
