@@ -13,6 +13,7 @@ import { primitiveLaws } from './primitives.laws.ts';
 import { programsLaws } from './programs.laws.ts';
 import { randomLaws } from './random.laws.ts';
 import { rulesLaws } from './rules.laws.ts';
+import { spectraLaws } from './spectra.laws.ts';
 import { transformsLaws } from './transforms.laws.ts';
 import { treeLaws } from './tree.laws.ts';
 
@@ -28,6 +29,7 @@ export const suites: readonly Suite[] = [
   decompositionsLaws,
   factorsLaws,
   deviceLaws,
+  spectraLaws,
   treeLaws,
   randomLaws,
   optimLaws,

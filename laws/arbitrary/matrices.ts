@@ -9,7 +9,7 @@ import { range, type Shape, sizeOf } from '../../src/core/shape.ts';
 import { type Domain, edgy, inWords, within } from './elements.ts';
 
 /** Rows of numbers. */
-type Matrix = readonly (readonly number[])[];
+export type Matrix = readonly (readonly number[])[];
 
 const number = (low: number, high: number): fc.Arbitrary<number> =>
   fc.integer({ min: Math.ceil(low * 256), max: Math.floor(high * 256) }).map((k) => k / 256 || 0);
@@ -80,7 +80,7 @@ export const pivoting = (shape: Shape): Domain =>
   );
 
 /** A rotation of n axes: in each plane of two of them by an angle that leaves none of the axes nearly where it is. */
-const rotation = (n: number): fc.Arbitrary<Matrix> => {
+export const rotation = (n: number): fc.Arbitrary<Matrix> => {
   const planes = range(n).flatMap((i) => range(i).map((j) => [i, j] as const));
   return list(number(0.4, 1.1), planes.length).map((angles) => {
     const rows = range(n).map((i) => range(n).map((j) => Number(i === j)));
@@ -99,7 +99,7 @@ const spread = (n: number, least: number): fc.Arbitrary<readonly number[]> =>
     .map(([noise, order]) => order.map((i) => least + i + noise[i]!));
 
 /** u · diag(values) · vᵀ. */
-const product = (u: Matrix, values: readonly number[], v: Matrix): Matrix =>
+export const product = (u: Matrix, values: readonly number[], v: Matrix): Matrix =>
   u.map((left) => v.map((right) => values.reduce((sum, x, k) => sum + left[k]! * x * right[k]!, 0)));
 
 /** Matrices with singular values from 1/2 on that are well apart. */

@@ -149,9 +149,11 @@ export interface EighOptions extends SymmetrizeOptions {
  * `np.linalg.eigh` has the eigenvalues first.) Signs are settled: of each eigenvector, the first element that is nearly (to 1 %) as large
  * as its largest is positive. NaN if an element is not finite.
  *
- * Where eigenvalues are equal their vectors, and each value alone, have no derivative. There the rule leaves out the terms
- * 1/(λᵢ − λⱼ): gradients are finite, and right of what treats equal eigenvalues alike, as their sum or the projection on
- * their space.
+ * Derivatives are right in every order where eigenvalues are distinct. Where they are equal, up to 16 √n roundings of the largest,
+ * their vectors, and each value alone, have no derivative, and the rule leaves out the terms 1/(λᵢ − λⱼ). All derivatives are then
+ * finite. Right are gradients of Σ g(w) and of projections on the whole space of equal eigenvalues, and second derivatives of the
+ * sum of equal eigenvalues; wrong are higher derivatives of these, and gradients of functions of the matrix, v f(w) vᵀ: write such
+ * a function by products and `np.linalg.solve` if eigenvalues may be equal.
  *
  * @param x - `float[..., n, n]`
  * @throws ShapeError unless the matrices are square
@@ -186,8 +188,9 @@ export interface SvdOptions extends FullMatricesOptions {
  * `computeUv` only s. Signs are settled: of each column of u, the first element that is nearly (to 1 %) as large as its largest is
  * positive. NaN if an element is not finite.
  *
- * Where singular values are equal, or zero, their vectors have no derivative: as for {@link eigh} the terms that would be
- * infinite are left out.
+ * Where singular values are equal, or zero, up to 16 √max(m, n) roundings of the largest, their vectors have no derivative: as for
+ * {@link eigh} the terms that would be infinite are left out, and right there are gradients of Σ g(s) (with g′(0) = 0 if one is
+ * zero) and of projections on whole spaces of equal singular values, not of u f(s) vᵀ.
  *
  * @param x - `float[..., m, n]`
  * @throws NotDifferentiableError for a derivative with `fullMatrices` and `computeUv` of matrices that are not square

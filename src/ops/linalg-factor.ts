@@ -99,8 +99,8 @@ function eigenpairs(op: string, a: Value, options: EighOptions): readonly [v: Va
  * [w, v]: the eigenvalues of symmetric matrices, which increase, and their eigenvectors as columns of v. Of each, the first element
  * that is nearly (to 1 %) as large as its largest is positive.
  *
- * At equal eigenvalues the vectors have no derivative; the gradient is then that of what treats these alike, and finite: see
- * `lax.linalg.eigh`.
+ * At equal eigenvalues the vectors have no derivative. Gradients are finite, and right of Σ g(w) and of projections on whole
+ * spaces of equal eigenvalues; most others, and most second derivatives, are not: `lax.linalg.eigh` says which.
  *
  * @param a - `float[..., n, n]`; symmetrized first, unless `{ symmetrizeInput: false }`
  * @throws ShapeError unless the matrices are square

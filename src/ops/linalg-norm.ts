@@ -2,7 +2,8 @@
  * The part of `np.linalg` that measures: norms of vectors and matrices.
  *
  * A norm has no derivative at 0; the gradient there is 0, the smallest of its subgradients, where the formula √Σx² would give NaN (as it
- * does in JAX). The same holds where an element or a singular value is 0 that has a corner there.
+ * does in JAX). The same holds where an element is 0 that has a corner there. The gradient of the sum of the singular values is u vᵀ
+ * of all their vectors, also of those of a singular value 0, which the matrix does not determine: one of the subgradients.
  */
 
 import { makeAval, showAval } from '../core/aval.ts';

@@ -115,11 +115,17 @@ function sliceOf(op: string, axis: number, n: number, item: Slice): Part {
 /** How many axes an item stands for. */
 const axesNamed = (item: Index): number => (item === null || item === '...' ? 0 : isMask(item) ? maskAxes(item) : 1);
 
-/** What `items`, without dots, ask of the axes in turn; `null` where they ask for a new one. */
-function readAxes(op: string, aval: Aval, items: readonly Index[]): readonly (Part | Flag | null)[] {
+/** Dots that stand for no axis: they are between their neighbours all the same. */
+interface Gap {
+  readonly kind: 'gap';
+}
+
+/** What `items` ask of the axes in turn, dots being those of no axis; `null` where they ask for a new one. */
+function readAxes(op: string, aval: Aval, items: readonly Index[]): readonly (Part | Flag | Gap | null)[] {
   let axis = 0;
-  return items.flatMap((item): readonly (Part | Flag | null)[] => {
+  return items.flatMap((item): readonly (Part | Flag | Gap | null)[] => {
     if (item === null) return [null];
+    if (item === '...') return [{ kind: 'gap' }];
     if (!isMask(item)) return [partOf(op, aval, axis++, item as number | Slice | Indices)];
     const first = axis;
     axis += maskAxes(item);
@@ -132,7 +138,7 @@ function readAxes(op: string, aval: Aval, items: readonly Index[]): readonly (Pa
  * What `items` ask of a tensor of this aval.
  *
  * The order of axes is NumPy's: those of the tensors of indices (beside which integers are tensors too, and as which masks are
- * read) stand where these stand if they stand together, and in front otherwise.
+ * read) stand where these stand if they stand together, and in front otherwise; dots separate, also those of no axis.
  *
  * @throws ShapeError for too many items, an index out of range, a mask that does not fit, or tensors that do not broadcast
  * @throws DTypeError for what is not an index
@@ -150,13 +156,15 @@ export function parse(op: string, aval: Aval, items: readonly Index[]): Subscrip
     });
   }
   const rest = range(rank - named).map((): Slice => []);
+  const dotted: readonly Index[] = rest.length > 0 ? rest : ['...'];
   const whole: readonly Index[] =
-    dots < 0 ? [...items, ...rest] : [...items.slice(0, dots), ...rest, ...items.slice(dots + 1)];
+    dots < 0 ? [...items, ...rest] : [...items.slice(0, dots), ...dotted, ...items.slice(dots + 1)];
   const read = readAxes(op, aval, whole);
   const tensors = read.flatMap((part) =>
     part?.kind === 'tensor' ? [part.indices.aval] : part?.kind === 'flag' ? [makeAval([part.count], 'bool')] : [],
   );
-  const isAdvanced = (part: Part | Flag | null): boolean => part !== null && part.kind !== 'slice';
+  const isAdvanced = (part: Part | Flag | Gap | null): boolean =>
+    part !== null && part.kind !== 'slice' && part.kind !== 'gap';
   const advanced = tensors.length > 0 ? range(read.length).filter((i) => isAdvanced(read[i]!)) : [];
   const together = advanced.every((at, i) => i === 0 || at === advanced[i - 1]! + 1);
   const places = read.flatMap((part, i): readonly Place[] => {
@@ -164,7 +172,7 @@ export function parse(op: string, aval: Aval, items: readonly Index[]): Subscrip
     if (part.kind === 'slice') return [part];
     return together && i === advanced[0] ? [{ kind: 'block' }] : [];
   });
-  const parts = read.filter((part) => part !== null && part.kind !== 'flag');
+  const parts = read.filter((part) => part !== null && part.kind !== 'flag' && part.kind !== 'gap');
   const masks = whole.filter(isMask).length;
   const fromTensors = whole.some((item) => item instanceof Value && !isMask(item));
   return {

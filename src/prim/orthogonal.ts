@@ -2,7 +2,7 @@
  * Factorizations with orthogonal factors, batched over the leading axes: `qr`, `eigh`, `svd`.
  *
  * Each is unique but for signs, which are fixed (see the records), so that a factor is a differentiable function of the matrix
- * wherever eigenvalues or singular values are distinct. Derivatives: M. Giles (2008); S. Walter and L. Lehmann, "Algorithmic
+ * wherever eigenvalues or singular values are distinct; {@link eighP} says what is where they are not. Derivatives: M. Giles (2008); S. Walter and L. Lehmann, "Algorithmic
  * differentiation of linear algebra functions" (2010) for QR; J. Townsend, "Differentiating the singular value decomposition" (2016).
  */
 
@@ -10,10 +10,11 @@ import * as t from 'io-ts';
 import { type Aval, makeAval } from '../core/aval.ts';
 import { NotDifferentiableError } from '../core/errors.ts';
 import type { Primitive } from '../core/primitive.ts';
+import type { Shape } from '../core/shape.ts';
 import { bind } from '../core/trace.ts';
 import type { Value } from '../core/value.ts';
-import { add, div, mul, sub } from './arithmetic.ts';
-import { eq, select } from './compare.ts';
+import { abs, add, div, mul, sub } from './arithmetic.ts';
+import { le, select } from './compare.ts';
 import { fullLike, zeros } from './compose.ts';
 import { expectCount } from './define.ts';
 import {
@@ -28,9 +29,11 @@ import {
   matrixTranspose,
   mirrored,
   sidesOf,
+  times,
   triangle,
   vmapMatrices,
 } from './matrices.ts';
+import { reduceMax, unreduce } from './reduce.ts';
 import { concatenate, sliceAxis } from './structural.ts';
 import { solving, triangularSolve } from './triangular.ts';
 
@@ -98,11 +101,27 @@ const eighParams = t.readonly(t.strict({ lower: t.boolean }));
 
 type EighParams = t.TypeOf<typeof eighParams>;
 
-/** 1/x, and 0 where x is 0. */
-function inverseOrZero(x: Value): Value {
-  const zero = eq(x, zeros(x.aval));
-  const one = fullLike(x, 1);
-  return select(zero, zeros(x.aval), div(one, select(zero, one, x)));
+/** 1/x, and 0 where `without`. */
+const inverseUnless = (without: Value, x: Value): Value =>
+  select(without, zeros(x.aval), div(fullLike(x, 1), select(without, fullLike(x, 1), x)));
+
+/**
+ * By how much a value that stands for one of `values` may be off: roundings of the largest, as a matrix and its factors have them.
+ * They grow with the root of the side; 16 leaves room for how the matrix was made. In the shape of a value.
+ */
+function roundingsOf(values: Value, side: number, shape: Shape): Value {
+  const axis = values.ndim - 1;
+  const largest = unreduce(reduceMax(abs(values), [axis]), values.shape, [axis]);
+  const bound = times(largest, 16 * Math.sqrt(side) * (values.dtype === 'float64' ? 2 ** -53 : 2 ** -24));
+  return shape.length === values.ndim ? bound : alongRows(bound, shape.at(-1)!);
+}
+
+/** `of(gap)`⁻¹ for each pair of values, and 0 for those that roundings do not tell apart. */
+function inverseGaps(values: Value, side: number, of: (gap: Value, across: Value, down: Value) => Value): Value {
+  const k = values.shape.at(-1)!;
+  const [across, down] = [alongColumns(values, k), alongRows(values, k)];
+  const gap = sub(across, down);
+  return inverseUnless(le(abs(gap), roundingsOf(values, side, gap.shape)), of(gap, across, down));
 }
 
 /**
@@ -110,9 +129,12 @@ function inverseOrZero(x: Value): Value {
  * of each eigenvector the first element that is nearly (to 1 %) as large as its largest is positive. NaN unless all elements
  * that are read are finite.
  *
- * With X = vᵀ da v: dw = diag X, dv = v (F ∘ X), F_ij = 1/(w_j − w_i) (Giles 2008, §3.1). The terms of equal eigenvalues,
- * where no derivative of a single eigenvector exists, are zero. What does not depend on the choice of vectors among equal
- * eigenvalues and treats those alike (their sum, the projection on their space) then has the right derivatives of every order.
+ * With X = vᵀ da v: dw = diag X, dv = v (F ∘ X), F_ij = 1/(w_j − w_i) (Giles 2008, §3.1), of every order where eigenvalues are
+ * distinct. The terms of eigenvalues that are equal up to roundings of the largest ({@link roundingsOf}), where no derivative of a
+ * single eigenvector exists, are zero. That gives the first derivatives of what treats equal eigenvalues alike and does not depend
+ * on the choice of their vectors, term by term: of Σ g(w), and of projections on the whole space of equal eigenvalues; and second
+ * ones of the sum of equal eigenvalues, whose gradient is such a projection. All others would need the terms that are left out:
+ * second derivatives of Σ w² or of a projection, and first ones of v f(w) vᵀ, in which both factors change.
  */
 export const eighP: Primitive<'eigh', EighParams> = {
   name: 'eigh',
@@ -127,7 +149,7 @@ export const eighP: Primitive<'eigh', EighParams> = {
     const [v, w] = eigh(a!, params);
     const n = a!.shape.at(-1)!;
     const turned = matmul(v, matmul(mirrored(da!, params.lower), v), { x: true });
-    const gaps = inverseOrZero(sub(alongColumns(w, n), alongRows(w, n)));
+    const gaps = inverseGaps(w, n, (gap) => gap);
     return { outs: [v, w], tangents: [matmul(v, mul(gaps, turned)), diagonal(turned)] };
   },
   transpose: 'nonlinear',
@@ -149,8 +171,8 @@ type SvdParams = t.TypeOf<typeof svdParams>;
  * elements are finite.
  *
  * With X = uᵀ da v: ds = diag X, du = u (F ∘ (X S + S Xᵀ)) + (1 − u uᵀ) da v S⁻¹, dv = v (F ∘ (S X + Xᵀ S)) + (1 − v vᵀ) daᵀ u S⁻¹,
- * F_ij = 1/(s_j² − s_i²) (Townsend 2016). The terms of equal singular values, and those of a singular value 0, are zero: see
- * {@link eighP} for what that means.
+ * F_ij = 1/(s_j² − s_i²) (Townsend 2016). The terms of equal singular values, and those of a singular value 0, both up to
+ * roundings of the largest, are zero: see {@link eighP} for which derivatives are right there. Those of Σ g(s) are where g′(0) = 0.
  */
 export const svdP: Primitive<'svd', SvdParams> = {
   name: 'svd',
@@ -173,11 +195,12 @@ export const svdP: Primitive<'svd', SvdParams> = {
     const turned = matmul(u, right, { x: true });
     if (!computeUv) return { outs: [s], tangents: [diagonal(turned)] };
     const [across, down] = [alongColumns(s, k), alongRows(s, k)];
-    const gaps = inverseOrZero(mul(add(across, down), sub(across, down)));
+    const side = Math.max(m, n);
+    const gaps = inverseGaps(s, side, (gap, x, y) => mul(add(x, y), gap));
     const symmetricSum = (x: Value): Value => add(x, matrixTranspose(x));
     let du = matmul(u, mul(gaps, symmetricSum(mul(turned, across))));
     let dvt = matmul(mul(gaps, symmetricSum(mul(down, turned))), vt, { x: true });
-    const inverse = inverseOrZero(s);
+    const inverse = inverseUnless(le(s, roundingsOf(s, side, s.shape)), s);
     if (m > k) du = add(du, mul(sub(right, matmul(u, turned)), alongColumns(inverse, m)));
     if (n > k) {
       const left = matmul(u, da!, { x: true });

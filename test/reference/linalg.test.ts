@@ -273,6 +273,44 @@ describe('eigh', () => {
       [-0.25, 0, 0],
     ]);
   });
+
+  it('at equal eigenvalues, which further derivatives are right and which are not', () => {
+    const double = { dtype: 'float64' } as const;
+    const a = np.array([1, 0, 0, 0, 1, 0, 0, 0, 3], double);
+    const d = np.array([0.1, 0.3, 0.7, 0.3, -0.5, 0.2, 0.7, 0.2, 0.6], double);
+    const at = (t: Tensor<'float64'>) => np.reshape(np.add(a, np.mul(t, d)), [3, 3]);
+    const second = (f: (x: Tensor<'float64'>) => Tensor<'float64'>): number =>
+      grad(grad((t: Tensor<'float64'>) => f(at(t))))(np.zeros([], double)).item();
+    // λ₁ + λ₂ = 6 − λ₃ + …, and λ₃ = 3 + t d₂₂ + t² (d₀₂² + d₁₂²)/(3 − 1).
+    expect(second((x) => np.sum(np.index(linalg.eigh(x)[1], [0, 2])))).toBeCloseTo(-(0.7 ** 2 + 0.2 ** 2), 12);
+    // Σλ² = tr x², whose second derivative is 2 tr d²: what d does within the plane of the double eigenvalue is missing.
+    const squares = np.sum(np.square(d)).item();
+    expect(second((x) => np.sum(np.square(linalg.eigh(x)[1])))).toBeCloseTo(2 * squares - 4 * 0.3 ** 2, 12);
+    // v w vᵀ is x, whose sum has a gradient of ones: off the diagonal it is missing.
+    const same = (x: Tensor): Tensor => {
+      const [v, w] = linalg.eigh(x);
+      return np.sum(np.matmul(np.mul(v, w), np.transpose(v)));
+    };
+    expect(grad(same)(np.eye(2)).toArray()).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+  });
+
+  it('eigenvalues that are equal up to roundings are equal', () => {
+    // Reflections 1 − 2 n nᵀ with |n| = 1 turn diagonals into full matrices.
+    for (const dtype of ['float32', 'float64'] as const) {
+      const n = np.array([0.1, 0.5, 0.7, 0.5], { dtype });
+      const turn = np.sub(np.eye(4, 4, { dtype }), np.mul(2, np.outer(n, n)));
+      const a = np.matmul(np.mul(turn, np.array([1, 1, 2, 3], { dtype })), np.transpose(turn));
+      const gradient = grad((x: typeof a) => {
+        const plane = np.index(linalg.eigh(x)[0], [], [0, 2]);
+        return np.sum(np.square(np.matmul(plane, np.transpose(plane))));
+      })(a);
+      // The sum of squares of a projection is its rank.
+      expect(np.max(np.abs(gradient)).item()).toBeLessThan(dtype === 'float32' ? 1e-5 : 1e-13);
+    }
+  });
 });
 
 describe('svd', () => {
