@@ -90,6 +90,25 @@ describe('NumPy refuses', () => {
   });
 });
 
+describe('dots that stand for no axis', () => {
+  const x = np.ones([3, 4, 2]);
+  const zero = np.array([0], { dtype: 'int32' });
+
+  it('separate what is beside them, as in NumPy', () => {
+    // np.ones([3, 4, 2])[:, 1, ..., [0]].shape, [:, [0], ..., [0]], [:, 1, [0]] and [1, [0], ..., :].
+    expect(np.index(x, [], 1, '...', zero).shape).toEqual([1, 3]);
+    expect(np.index(x, [], zero, '...', zero).shape).toEqual([1, 3]);
+    expect(np.index(x, [], 1, zero).shape).toEqual([3, 1]);
+    expect(np.index(x, 1, zero, '...', []).shape).toEqual([1, 2]);
+  });
+
+  it('separate in writes too', () => {
+    const rows = np.reshape(np.array([5, 6, 7]), [1, 3]);
+    const written = np.at(x, [], 1, '...', zero).set(rows);
+    expect(np.index(written, [], 1, 0).toArray()).toEqual([5, 6, 7]);
+  });
+});
+
 describe('NumPy writes', () => {
   it.each(cases.filter(({ values }) => values))('$name', ({ shape, items, values, ...after }) => {
     const x = integers(
