@@ -130,9 +130,10 @@ export function polygammaOf(n: number, x: number): number {
   if (Number.isNaN(x) || x === -Infinity) return NaN;
   if (Number.isInteger(x)) return even ? (x === 0 ? -1 / x : NaN) : Infinity;
   // The terms k with x + k < 0 are those of two other series, up to sign: from the fraction above x on, and from 1 − x on.
-  const below = factorialZeta(n, Math.ceil(x) - x, weight) - factorialZeta(n, 1 - x, weight);
-  const above = factorialZeta(n, x - Math.floor(x), weight);
-  return sign * (even ? above - below : above + below);
+  // Half-way between poles those of either side are equal, and cancel for even n, before what is far smaller is added.
+  const [above, below] = [factorialZeta(n, x - Math.floor(x), weight), factorialZeta(n, Math.ceil(x) - x, weight)];
+  const beyond = factorialZeta(n, 1 - x, weight);
+  return sign * (even ? above - below + beyond : above + (below - beyond));
 }
 
 /** {@link logGamma} of each element. */

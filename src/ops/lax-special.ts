@@ -22,7 +22,8 @@ export const lgamma = unary('lax.lgamma', special.lgamma);
 /** ψ(x) = Γ′(x)/Γ(x); ∓Inf at ±0, NaN at −1, −2, …. */
 export const digamma = unary('lax.digamma', special.digamma);
 /**
- * The n-th derivative of {@link digamma} at x; NaN unless n is 0, 1, 2, ….
+ * The n-th derivative of {@link digamma} at x; NaN unless n is 0, 1, 2, …. Below 0 and for even n it has zeros, near which its
+ * error is some roundings of the terms of the nearest poles, n!/|x − pole|ⁿ⁺¹, that cancel there: as much as an ulp of x makes.
  *
  * @throws NotDifferentiableError when it is differentiated in n
  */

@@ -95,9 +95,9 @@ export function polygamma([n, x]: readonly Value[]): readonly Value[] {
     minus(1, negative),
   );
   const sums = factorialZeta(repeated(order, 3), starts);
-  const above = rowOf(sums, 0);
-  const below = minus(rowOf(sums, 1), rowOf(sums, 2));
-  const reflected = choose(isEven, minus(above, below), plus(above, below));
+  // Half-way between poles those of either side are equal, and cancel for even n, before what is far smaller is added.
+  const [above, below, beyond] = [rowOf(sums, 0), rowOf(sums, 1), rowOf(sums, 2)];
+  const reflected = choose(isEven, plus(minus(above, below), beyond), plus(above, minus(below, beyond)));
   const size = choose(isPositive, above, reflected);
   const value = choose(isEven, neg(size), size);
   const atZero = equals(x!, 0);
