@@ -63,12 +63,12 @@ describe('decompositions of special functions', () => {
       [4, -3.5, -0.022300753478290834],
       [2, -0.5, -0.82879664423432],
     ];
-    const [n, x] = [0, 1].map((k) =>
+    const column = (k: number) =>
       np.array(
         rows.map((row) => row[k]!),
         { dtype: 'float64' },
-      ),
-    ) as [Tensor, Tensor];
+      );
+    const [n, x] = [column(0), column(1)];
     for (const names of [[], all]) {
       const found = decomposing(names, () => lax.polygamma(n, x)).toArray() as readonly number[];
       rows.forEach(([order, , wanted], i) => {
