@@ -1,14 +1,12 @@
 /**
- * All prefixes of a sequence under an associative operation, in a depth that is logarithmic in its length.
- *
- * Neighbours are combined in pairs, the prefixes of the half as long sequence are found, and the elements between are filled in
- * (Blelloch, "Prefix sums and their applications", 1990): about 2n applications of the operation, in 2 log n of its calls.
+ * All prefixes of a sequence under an associative operation, in a depth that is logarithmic in its length, of trees and of functions
+ * of the user's. How they are found is `src/prim/associative.ts`.
  */
 
 import { compatible, showAval } from '../src/core/aval.ts';
 import { ShapeError, TreeError } from '../src/core/errors.ts';
 import type { Value } from '../src/core/value.ts';
-import { concatenate, reshape, rev, slice, sliceAxis } from '../src/prim/structural.ts';
+import { associativeScan as prefixes } from '../src/prim/associative.ts';
 import { difference, leafPaths } from '../src/tree/def.ts';
 import { flatten, unflatten } from '../src/tree/tree.ts';
 
@@ -18,28 +16,6 @@ export interface AssociativeScanOptions {
   readonly reverse?: boolean;
   /** The axis of the sequence, the same for all leaves; negative ones count from the end. Default 0. */
   readonly axis?: number;
-}
-
-/** Every second slice along `axis`, from `start` to `end`. */
-function everySecond(x: Value, axis: number, start: number, end: number): Value {
-  return slice(
-    x,
-    x.shape.map((_, i) => (i === axis ? start : 0)),
-    x.shape.map((n, i) => (i === axis ? end : n)),
-    x.shape.map((_, i) => (i === axis ? 2 : 1)),
-  );
-}
-
-/** a₀ b₀ a₁ b₁ …, with one more of `a` at the end if there is one. */
-function interleave(a: Value, b: Value, axis: number): Value {
-  const pairs = b.shape[axis]!;
-  const single = [...b.shape.slice(0, axis + 1), 1, ...b.shape.slice(axis + 1)];
-  const both = concatenate([reshape(sliceAxis(a, axis, 0, pairs), single), reshape(b, single)], axis + 1);
-  const woven = reshape(
-    both,
-    b.shape.map((n, i) => (i === axis ? 2 * n : n)),
-  );
-  return a.shape[axis] === pairs ? woven : concatenate([woven, sliceAxis(a, axis, pairs, pairs + 1)], axis);
 }
 
 /**
@@ -101,25 +77,5 @@ export function associativeScan<T>(
       remedy: 'keep shapes and dtypes; the function is applied to several elements at once, along the axis',
     });
   };
-  const all = (f: (x: Value, axis: number) => Value, xs: readonly Value[]): readonly Value[] =>
-    xs.map((x, i) => f(x, axes[i]!));
-  const prefixes = (xs: readonly Value[], n: number): readonly Value[] => {
-    if (n < 2) return xs;
-    const half = Math.floor(n / 2);
-    const firsts = all((x, at) => everySecond(x, at, 0, n - 1), xs);
-    const seconds = all((x, at) => everySecond(x, at, 1, n), xs);
-    const odd = prefixes(combine(firsts, seconds), half);
-    const first = all((x, at) => sliceAxis(x, at, 0, 1), xs);
-    if (n === 2) return first.map((x, i) => interleave(x, odd[i]!, axes[i]!));
-    const between = Math.ceil(n / 2) - 1;
-    const before = all((x, at) => sliceAxis(x, at, 0, between), odd);
-    const rest = combine(
-      before,
-      all((x, at) => everySecond(x, at, 2, n), xs),
-    );
-    const even = first.map((x, i) => concatenate([x, rest[i]!], axes[i]!));
-    return even.map((x, i) => interleave(x, odd[i]!, axes[i]!));
-  };
-  const turned = (xs: readonly Value[]): readonly Value[] => (reverse ? all((x, at) => rev(x, [at]), xs) : xs);
-  return unflatten<T>(def, turned(prefixes(turned(leaves), length)));
+  return unflatten<T>(def, prefixes(combine, leaves, axes, reverse));
 }

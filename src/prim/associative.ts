@@ -31,26 +31,27 @@ function interleave(even: Value, odd: Value, axis: number): Value {
   return rest === n ? turns : concatenate([turns, sliceAxis(even, axis, n, rest)], axis);
 }
 
-/** The tuple combined of the first 1, 2, … elements of `elements` along `axis`, or of the last ones if `reverse`. */
+/** The tuple combined of the first 1, 2, … elements of `elements` along `axes`, one of each, or of the last ones if `reverse`. */
 export function associativeScan(
   combine: Combine,
   elements: readonly Value[],
-  axis: number,
+  axes: readonly number[],
   reverse: boolean,
 ): readonly Value[] {
-  const turned = (xs: readonly Value[]): readonly Value[] => (reverse ? xs.map((x) => rev(x, [axis])) : xs);
-  return turned(prefixes(combine, turned(elements), axis));
+  const turned = (xs: readonly Value[]): readonly Value[] => (reverse ? xs.map((x, i) => rev(x, [axes[i]!])) : xs);
+  return turned(prefixes(combine, turned(elements), axes));
 }
 
-function prefixes(combine: Combine, elements: readonly Value[], axis: number): readonly Value[] {
-  const n = elements[0]!.shape[axis]!;
+function prefixes(combine: Combine, elements: readonly Value[], axes: readonly number[]): readonly Value[] {
+  const n = elements[0]?.shape[axes[0]!] ?? 0;
   if (n < 2) return elements;
   const part = (xs: readonly Value[], begin: number, end: number): readonly Value[] =>
-    xs.map((x) => everyOther(x, axis, begin, end));
-  const odd = prefixes(combine, combine(part(elements, 0, n - 1), part(elements, 1, n)), axis);
-  const first = elements.map((x) => sliceAxis(x, axis, 0, 1));
-  if (n === 2) return first.map((x, i) => interleave(x, odd[i]!, axis));
-  const before = odd.map((x) => sliceAxis(x, axis, 0, Math.ceil(n / 2) - 1));
-  const between = combine(before, part(elements, 2, n));
-  return first.map((x, i) => interleave(concatenate([x, between[i]!], axis), odd[i]!, axis));
+    xs.map((x, i) => everyOther(x, axes[i]!, begin, end));
+  const start = (xs: readonly Value[], end: number): readonly Value[] =>
+    xs.map((x, i) => sliceAxis(x, axes[i]!, 0, end));
+  const odd = prefixes(combine, combine(part(elements, 0, n - 1), part(elements, 1, n)), axes);
+  const first = start(elements, 1);
+  if (n === 2) return first.map((x, i) => interleave(x, odd[i]!, axes[i]!));
+  const between = combine(start(odd, Math.ceil(n / 2) - 1), part(elements, 2, n));
+  return first.map((x, i) => interleave(concatenate([x, between[i]!], axes[i]!), odd[i]!, axes[i]!));
 }

@@ -64,7 +64,7 @@ const scanned =
         return [value, tangent!];
       },
       [x, dx],
-      axis,
+      [axis, axis],
       reverse,
     )[1]!;
 

@@ -11,7 +11,7 @@ import { type CumulativeParams, logAddExp } from '../../../src/prim/cumulative.t
 const scanOf =
   (combine: (a: Value, b: Value) => Value) =>
   ([x]: readonly Value[], { axis, reverse }: CumulativeParams): readonly Value[] =>
-    associativeScan(([a], [b]) => [combine(a!, b!)], [x!], axis, reverse);
+    associativeScan(([a], [b]) => [combine(a!, b!)], [x!], [axis], reverse);
 
 /** Sums of the first elements. */
 export const cumsum = scanOf(add);
