@@ -7,6 +7,7 @@
 import './entry/device.ts';
 
 export { type ReferenceOptions, referenceDevice } from '../backends/reference/device.ts';
+export { type WasmOptions, wasmDevice } from '../backends/wasm/device.ts';
 export * from '../transforms/index.ts';
 export { type Aval, makeAval, showAval } from './core/aval.ts';
 export { type Device, defaultDevice, setDefaultDevice, withDefaultDevice } from './core/backend.ts';
@@ -31,6 +32,7 @@ export {
   TreeError,
 } from './core/errors.ts';
 export { eqJaxpr, hashJaxpr } from './core/hash.ts';
+export type { ProgramCost, ProgramText, StepEvent, StepProfile } from './core/inspection.ts';
 export { type ClosedJaxpr, countEqns, type Jaxpr } from './core/jaxpr.ts';
 export { showJaxpr } from './core/pretty.ts';
 export type { Shape } from './core/shape.ts';

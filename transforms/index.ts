@@ -11,6 +11,7 @@ export {
   checkpointPolicies,
 } from './checkpoint.ts';
 export { closureConvert } from './closure.ts';
+export type { Compiled, Lowered } from './compiled.ts';
 export { customJvp } from './custom-jvp.ts';
 export { customVjp } from './custom-vjp.ts';
 export { type Batched, type BatchedPrefix, customVmap } from './custom-vmap.ts';
@@ -24,6 +25,7 @@ export { customLinearSolve, type LinearMap, type LinearSolveOptions } from './li
 export { foriLoop, type MapOptions, map, type ScanOptions, scan } from './loops.ts';
 export { optimize } from './passes/index.ts';
 export { peakLiveBytes } from './passes/live.ts';
+export type { Profile } from './profile.ts';
 export { customRoot } from './root.ts';
 export { stopGradient } from './stop.ts';
 export { type Axes, vmap } from './vmap.ts';

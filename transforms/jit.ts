@@ -14,9 +14,11 @@ import { stage } from '../src/core/stage.ts';
 import { currentTrace } from '../src/core/trace.ts';
 import { Tensor, Tracer, type Value } from '../src/core/value.ts';
 import { leafPaths, staticLeaves, type TreeDef } from '../src/tree/def.ts';
-import { flatten, unflatten } from '../src/tree/tree.ts';
+import { avalOf, flatten, type Leaf, unflatten } from '../src/tree/tree.ts';
 import { flatFunction, nameAfter, positionOf } from './args.ts';
 import { call } from './call.ts';
+import { type Arguments, type Lowered, lowered, type Traced } from './compiled.ts';
+import type { Abstract } from './inspect.ts';
 
 /** Options of {@link jit}. */
 export interface JitOptions {
@@ -26,8 +28,32 @@ export interface JitOptions {
   readonly donateArgnums?: number | readonly number[];
 }
 
-/** A jitted function. `traces` counts how often the original was traced. */
-export type Jitted<A extends readonly unknown[], R> = ((...args: A) => R) & { readonly traces: number };
+/** A jitted function. */
+export type Jitted<A extends readonly unknown[], R> = ((...args: A) => R) & {
+  /** How often the original was traced. */
+  readonly traces: number;
+  /**
+   * Trace for arguments like these, tensors or avals in their place; `compile()` of the result compiles, and calls with such arguments
+   * do neither from then on.
+   *
+   * @example
+   * ```ts
+   * import { evalShape, jit, np, type Tensor, wasmDevice, withDefaultDevice } from 'pullback';
+   * const f = jit((x: Tensor, w: Tensor) => np.tanh(np.matmul(x, w)));
+   * const aval = evalShape(() => np.zeros([64, 64]));
+   * const compiled = withDefaultDevice(wasmDevice(), () => f.lower(aval, aval).compile());
+   * console.log(compiled.cost().kernels); // => 2
+   * console.log(compiled.text('plan'));
+   * // => in0: f32[64,64], 16384 bytes
+   * //    in1: f32[64,64], 16384 bytes
+   * //    out0: f32[64,64], 16384 bytes
+   * //    arena: 0 bytes
+   * //    0: contract f32 [64,64]·[64,64]  in0[0:16384], in1[0:16384] -> out0[0:16384]
+   * //    1: epilogue0  out0[0:16384] -> out0[0:16384]
+   * ```
+   */
+  lower(...args: { [K in keyof A]: Abstract<A[K]> }): Lowered<A, R>;
+};
 
 interface Entry {
   readonly jaxpr: Jaxpr;
@@ -69,37 +95,74 @@ export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, optio
   const donated = asList(options.donateArgnums);
   let traces = 0;
 
-  const jitted = (...args: A): R => {
+  const taken = <L extends Leaf = Value>(op: string, args: readonly unknown[]): Arguments<L> => {
     const fixed = positions(statics, args.length);
-    const { leaves, def } = flatten(
+    const { leaves, def } = flatten<L>(
       args.map((x, i) => (fixed.includes(i) ? null : x)),
-      'jit',
+      op,
       'args',
     );
-    const staticKeys = fixed.map((i) => staticKey(args[i]));
-    const avals = leaves.map((x) => x.aval);
-    const key = `${def.key};${staticKeys.join()};${avals.map((a) => a.id).join()}`;
+    return { leaves, def, statics: fixed.length > 0 ? new Map(fixed.map((i) => [i, staticKey(args[i])])) : none };
+  };
+  const entryFor = (
+    args: readonly unknown[],
+    { def, statics: fixed }: Arguments<Leaf>,
+    avals: readonly Aval[],
+  ): Entry => {
+    const key = `${def.key};${fixed === none ? '' : [...fixed.values()].join()};${avals.map((a) => a.id).join()}`;
     let entry = cache.get(key);
     if (entry) {
       cache.delete(key);
       cache.set(key, entry);
     } else {
       traces += 1;
-      watch.retraced(def, avals, new Map(fixed.map((at, i) => [`args[${at}]`, staticKeys[i]!])));
-      entry = trace(name, fixed.length > 0 ? withStatics(f, pick(args, fixed)) : f, def, avals);
+      watch.retraced(def, avals, new Map([...fixed].map(([at, text]) => [`args[${at}]`, text])));
+      entry = trace(name, fixed.size > 0 ? withStatics(f, pick(args, [...fixed.keys()])) : f, def, avals);
       if (!entry.consts.some((x) => x instanceof Tracer)) {
-        if (fixed.length > 0 || holdsFunction(def)) releaseFrames(entry.jaxpr);
+        if (fixed.size > 0 || holdsFunction(def)) releaseFrames(entry.jaxpr);
         if (cache.size >= capacity) cache.delete(cache.keys().next().value!);
         cache.set(key, entry);
       }
     }
-    const outs = call(name, entry.jaxpr, [...entry.consts, ...leaves]);
-    if (donated.length > 0 && currentTrace() === evalTrace) donate(args, donated, outs);
-    return unflatten<R>(entry.outDef, outs);
+    return entry;
   };
-  Object.defineProperty(jitted, 'traces', { get: () => traces });
+  const result = (args: A, outDef: TreeDef, outs: readonly Value[]): R => {
+    if (donated.length > 0 && currentTrace() === evalTrace) donate(args, donated, outs);
+    return unflatten<R>(outDef, outs);
+  };
+
+  const jitted = (...args: A): R => {
+    const given = taken('jit', args);
+    const { jaxpr, consts, outDef } = entryFor(
+      args,
+      given,
+      given.leaves.map((x) => x.aval),
+    );
+    return result(args, outDef, call(name, jaxpr, [...consts, ...given.leaves]));
+  };
+  const lower = (...args: readonly unknown[]): Lowered<A, R> => {
+    const given = taken<Leaf>('lower', args);
+    const expected = { ...given, leaves: given.leaves.map(avalOf) };
+    const { jaxpr, consts, outDef } = entryFor(args, given, expected.leaves);
+    const traced: Traced<A, R> = {
+      name,
+      jaxpr,
+      consts,
+      expected,
+      taken,
+      result: (now, outs) => result(now, outDef, outs),
+    };
+    return lowered(
+      traced,
+      given.leaves.filter((x): x is Tensor => x instanceof Tensor),
+    );
+  };
+  Object.defineProperties(jitted, { traces: { get: () => traces }, lower: { value: lower } });
   return nameAfter('jit', f, jitted as Jitted<A, R>);
 }
+
+/** The static arguments of most calls. */
+const none: ReadonlyMap<number, string> = new Map();
 
 function trace<A extends readonly unknown[], R>(
   name: string,

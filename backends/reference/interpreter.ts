@@ -10,6 +10,7 @@ import type { Aval } from '../../src/core/aval.ts';
 import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { allocate, type TypedArray } from '../../src/core/dtype.ts';
 import { CompileError } from '../../src/core/errors.ts';
+import { type Inspection, interpreted } from '../../src/core/inspection.ts';
 import { type Atom, type Eqn, isLiteral, type Jaxpr, type Literal } from '../../src/core/jaxpr.ts';
 import type { FirstOrderName, FirstOrderParams } from '../../src/prim/registry.ts';
 import { control, type LowerControl, type Run } from './control.ts';
@@ -69,6 +70,10 @@ class ReferenceDevice implements Device {
 
   compile(jaxpr: Jaxpr): Program {
     return new Program(this, this.prepare(jaxpr));
+  }
+
+  inspect(jaxpr: Jaxpr): Inspection {
+    return interpreted(this.name, this.prepare(jaxpr));
   }
 
   /** The kernel of an equation. */

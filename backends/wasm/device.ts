@@ -4,6 +4,7 @@ import { type Aval, showAval } from '../../src/core/aval.ts';
 import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { type TypedArray, viewOf } from '../../src/core/dtype.ts';
 import { DeviceMemoryError } from '../../src/core/errors.ts';
+import type { Inspection } from '../../src/core/inspection.ts';
 import { constsAsInputs, type Jaxpr } from '../../src/core/jaxpr.ts';
 import type { Value } from '../../src/core/value.ts';
 import { optimize } from '../../transforms/passes/index.ts';
@@ -12,11 +13,13 @@ import { generalized } from '../loop/generalize.ts';
 import { kernelKey } from '../loop/key.ts';
 import { decomposedNames } from '../loop/lower/table.ts';
 import { bytesOf, plan } from '../loop/plan/plan.ts';
+import type { StepClock } from '../loop/plan/profile.ts';
 import type { Place, Program, Step } from '../loop/plan/program.ts';
 import { hostFunctions } from '../loop/scalar.ts';
 import { isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { Constants } from './emit/pool.ts';
 import { hasRelaxedSimd } from './engine.ts';
+import { PlannedInspection } from './inspect.ts';
 import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
 import { type Assembled, assembleKernel, assembleProgram, type Target, turnsOf } from './program.ts';
 import { webAssembly } from './webassembly.ts';
@@ -31,6 +34,21 @@ const limits = { buffers: 48 };
 const constantBytes = 1 << 16;
 
 type Run = (...args: number[]) => void;
+
+type KernelStep = Step & { readonly kind: 'kernel' };
+
+/** The program as this device plans it, with the constants that its decompositions need: its first inputs. */
+function planned(jaxpr: Jaxpr) {
+  const { jaxpr: decomposed, consts } = decompose(optimize(jaxpr), decomposedNames);
+  const simple = optimize(constsAsInputs(decomposed));
+  return { simple, program: plan(simple, limits), consts };
+}
+
+/** The step of a program that is one kernel, which is compiled for all sizes; `null` for other programs. */
+function soleKernel({ steps }: Program, consts: readonly Value[]): KernelStep | null {
+  const [only] = steps;
+  return steps.length === 1 && only?.kind === 'kernel' && consts.length === 0 ? only : null;
+}
 
 /** What kernels call `rem`. */
 const remainder = (x: number, y: number): number => x % y;
@@ -75,12 +93,9 @@ class WasmDevice implements Device {
   }
 
   compile(jaxpr: Jaxpr): Executable {
-    const { jaxpr: simple, consts } = decompose(optimize(jaxpr), decomposedNames);
-    const program = plan(optimize(constsAsInputs(simple)), limits);
-    const [only] = program.steps;
-    if (program.steps.length === 1 && only?.kind === 'kernel' && consts.length === 0) {
-      return this.single(program, only);
-    }
+    const { program, consts } = planned(jaxpr);
+    const only = soleKernel(program, consts);
+    if (only) return this.single(program, only);
     return new CompiledProgram(
       this,
       program,
@@ -89,8 +104,40 @@ class WasmDevice implements Device {
     );
   }
 
+  /** Made of the program again: what runs keeps nothing that only people ask for. */
+  inspect(jaxpr: Jaxpr): Inspection {
+    const { simple, program, consts } = planned(jaxpr);
+    const only = soleKernel(program, consts);
+    const assemble = (marked: boolean): Assembled =>
+      only && !marked
+        ? assembleKernel(generalized(only.kernel).kernel, this.unused())
+        : assembleProgram(program, marked ? this.target() : this.unused(), marked);
+    return new PlannedInspection({
+      jaxpr: simple,
+      program,
+      consts: consts.length,
+      scratch: only ? scratchBytes(only.kernel, []) : assemble(false).scratch,
+      assemble: () => assemble(false),
+      timed: (clock) => {
+        if (only) return this.single(program, only, clock);
+        const code = this.instantiate(assemble(true), clock);
+        const run: Run = (table) => {
+          clock.start();
+          code.run(table!);
+        };
+        return new CompiledProgram(this, program, { ...code, run }, this.own(consts));
+      },
+    });
+  }
+
+  /** A target whose constants are not written to memory: for code that does not run. */
+  private unused(): Target {
+    const { memory, options } = this.target();
+    return { memory, options: { ...options, constants: new Constants(this.constants.base) } };
+  }
+
   /** An eager operation, mostly: its kernel is compiled once for all sizes. */
-  private single(program: Program, step: Step & { readonly kind: 'kernel' }): Executable {
+  private single(program: Program, step: KernelStep, clock: StepClock | null = null): Executable {
     const { kernel, sizes } = generalized(step.kernel);
     const key = kernelKey(kernel);
     let run = this.kernels.get(key);
@@ -98,9 +145,18 @@ class WasmDevice implements Device {
       run = this.instantiate(assembleKernel(kernel, this.target())).run;
       this.kernels.set(key, run);
     }
+    const timed: Run = (...args) => {
+      clock?.start();
+      run!(...args);
+      clock?.mark(0);
+    };
     const scratch = scratchBytes(kernel, sizes);
     const turns = isPartitioned(kernel) ? [0, turnsOf(step.kernel)] : [];
-    return new CompiledKernel(this, program, step.places, run, [this.scratchOf(scratch), ...sizes, ...turns]);
+    return new CompiledKernel(this, program, step.places, clock ? timed : run, [
+      this.scratchOf(scratch),
+      ...sizes,
+      ...turns,
+    ]);
   }
 
   /** The constants of a program, copied to this device. */
@@ -116,12 +172,15 @@ class WasmDevice implements Device {
     };
   }
 
-  private instantiate({ bytes, imports, scratch }: Assembled): { readonly run: Run; readonly scratch: number } {
+  private instantiate(
+    { bytes, imports, scratch }: Assembled,
+    clock?: StepClock,
+  ): { readonly run: Run; readonly scratch: number } {
     const words = this.constants.contents();
     this.memory.words.set(words, this.constants.base >> 2);
     // Pools do not shrink; the code made so far keeps its own.
     if (words.byteLength > constantBytes / 2) this.constants = new Constants(this.memory.reserve(constantBytes));
-    const env: Record<string, unknown> = { memory: this.memory.memory };
+    const env: Record<string, unknown> = { memory: this.memory.memory, ...(clock ? { mark: clock.mark } : {}) };
     for (const name of imports) env[name] = name === 'rem' ? remainder : hostFunctions[name]!.of;
     const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), { env });
     return { run: exports.run as Run, scratch };

@@ -8,6 +8,7 @@
 import type { Aval } from './aval.ts';
 import type { TypedArray } from './dtype.ts';
 import { CompileError } from './errors.ts';
+import type { Inspection } from './inspection.ts';
 import type { Jaxpr } from './jaxpr.ts';
 
 /** A device's representation of the elements of one tensor. Immutable once it belongs to a tensor. */
@@ -36,6 +37,8 @@ export interface Device {
   free?(storage: Storage): void;
   /** Compile a jaxpr whose constants were made inputs. */
   compile(jaxpr: Jaxpr): Executable;
+  /** What {@link compile} makes of a jaxpr, for people and tools; without it there is only the jaxpr to show. */
+  inspect?(jaxpr: Jaxpr): Inspection;
 }
 
 let chosen: Device | null = null;

@@ -12,6 +12,7 @@ import { checkJaxpr } from './check.ts';
 import { CompileError } from './errors.ts';
 import { paramsText } from './hash.ts';
 import { identityOf } from './identity.ts';
+import { type Inspection, inspect } from './inspection.ts';
 import { type Jaxpr, makeVar, outAvals } from './jaxpr.ts';
 import { noParams, ownParams, type Primitive } from './primitive.ts';
 import { installBase, type Trace } from './trace.ts';
@@ -104,7 +105,12 @@ function commonDevice(operands: readonly Tensor[]): Device {
   return first && operands.every((x) => x.device === first) ? first : defaultDevice();
 }
 
-function programFor(device: Device, primitive: Primitive, operands: readonly Value[], params: unknown): Program {
+/** All that compilation asks of an operand. */
+interface Operand {
+  readonly aval: Aval;
+}
+
+function programFor(device: Device, primitive: Primitive, operands: readonly Operand[], params: unknown): Program {
   const table = tableFor(device, primitive, params);
   const key = keyOf(operands, params);
   const found = table.get(key);
@@ -130,7 +136,7 @@ function tableFor(device: Device, primitive: Primitive, params: unknown): Table 
   return table;
 }
 
-function keyOf(operands: readonly Value[], params: unknown): string | number {
+function keyOf(operands: readonly Operand[], params: unknown): string | number {
   if (params !== noParams) return textKey(operands, params);
   if (operands.length === 1) return -1 - operands[0]!.aval.id;
   if (operands.length === 2) {
@@ -141,10 +147,11 @@ function keyOf(operands: readonly Value[], params: unknown): string | number {
 }
 
 /** Inner jaxprs enter the key by identity. */
-const textKey = (operands: readonly Value[], params: unknown): string =>
+const textKey = (operands: readonly Operand[], params: unknown): string =>
   `${operands.map((x) => x.aval.id).join()};${paramsText(params as object, (jaxpr) => `#${identityOf(jaxpr)}`)}`;
 
-function build(device: Device, primitive: Primitive, operands: readonly Value[], params: unknown): Program {
+/** The program of one equation. */
+function programOf(primitive: Primitive, operands: readonly Operand[], params: unknown): Jaxpr {
   const own = ownParams(primitive, params);
   const ins = operands.map((x) => makeVar(x.aval));
   const outs = primitive.abstractEval(
@@ -152,18 +159,33 @@ function build(device: Device, primitive: Primitive, operands: readonly Value[],
     own,
   );
   const vars = outs.map(makeVar);
-  const jaxpr: Jaxpr = {
-    consts: [],
-    ins,
-    eqns: [{ primitive, params: own, ins, outs: vars, source: null }],
-    outs: vars,
-  };
+  return { consts: [], ins, eqns: [{ primitive, params: own, ins, outs: vars, source: null }], outs: vars };
+}
+
+function build(device: Device, primitive: Primitive, operands: readonly Operand[], params: unknown): Program {
+  const jaxpr = programOf(primitive, operands, params);
   checkJaxpr(jaxpr);
   const observed = observe(jaxpr);
-  if (!observed) return { executable: device.compile(jaxpr), outs, observed };
+  if (!observed) return { executable: device.compile(jaxpr), outs: outAvals(jaxpr), observed };
   checkJaxpr(observed.jaxpr);
   return { executable: device.compile(observed.jaxpr), outs: outAvals(observed.jaxpr), observed };
 }
+
+/** Compile now what an application of `primitive` to operands like these will run on `device`; says what that is. */
+export function compileAhead(
+  device: Device,
+  primitive: Primitive,
+  operands: readonly Operand[],
+  params: unknown,
+): Inspection {
+  programFor(device, primitive, operands, params);
+  const jaxpr = programOf(primitive, operands, params);
+  return inspect(device, observe(jaxpr)?.jaxpr ?? jaxpr);
+}
+
+/** The device on which operands meet; `null` if there are none. @throws CompileError if they are committed to two */
+export const meetingPlace = (primitive: Primitive, operands: readonly Tensor[]): Device | null =>
+  committedDevice(primitive, operands) ?? (operands.length > 0 ? commonDevice(operands) : null);
 
 /** The eager trace, installed at the bottom when this module is loaded. */
 export const evalTrace: Trace = new EvalTrace();
