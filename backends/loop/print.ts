@@ -223,7 +223,7 @@ function operation(fn: Fn, dtype: DType, args: readonly Text[]): Text {
 /**
  * The kernel, one statement a line, what is in a loop or an `if` indented.
  *
- * @example
+ * For instance:
  * ```
  * kernel softmax(x: f32[8192], out: f32[8192]) scratch row: f32[1024]
  * parallel i < 8
