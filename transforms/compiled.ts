@@ -7,7 +7,7 @@ import { type Aval, sameAval, showAval } from '../src/core/aval.ts';
 import { type Device, defaultDevice, withDefaultDevice } from '../src/core/backend.ts';
 import { compileAhead, evalTrace, meetingPlace } from '../src/core/eager.ts';
 import { CompileError, ConcretizationError, DTypeError, ShapeError, TreeError } from '../src/core/errors.ts';
-import type { Inspection, ProgramCost, ProgramText } from '../src/core/inspection.ts';
+import type { ProgramCost, ProgramText } from '../src/core/inspection.ts';
 import { inAvals, type Jaxpr } from '../src/core/jaxpr.ts';
 import { showJaxpr } from '../src/core/pretty.ts';
 import type { Primitive } from '../src/core/primitive.ts';
@@ -112,7 +112,7 @@ export function lowered<A extends readonly unknown[], R>(
 
 function compiled<A extends readonly unknown[], R>(traced: Traced<A, R>, device: Device): Compiled<A, R> {
   const { name, jaxpr, consts } = traced;
-  const inspection: Inspection = compileAhead(
+  const inspection = compileAhead(
     device,
     jit,
     inAvals(jaxpr).map((aval) => ({ aval })),
@@ -134,11 +134,11 @@ function compiled<A extends readonly unknown[], R>(traced: Traced<A, R>, device:
   };
   const made = Object.assign(run, {
     device,
-    text: (form: ProgramText) => inspection.text(form),
-    cost: () => inspection.cost(),
+    text: (form: ProgramText) => inspection().text(form),
+    cost: () => inspection().cost(),
     profile(...args: A) {
       const ins = operands(`profile of ${name}`, args).map((x) => concrete(name, x).storageOn(device));
-      return new Profile(name, inspection.profile(ins));
+      return new Profile(name, inspection().profile(ins));
     },
   });
   return Object.defineProperty(made, 'name', { value: `compiled(${name})` }) as Compiled<A, R>;

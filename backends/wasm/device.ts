@@ -116,7 +116,7 @@ class WasmDevice implements Device {
       jaxpr: simple,
       program,
       consts: consts.length,
-      scratch: only ? scratchBytes(only.kernel, []) : assemble(false).scratch,
+      scratch: () => (only ? scratchBytes(only.kernel, []) : assemble(false).scratch),
       assemble: () => assemble(false),
       timed: (clock) => {
         if (only) return this.single(program, only, clock);

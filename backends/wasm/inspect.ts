@@ -21,7 +21,7 @@ export interface Planned {
   /** The module that runs it. */
   assemble(): Assembled;
   /** Bytes that its kernels work in. */
-  readonly scratch: number;
+  scratch(): number;
   /** An executable that calls the clock before it begins, and after each step. */
   timed(clock: StepClock): Executable;
 }
@@ -51,12 +51,12 @@ export class PlannedInspection implements Inspection {
   }
 
   cost(): ProgramCost {
-    const { program, scratch } = this.planned;
+    const { program } = this.planned;
     const operands = [...program.ins, ...program.outs].reduce((sum, aval) => sum + bytesOf(aval), 0);
     return {
       ...costOf(program.steps),
       kernels: stepsOf(program.steps).filter(({ kind }) => computes.has(kind)).length,
-      peakBytes: operands + program.arena + scratch,
+      peakBytes: operands + program.arena + this.planned.scratch(),
     };
   }
 

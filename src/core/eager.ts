@@ -171,16 +171,20 @@ function build(device: Device, primitive: Primitive, operands: readonly Operand[
   return { executable: device.compile(observed.jaxpr), outs: outAvals(observed.jaxpr), observed };
 }
 
-/** Compile now what an application of `primitive` to operands like these will run on `device`; says what that is. */
+/** Compile now what an application of `primitive` to operands like these will run on `device`; says what that is, when asked. */
 export function compileAhead(
   device: Device,
   primitive: Primitive,
   operands: readonly Operand[],
   params: unknown,
-): Inspection {
+): () => Inspection {
   programFor(device, primitive, operands, params);
-  const jaxpr = programOf(primitive, operands, params);
-  return inspect(device, observe(jaxpr)?.jaxpr ?? jaxpr);
+  let made: Inspection | null = null;
+  return () => {
+    const jaxpr = programOf(primitive, operands, params);
+    made ??= inspect(device, observe(jaxpr)?.jaxpr ?? jaxpr);
+    return made;
+  };
 }
 
 /** The device on which operands meet; `null` if there are none. @throws CompileError if they are committed to two */

@@ -40,7 +40,7 @@ test('static and donated arguments', () => {
   expect(message(() => given.toArray())).toContain('DonatedTensorError');
   expect(message(() => double(x, 'same'))).toMatchInlineSnapshot(`
     "
-    TreeError: compiled anonymous: the static args[1] is "same", it was compiled for "double"
+    TreeError: compiled(anonymous): the static args[1] is "same", it was compiled for "double"
       remedy: lower and compile for such arguments, or call the jitted function, which does
       at test/core/lower.test.ts:LINE
     "
@@ -50,28 +50,28 @@ test('static and donated arguments', () => {
 test('arguments of another kind are named', () => {
   expect(message(() => compiled({ w: np.zeros([4]) }, 2))).toMatchInlineSnapshot(`
     "
-    ShapeError: compiled anonymous: args[0].w is float32[4], it was compiled for float32[3]
+    ShapeError: compiled(anonymous): args[0].w is float32[4], it was compiled for float32[3]
       remedy: lower and compile for such arguments, or call the jitted function, which does
       at test/core/lower.test.ts:LINE
     "
   `);
   expect(message(() => compiled({ w: np.zeros([3], { dtype: 'int32' }) as never }, 2))).toMatchInlineSnapshot(`
     "
-    DTypeError: compiled anonymous: args[0].w is int32[3], it was compiled for float32[3]
+    DTypeError: compiled(anonymous): args[0].w is int32[3], it was compiled for float32[3]
       remedy: lower and compile for such arguments, or call the jitted function, which does
       at test/core/lower.test.ts:LINE
     "
   `);
   expect(message(() => compiled({ w: x, b: x }, 2))).toMatchInlineSnapshot(`
     "
-    TreeError: compiled anonymous: it was compiled for other arguments: args[0].b is in only one of the two
+    TreeError: compiled(anonymous): it was compiled for other arguments: args[0].b is in only one of the two
       remedy: lower and compile for such arguments, or call the jitted function, which does
       at test/core/lower.test.ts:LINE
     "
   `);
   expect(message(() => compiled({ w: x }, 3))).toMatchInlineSnapshot(`
     "
-    TreeError: compiled anonymous: it was compiled for other arguments: args[1]: the static 2 beside the static 3
+    TreeError: compiled(anonymous): it was compiled for other arguments: args[1]: the static 2 beside the static 3
       remedy: lower and compile for such arguments, or call the jitted function, which does
       at test/core/lower.test.ts:LINE
     "
