@@ -46,3 +46,4 @@ export * as np from './ops/np.ts';
 export type { ArrayLike, Tensor } from './ops/types.ts';
 export * as optim from './optim/index.ts';
 export * as random from './random/index.ts';
+export * as train from './train/index.ts';

@@ -39,6 +39,13 @@ const parts = {
     runs: 100_000,
     env: { SOAK_ITERATIONS: '100000' },
   },
+  loops: {
+    about:
+      'loops of 100,000 compiled steps on the WebAssembly device that never yield, in a device memory of 64 MiB; runs are steps, and no seed is used',
+    test: 'test/wasm/loops.test.ts',
+    runs: 100_000,
+    env: { SOAK_ITERATIONS: '100000' },
+  },
   math: {
     about:
       'the float32 functions of `backends/loop/math`, with `madd` rounded once and twice, against float64: all bits from the seed on, 257 apart; runs are the floats of each',

@@ -1,0 +1,113 @@
+/** Loops of compiled steps on the WebAssembly device: what is in its memory, and in that of the process, as they go on. */
+
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { jit, np, setDefaultDevice, type Tensor, train, valueAndGrad } from 'pullback';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { wasmDevice } from '../../backends/wasm/device.ts';
+import type { LinearMemory } from '../../backends/wasm/memory.ts';
+import type { Device } from '../../src/core/backend.ts';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+const mebibyte = 2 ** 20;
+const megabytes = (): number => process.memoryUsage().rss / mebibyte;
+
+/** Steps of the loops that watch the process; `npm run soak loops` sets 100,000. */
+const iterations = Number(process.env['SOAK_ITERATIONS'] ?? 10_000);
+
+type WasmDevice = Device & { readonly memory: LinearMemory };
+let device: WasmDevice;
+let before: Device | null = null;
+beforeEach(() => {
+  device = wasmDevice({ budget: 64 * mebibyte }) as WasmDevice;
+  before = setDefaultDevice(device);
+});
+afterEach(() => {
+  if (before) setDefaultDevice(before);
+});
+
+/** A mebibyte of state: weights and their momentum. */
+const state = () => ({ w: np.full([2 ** 17], 0.5), momentum: np.zeros([2 ** 17]) });
+
+const step = ({ w, momentum }: ReturnType<typeof state>, x: Tensor) => {
+  const [loss, gradient] = valueAndGrad((v: Tensor) => np.mean(np.square(np.sub(v, x))))(w);
+  const next = np.add(np.mul(momentum, 0.5), gradient);
+  return [{ w: np.sub(w, next), momentum: next }, loss] as const;
+};
+
+describe('train.fold', () => {
+  it('keeps device memory flat over 1,000 steps of 1 MiB of state', () => {
+    const held: number[] = [];
+    const init = state();
+    const xs = Array.from({ length: 1000 }, (_, i) => np.array(i % 3));
+    const [last, losses] = train.fold(step, init, xs, { onStep: () => held.push(device.memory.live.resident) });
+    // The initial state, which is the caller's, and one more.
+    expect(Math.max(...held)).toBe(2 * mebibyte);
+    expect(new Set(held.slice(1)).size).toBe(1);
+    expect(device.memory.live.evictions).toBeLessThan(1000); // of losses, which are kept
+    expect(device.memory.live.evicted).toBeLessThan(mebibyte);
+    expect(losses.length).toBe(1000);
+    expect(last.w.shape).toEqual([2 ** 17]);
+    expect(init.w.dataSync()[7]).toBe(0.5);
+  });
+
+  it('lets finalizers run while it awaits', async () => {
+    async function* batches(count: number): AsyncGenerator<Tensor> {
+      for (let i = 0; i < count; i++) yield np.full([2 ** 17], i % 5);
+    }
+    await train.fold(step, state(), batches(500));
+    expect(device.memory.live.collected).toBeGreaterThan(100);
+  });
+});
+
+describe('a loop that never yields', () => {
+  /** The most that the process grows, above where it was after a fifth of the steps. */
+  const growth = (advance: (i: number) => void): number => {
+    let [early, late] = [0, 0];
+    for (let i = 0; i < iterations; i++) {
+      advance(i);
+      if (i === Math.floor(iterations / 5)) {
+        collect();
+        early = megabytes();
+      }
+      if (i > iterations / 5 && i % 500 === 0) late = Math.max(late, megabytes());
+    }
+    return late - early;
+  };
+
+  it('of a small jitted step', { timeout: 600_000 }, () => {
+    const small = jit((w: Tensor, x: Tensor) => step({ w, momentum: x }, x)[0].w);
+    let w: Tensor = np.ones([64]);
+    const x = np.zeros([64]);
+    const grown = growth(() => {
+      w = small(w, x);
+    });
+    expect(Number.isFinite(w.dataSync()[0])).toBe(true);
+    expect(grown).toBeLessThan(100);
+    expect(device.memory.live.committed).toBeLessThanOrEqual(64 * mebibyte);
+  });
+
+  it('of a jitted step over tensors that have blocks', { timeout: 600_000 }, () => {
+    const large = jit((w: Tensor) => np.add(np.mul(w, 0.5), 1));
+    let w: Tensor = np.zeros([4096]);
+    const begun = megabytes();
+    const grown = growth(() => {
+      w = large(w);
+    });
+    expect(w.dataSync()[4095]).toBeCloseTo(2, 5);
+    expect(grown).toBeLessThan(100);
+    expect(megabytes() - begun).toBeLessThan(64 + 300);
+    expect(device.memory.live.evictions + device.memory.live.collected).toBeGreaterThan(0);
+  });
+
+  it('of train.iterate', { timeout: 600_000 }, () => {
+    const large = (w: Tensor): Tensor => np.add(np.mul(w, 0.5), 1);
+    const begun = megabytes();
+    const w = train.iterate(large, np.zeros([4096]), iterations);
+    expect(w.dataSync()[4095]).toBeCloseTo(2, 5);
+    expect(device.memory.live).toMatchObject({ blocks: 2, evictions: 0 });
+    expect(megabytes() - begun).toBeLessThan(100);
+  });
+});
