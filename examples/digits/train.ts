@@ -1,9 +1,10 @@
-/** Adam over shuffled batches: the step is one compiled program, the loop is plain TypeScript. */
+/** Adam over shuffled batches: the step is one compiled program, the loop around it a fold. */
 
 import { SingleBar } from 'cli-progress';
 import { defaultDevice, jit, optim, random, type Tensor, tree, valueAndGrad } from 'pullback';
 import { batches, randomOrder } from 'pullback/data';
 import type { LabelledImages, Split } from 'pullback/io';
+import { fold } from 'pullback/train';
 import { inOrder, tensorsOf } from './data.ts';
 
 /** How well a set is read. */
@@ -40,6 +41,12 @@ export interface Trained<P> {
   readonly trainSeconds: number;
 }
 
+/** What a step makes anew. */
+interface Progress<P> {
+  readonly params: P;
+  readonly state: optim.OptState;
+}
+
 /** How to train. */
 export interface TrainOptions {
   readonly epochs: number;
@@ -54,15 +61,18 @@ export async function train<P>(split: Split, model: Recipe<P>, options: TrainOpt
   const optimizer = optim.adam(options.rate);
   // The gradient of a tree has the type of the tree, which the compiler cannot know of any `P`.
   const lossAndGradient = valueAndGrad(model.loss) as (...args: Parameters<typeof model.loss>) => [Tensor, P];
-  const step = jit((params: P, state: optim.OptState, x: Tensor, labels: Tensor<'int32'>) => {
-    const [value, grads] = lossAndGradient(params, x, labels);
+  const step = ({ params, state }: Progress<P>, [x, labels]: ReturnType<typeof tensorsOf>) => {
+    const [loss, grads] = lossAndGradient(params, x, labels);
     const [updates, next] = optimizer.update(grads, state, params);
-    return [value, optim.applyUpdates(params, updates), next] as const;
-  });
+    return [
+      { params: optim.applyUpdates(params, updates), state: next },
+      { loss, count: labels.size },
+    ] as const;
+  };
   const measure = measurer(model);
 
-  let params = model.init(initKey);
-  let state = optimizer.init(params);
+  const params = model.init(initKey);
+  let progress: Progress<P> = { params, state: optimizer.init(params) };
   const epochs: Epoch[] = [];
   const bar = progressBar(split.train.count);
   const began = performance.now();
@@ -71,25 +81,32 @@ export async function train<P>(split: Split, model: Recipe<P>, options: TrainOpt
     const epochBegan = performance.now();
     const order = randomOrder(await random.bits(random.foldIn(orderKey, epoch), [split.train.count]).data());
     bar.begin(epoch);
-    for (const batch of batches(split.train, order, options.batch)) {
-      const [x, labels] = tensorsOf(batch);
-      const [value, ...next] = step(params, state, x, labels);
-      [params, state] = next;
-      bar.advance(batch.count, value.item());
-    }
+    [progress] = fold(step, progress, tensors(split.train, order, options.batch), {
+      onStep: ({ loss, count }) => bar.advance(count, loss.item()),
+    });
     bar.end();
     const seconds = (performance.now() - epochBegan) / 1000;
-    const row = { epoch, training: measure(params, split.train), heldOut: measure(params, split.test), seconds };
+    const row = {
+      epoch,
+      training: measure(progress.params, split.train),
+      heldOut: measure(progress.params, split.test),
+      seconds,
+    };
     epochs.push(row);
     console.log(lineOf(row));
   }
   return {
-    params,
+    params: progress.params,
     epochs,
     device: defaultDevice().name,
     parameters: countOf(params),
     trainSeconds: Math.round(performance.now() - began) / 1000,
   };
+}
+
+/** The batches of a set as tensors, made as they are asked for. */
+function* tensors(set: LabelledImages, order: readonly number[], size: number) {
+  for (const batch of batches(set, order, size)) yield tensorsOf(batch);
 }
 
 /** How many numbers there are in the parameters. */
