@@ -127,15 +127,20 @@ type ResidualSource = readonly ['in' | 'out' | 'place', number];
 /** Places for residuals: as only one branch runs, those of different branches share them, by their types. */
 class Places {
   readonly avals: Aval[] = [];
+  /** The places of each type, in the order in which a branch takes them. */
+  readonly #ofType = new Map<string, number[]>();
 
   /** For each aval of one branch a place of that type. */
   assign(avals: readonly Aval[]): readonly number[] {
-    const used = new Set<number>();
+    const used = new Map<string, number>();
     return avals.map((aval) => {
-      const free = this.avals.findIndex((place, i) => !used.has(i) && compatible(place, aval));
-      const at = free >= 0 ? free : this.avals.push(aval) - 1;
-      used.add(at);
-      return at;
+      const type = `${aval.dtype} ${aval.shape.join()}`;
+      const own = this.#ofType.get(type) ?? [];
+      this.#ofType.set(type, own);
+      const turn = used.get(type) ?? 0;
+      used.set(type, turn + 1);
+      if (turn === own.length) own.push(this.avals.push(aval) - 1);
+      return own[turn]!;
     });
   }
 }
@@ -145,11 +150,14 @@ function linearizeOf(branches: readonly Jaxpr[], active: readonly boolean[]) {
     const avals = inAvals(branches[0]!);
     const outs = branches[0]!.outs.length;
     const places = new Places();
-    const sources = new Map<string, ResidualSource>();
+    const sources: ResidualSource[] = [];
+    const indices = new Map<string, number>();
     const indexOf = (source: ResidualSource): number => {
       const key = source.join();
-      if (!sources.has(key)) sources.set(key, source);
-      return [...sources.keys()].indexOf(key);
+      const known = indices.get(key);
+      if (known !== undefined) return known;
+      indices.set(key, sources.length);
+      return sources.push(source) - 1;
     };
     const split = branches.map((branch) => {
       let linear!: Jaxpr;
@@ -177,11 +185,12 @@ function linearizeOf(branches: readonly Jaxpr[], active: readonly boolean[]) {
       });
       const extra = [...new Set(targets.map(([, atom]) => atom))].filter((atom) => !inAt.has(atom) && !outAt.has(atom));
       const placed = places.assign(extra.map((atom) => atom.aval));
+      const extraAt = new Map(extra.map((atom, i) => [atom, i]));
       const reads = targets.map(([, atom]) => {
         const [asIn, asOut] = [inAt.get(atom), outAt.get(atom)];
         if (asIn !== undefined) return indexOf(['in', asIn]);
         if (asOut !== undefined) return indexOf(['out', asOut]);
-        return indexOf(['place', placed[extra.indexOf(atom)]!]);
+        return indexOf(['place', placed[extraAt.get(atom)!]!]);
       });
       const program = withPrologue(
         linear,
@@ -195,18 +204,18 @@ function linearizeOf(branches: readonly Jaxpr[], active: readonly boolean[]) {
     const forward = stageBranches(
       'cond',
       split.map(({ forward: { jaxpr, consts }, extra, placed }) => (...args) => {
+        const ownAt = new Map(placed.map((at, i) => [at, i]));
         const results = evalJaxpr({ ...jaxpr, outs: [...jaxpr.outs.slice(0, outs), ...extra] }, consts, args);
         const residuals = places.avals.map((aval, at) => {
-          const own = placed.indexOf(at);
-          return own >= 0 ? results[outs + own]! : zeros(aval);
+          const own = ownAt.get(at);
+          return own === undefined ? zeros(aval) : results[outs + own]!;
         });
         return [...results.slice(0, outs), ...residuals];
       }),
       avals,
     );
-    const list = [...sources.values()];
     const outTypes = outAvals(forward.branches[0]!);
-    const residualAvals = list.map(([from, i]) =>
+    const residualAvals = sources.map(([from, i]) =>
       from === 'in' ? avals[i]! : from === 'out' ? outTypes[i]! : places.avals[i]!,
     );
     const like = outAvals(branches[0]!).map((aval) => ({ aval }));
@@ -214,12 +223,12 @@ function linearizeOf(branches: readonly Jaxpr[], active: readonly boolean[]) {
       'cond',
       split.map(({ program, reads, nonzero: own }) => (...args) => {
         const residuals = reads.map((i) => args[i]!);
-        const results = evalJaxpr(program, [], [...residuals, ...args.slice(list.length)]);
+        const results = evalJaxpr(program, [], [...residuals, ...args.slice(sources.length)]);
         return filled(spread(own, results), nonzero, like);
       }),
       [...residualAvals, ...where(avals, active)],
     );
-    return { forward, sources: list, linear, nonzero };
+    return { forward, sources, linear, nonzero };
   });
 }
 

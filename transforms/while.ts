@@ -18,7 +18,6 @@ import type { BatchDim, Primitive } from '../src/core/primitive.ts';
 import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
 import { convertElementType } from '../src/prim/arithmetic.ts';
-import { and } from '../src/prim/bits.ts';
 import { select } from '../src/prim/compare.ts';
 import { scalar } from '../src/prim/compose.ts';
 import { batchAt } from '../src/prim/define.ts';
@@ -161,7 +160,8 @@ function lanesApart(size: number, operands: readonly Value[], dims: readonly Bat
           if (isFixed[i]) return x;
           return select(spreadOver(runs, x, 0), batchAt(size, stepped.outs[i]!, stepped.dims[i]!, 0), x);
         });
-        return [and(runs, predicate(condConsts, next)), ...next];
+        // A lane that has stopped keeps its carry, of which the predicate says again that it stops.
+        return [predicate(condConsts, next), ...next];
       },
       avals,
     ),
@@ -255,7 +255,8 @@ export const whileP: Primitive<'while', WhileParams> = {
 /**
  * Repeat `body` as long as `cond` holds: `while (cond(carry)) carry = body(carry)` as one equation.
  *
- * The carry is a tree; a JS number in `init` is a scalar of the dtype that `body` gives it. It has a forward derivative (`jvp`,
+ * The carry is a tree; a JS number in `init` is a scalar of the dtype that `body` gives it, for which `body` is traced once more:
+ * loops in loops that each start from numbers are traced 2ᵈ times at depth d, and from tensors once. It has a forward derivative (`jvp`,
  * `jacfwd`) but none in reverse, as the number of steps is not known before it has run. Under `vmap`, each lane stops when its
  * own predicate is false, and keeps its carry while others go on.
  *

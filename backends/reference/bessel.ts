@@ -12,7 +12,7 @@ import type { Lower } from './kernel.ts';
  * Below 30 by the power series, whose terms are all positive: (x/2)^ν·Σ (x²/4)ᵏ/(k!·(k + ν)!). Beyond by Hankel's expansion
  * (Abramowitz and Stegun 9.7.1), the smallest term of which is about e^(−2x).
  */
-export function scaledBessel(order: 0 | 1, x: number): number {
+function scaledBessel(order: 0 | 1, x: number): number {
   if (x < 30) {
     const quarter = (x * x) / 4;
     let [term, sum] = [1, 1];

@@ -50,7 +50,11 @@ function notAnOperand(op: string, x: unknown): DTypeError {
   return new DTypeError({
     op,
     problem: `an operand is ${describe(x)}, which is not a tensor`,
-    remedy: isHostArray ? 'wrap it with np.array(…)' : 'pass tensors; most functions take JS numbers and booleans too',
+    // Where a number or boolean gets here, the function takes tensors alone.
+    remedy:
+      isHostArray || typeof x === 'number' || typeof x === 'boolean'
+        ? 'wrap it with np.array(…)'
+        : 'pass tensors; most functions take JS numbers and booleans too',
   });
 }
 

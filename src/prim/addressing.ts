@@ -37,7 +37,7 @@ export const areAxes = (axes: readonly number[], rank: number): boolean =>
   axes.every((axis, i) => axis >= 0 && axis < rank && (i === 0 || axis > axes[i - 1]!));
 
 /** Distinct axes of a rank, in any order. */
-export const areDistinct = (axes: readonly number[], rank: number): boolean =>
+const areDistinct = (axes: readonly number[], rank: number): boolean =>
   areAxes(
     [...axes].sort((a, b) => a - b),
     rank,

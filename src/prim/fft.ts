@@ -18,7 +18,7 @@ import { fullLike } from './compose.ts';
 import { allWeak, batchAt, expectCount, expectKind, expectSame, instantiate } from './define.ts';
 
 /** The codec of {@link FftKind}. */
-export const fftKindCodec = t.keyof({ FFT: null, IFFT: null }, 'FftKind');
+const fftKindCodec = t.keyof({ FFT: null, IFFT: null }, 'FftKind');
 
 /**
  * Which transform, by StableHLO's name. `FFT`: Xₖ = Σⱼ xⱼ e^(−2πi jk/n). `IFFT`, its inverse: with e^(+2πi jk/n), divided by the number

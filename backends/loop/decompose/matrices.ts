@@ -4,7 +4,7 @@ import { range, type Shape, without } from '../../../src/core/shape.ts';
 import type { Value } from '../../../src/core/value.ts';
 import { abs, div } from '../../../src/prim/arithmetic.ts';
 import { eq, lt, select } from '../../../src/prim/compare.ts';
-import { filled, fullLike, scalar, zeros } from '../../../src/prim/compose.ts';
+import { fullLike, scalar, zeros } from '../../../src/prim/compose.ts';
 import { reduceMax, reduceSum, unreduce } from '../../../src/prim/reduce.ts';
 import { broadcastInDim, iota, moveAxis } from '../../../src/prim/structural.ts';
 
@@ -60,6 +60,3 @@ export function normalized(x: Value): readonly [Value, Value] {
 }
 
 const one = (x: Value): Value => scalar(1, x.dtype, x.aval.weak);
-
-/** Zeros of `int32`. */
-export const noIndex = (shape: Shape): Value => filled(shape, 0, 'int32');
