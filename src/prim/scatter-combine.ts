@@ -12,9 +12,10 @@ import type { Value } from '../core/value.ts';
 import { add, convertElementType, div, mul } from './arithmetic.ts';
 import { and, or } from './bits.ts';
 import { eq, ne, select } from './compare.ts';
-import { filled, fullLike, zeros } from './compose.ts';
+import { filled, zeros } from './compose.ts';
 import { addTangents, expectKind } from './define.ts';
 import { gatherAlong } from './gather.ts';
+import { combinedBefore } from './runs.ts';
 import {
   gatherBack,
   type ScatterAddParams,
@@ -26,25 +27,14 @@ import {
   vmapScatter,
 } from './scatter.ts';
 import { sort } from './sort.ts';
-import { concatenate, iota, reshape, rev, sliceAxis } from './structural.ts';
+import { iota, reshape, rev } from './structural.ts';
 
 /** What remains for `scatter_add`, which makes no promise. */
 const adding = ({ uniqueIndices: _, ...rest }: ScatterParams): ScatterAddParams => rest;
 
-/** `row` moved on by `by` places, with `first` coming in. */
-const delayed = (row: Value, by: number, first: number): Value =>
-  concatenate([filled([by], first, row.dtype), sliceAxis(row, 0, 0, row.shape[0]! - by)], 0);
-
-/** For each factor of a row, the product of those before it in its run; equal `keys` (from 0) that stand together are a run. */
-function productsBefore(factors: Value, keys: Value): Value {
-  const length = factors.shape[0]!;
-  // A factor of another run counts as 1: chosen before it is multiplied, so that no derivative meets it either.
-  const before = (products: Value, by: number): Value =>
-    select(eq(delayed(keys, by, -1), keys), delayed(products, by, 1), fullLike(products, 1));
-  let products = factors;
-  for (let by = 1; by < length; by *= 2) products = mul(products, before(products, by));
-  return before(products, 1);
-}
+/** For each factor of a row, the product of those before it in its run. */
+const productsBefore = (factors: Value, keys: Value): Value =>
+  combinedBefore(factors, keys, { combine: mul, neutral: 1 });
 
 /**
  * For each update, the product of everything else that meets at its element: the operand's element and the other updates.
