@@ -114,7 +114,10 @@ const spectrum: Judge = (found, wanted, { operands, params }) => {
   );
 };
 
-/** The factors of the operands, of the types that the primitive has: their elements depend on the order of sums. */
+/**
+ * The factors of the operands, of the types that the primitive has: their elements depend on the order of sums. Which elements are NaN
+ * and which infinite, where an operand is infinite, depends on that order too: nothing is said of it.
+ */
 const factors = (name: FactoredName): Judge =>
   Object.assign<Judge, { words: string }>(
     (found, wanted, { operands, params }) => {
@@ -124,7 +127,7 @@ const factors = (name: FactoredName): Judge =>
         ? types
         : (factorJudges[name] as JudgeFactors<unknown>)(outs, operands.map(toHost), params);
     },
-    { words: 'factors of the operands' },
+    { words: 'factors of finite operands' },
   );
 
 /** About the largest product of derivatives of the logarithm of the density of which a derivative is the mean. */
