@@ -27,9 +27,11 @@ export const runAsPublished = (law: Law): Report => law.run(pageRuns);
 /** Where the page is. */
 export const primitivesPath = 'docs/PRIMITIVES.md';
 
-/** The laws of one primitive, in all suites. */
+/** The laws of one primitive, in all suites but that of devices, which the reference device obeys by definition. */
 export const lawsAbout = (name: PrimitiveName): readonly Law[] =>
-  suites.flatMap(({ laws }) => laws.filter((law) => law.name.startsWith(`${name}: `)));
+  suites
+    .filter((suite) => suite.name !== 'device')
+    .flatMap(({ laws }) => laws.filter((law) => law.name.startsWith(`${name}: `)));
 
 /** A codec of `io-ts`, as far as it tells what it is made of. */
 interface Codec {
