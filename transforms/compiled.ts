@@ -90,7 +90,8 @@ export function lowered<A extends readonly unknown[], R>(
   tensors: readonly Tensor[],
 ): Lowered<A, R> {
   const { name, jaxpr, consts } = traced;
-  const known = consts.filter((x): x is Tensor => x instanceof Tensor);
+  // Where there are avals only, what is at home nowhere comes to the default device.
+  const known = consts.filter((x): x is Tensor => x instanceof Tensor && (x.committed || tensors.length > 0));
   const place = meetingPlace(jit, [...known, ...tensors]);
   const text = (): string => showJaxpr(jaxpr);
   return {
@@ -111,7 +112,8 @@ export function lowered<A extends readonly unknown[], R>(
 }
 
 function compiled<A extends readonly unknown[], R>(traced: Traced<A, R>, device: Device): Compiled<A, R> {
-  const { name, jaxpr, consts } = traced;
+  const { name, jaxpr } = traced;
+  const captured = traced.consts.map((x) => moved(x, device));
   const inspection = compileAhead(
     device,
     jit,
@@ -122,14 +124,16 @@ function compiled<A extends readonly unknown[], R>(traced: Traced<A, R>, device:
   const operands = (op: string, args: A): readonly Value[] => {
     const given = traced.taken(op, args);
     expectKind(op, traced.expected, given);
-    return [...consts, ...given.leaves].map((x, i) =>
-      placed(op, x, device, () => pathOf(given.def, i - consts.length)),
-    );
+    const ins = [...captured];
+    for (let i = 0; i < given.leaves.length; i++) ins.push(placed(op, given.leaves[i]!, device, given.def, i));
+    return ins;
   };
+  const own = `compiled(${name})`;
   const run = (...args: A): R => {
-    const ins = operands(`compiled(${name})`, args);
-    const outs =
-      currentTrace() === evalTrace ? withDefaultDevice(device, () => call(name, jaxpr, ins)) : call(name, jaxpr, ins);
+    const ins = operands(own, args);
+    // Operands say on which device a program runs, where it has any.
+    const alone = ins.length === 0 && currentTrace() === evalTrace;
+    const outs = alone ? withDefaultDevice(device, () => call(name, jaxpr, ins)) : call(name, jaxpr, ins);
     return traced.result(args, outs);
   };
   const made = Object.assign(run, {
@@ -141,16 +145,16 @@ function compiled<A extends readonly unknown[], R>(traced: Traced<A, R>, device:
       return new Profile(name, inspection().profile(ins));
     },
   });
-  return Object.defineProperty(made, 'name', { value: `compiled(${name})` }) as Compiled<A, R>;
+  return Object.defineProperty(made, 'name', { value: own }) as Compiled<A, R>;
 }
 
-const pathOf = (def: TreeDef, leaf: number): string => leafPaths(def, 'args')[leaf] ?? 'a captured value';
+const pathOf = (def: TreeDef, leaf: number): string => leafPaths(def, 'args')[leaf]!;
 
 const remedy = 'lower and compile for such arguments, or call the jitted function, which does';
 
 /** @throws TreeError, ShapeError or DTypeError for the first argument that is not what the program was compiled for */
 function expectKind(op: string, expected: Arguments<Aval>, given: Arguments): void {
-  const found = difference(expected.def, given.def, 'args');
+  const found = expected.def.key === given.def.key ? null : difference(expected.def, given.def, 'args');
   if (found) throw new TreeError({ op, problem: `it was compiled for other arguments: ${found}`, remedy });
   for (const [i, key] of expected.statics) {
     const now = given.statics.get(i);
@@ -158,24 +162,28 @@ function expectKind(op: string, expected: Arguments<Aval>, given: Arguments): vo
       throw new TreeError({ op, problem: `the static args[${i}] is ${now}, it was compiled for ${key}`, remedy });
     }
   }
-  expected.leaves.forEach((want, i) => {
+  for (const [i, want] of expected.leaves.entries()) {
     const { aval } = given.leaves[i]!;
-    if (sameAval(aval, want)) return;
+    if (sameAval(aval, want)) continue;
     const [is, was] = [aval, want].map((x) => `${showAval(x)}${x.weak ? ' of a JS number' : ''}`);
     const problem = `${pathOf(given.def, i)} is ${is}, it was compiled for ${was}`;
     throw sameShape(aval.shape, want.shape)
       ? new DTypeError({ op, problem, remedy })
       : new ShapeError({ op, problem, remedy });
-  });
+  }
 }
 
-/** A value on `device`; what is committed to no device is copied there. @throws CompileError for a tensor of another device */
-function placed(op: string, x: Value, device: Device, path: () => string): Value {
-  if (!(x instanceof Tensor) || x.device === device) return x;
-  if (!x.committed) return new Tensor(x.aval, x.storageOn(device), device);
+/** A value that is committed to no device is copied to `device`. */
+const moved = (x: Value, device: Device): Value =>
+  x instanceof Tensor && !x.committed && x.device !== device ? new Tensor(x.aval, x.storageOn(device), device) : x;
+
+/** A value on `device`. @throws CompileError for a tensor of another device */
+function placed(op: string, x: Value, device: Device, def: TreeDef, leaf: number): Value {
+  const found = moved(x, device);
+  if (!(found instanceof Tensor) || found.device === device) return found;
   throw new CompileError({
     op,
-    problem: `${path()} is on the device ${x.device.name}, it was compiled for ${device.name}`,
+    problem: `${pathOf(def, leaf)} is on the device ${found.device.name}, it was compiled for ${device.name}`,
     remedy: 'make it there (withDefaultDevice), or lower for arguments of its device',
   });
 }

@@ -283,6 +283,13 @@ test('compiled ahead: calls neither trace nor compile', () => {
 });
 
 test('tensors of no device come to the program; those of another are refused', () => {
+  const shift = withDefaultDevice(referenceDevice(), () => np.ones([2]));
+  const shifted = here(() =>
+    jit((x: Tensor) => np.add(x, shift))
+      .lower(float32(2))
+      .compile(),
+  );
+  expect(here(() => shifted(np.array([1, 2]))).toArray()).toEqual([2, 3]);
   const program = here(() =>
     jit((x: Tensor) => np.add(x, 1))
       .lower(float32(2))
