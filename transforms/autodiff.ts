@@ -12,6 +12,7 @@ import { stage } from '../src/core/stage.ts';
 import type { Value } from '../src/core/value.ts';
 import { ones, zeros } from '../src/prim/compose.ts';
 import { avalOf, type Leaf, unflatten } from '../src/tree/tree.ts';
+import { expectNoConstant } from './affine.ts';
 import {
   type Args,
   type Cotangent,
@@ -186,7 +187,7 @@ function vjpFlat(
  *
  * @param primals - values (or avals) of the arguments: only their shapes and dtypes matter
  * @returns from a cotangent of the output to an array with one for each argument
- * @throws NotDifferentiableError, when applied, naming the equation that is not linear
+ * @throws NotDifferentiableError naming the equation that is not linear, when applied; at once if it adds a constant
  *
  * @example
  * ```ts
@@ -205,6 +206,7 @@ export function linearTranspose<A extends readonly unknown[], R>(
   const avals = leaves.map(avalOf);
   const { flat, outDef } = flatFunction('linearTranspose', f, def);
   const { jaxpr, consts } = stage('linearTranspose', flat, avals);
+  expectNoConstant(jaxpr);
   return (ct) => {
     const outs = jaxpr.outs.map((atom) => atom.aval);
     const cts = flattenTangents('linearTranspose', 'cotangent', ct, outDef(), outs);

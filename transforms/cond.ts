@@ -9,7 +9,7 @@
 import * as t from 'io-ts';
 import { type Aval, compatible, makeAval, showAval } from '../src/core/aval.ts';
 import { isFloat } from '../src/core/dtype.ts';
-import { CheckError } from '../src/core/errors.ts';
+import { CheckError, NotDifferentiableError } from '../src/core/errors.ts';
 import { identityOf } from '../src/core/identity.ts';
 import {
   type Atom,
@@ -311,9 +311,17 @@ export const condP: Primitive<'cond', CondParams> = {
     return { outs: take(flags.length), tangents: spread(flags, take(count(flags))) };
   },
   transpose(cotangents, [index, ...operands], { branches }) {
+    if (isHole(index!)) {
+      throw new NotDifferentiableError({
+        op: 'cond',
+        problem: 'its predicate or index depends on what it is transposed in, and so it is not linear',
+        remedy:
+          'let the choice depend on residuals or primals only; for a derivative use vjp or grad, which linearize first',
+      });
+    }
     const { program, flags } = transposeOf(branches, operands.map(isHole), isPresent(cotangents));
     const known = operands.filter((x): x is Value => !isHole(x));
-    return [null, ...spread(flags, choose(index as Value, program, [...known, ...present(cotangents)]))];
+    return [null, ...spread(flags, choose(index!, program, [...known, ...present(cotangents)]))];
   },
   vmap(size, [index, ...operands], [dim, ...dims], { branches }) {
     const avals = operands.map((x) => x.aval);

@@ -129,8 +129,7 @@ function vmapRules(
  * derivative, it is indistinguishable from `f` under every transform.
  *
  * That a rule is linear is judged where it is linearized or transposed (`grad`, `vjp`, `linearize`), by its program. Forward mode
- * (`jvp`) runs the rule for one tangent as it is, and finds nothing; nor are a primal that is added to a tangent and what a
- * `whileLoop` does with it found.
+ * (`jvp`) runs the rule for one tangent as it is, and finds nothing; nor is what a `whileLoop` does with a tangent found.
  *
  * @param rule - gets the arguments of `nondiffArgnums`, then primals and tangents as two arrays. A tangent has the structure of
  *   its primal (`null` at integer and bool leaves); of the output's tangent, a `null` is zero

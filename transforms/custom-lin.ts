@@ -7,7 +7,7 @@
 
 import * as t from 'io-ts';
 import { type Aval, compatible, showAval } from '../src/core/aval.ts';
-import { annotate, CheckError } from '../src/core/errors.ts';
+import { annotate, CheckError, NotDifferentiableError } from '../src/core/errors.ts';
 import { inAvals, type Jaxpr, outAvals } from '../src/core/jaxpr.ts';
 import { int } from '../src/core/params.ts';
 import { isHole, type Primitive, type Tangent } from '../src/core/primitive.ts';
@@ -16,6 +16,7 @@ import { bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
 import { zeros } from '../src/prim/compose.ts';
 import { batchAt, instantiate } from '../src/prim/define.ts';
+import { dependences } from './affine.ts';
 import {
   call,
   callDerived,
@@ -51,16 +52,23 @@ export type CustomLinParams = t.TypeOf<typeof params>;
 export function forwardOf({ name, jaxpr, residuals }: CustomLinParams): Jaxpr {
   return remember(jaxpr, `forward ${residuals}`, () => {
     const [known, cotangents] = [inAvals(jaxpr).slice(0, residuals), inAvals(jaxpr).slice(residuals)];
+    const isLinear = jaxpr.ins.map((_, i) => i >= residuals);
     const context = (): string =>
       `in forward mode of customVjp(${name}), which transposes its bwd: let bwd be linear in the cotangent, use customJvp, or reverse mode`;
-    const { program, nonzero } = annotate(context, () =>
+    const { program, nonzero } = annotate(context, () => {
       // What calls compute from residuals alone is told from what is linear only when they are inlined.
-      transposeOf(
+      const transposed = transposeOf(
         inlineJit(jaxpr),
-        range(jaxpr.ins.length).map((i) => i >= residuals),
+        isLinear,
         jaxpr.outs.map(() => true),
-      ),
-    );
+      );
+      if (!dependences(jaxpr, isLinear).includes('known')) return transposed;
+      throw new NotDifferentiableError({
+        op: `customVjp(${name})`,
+        problem: 'its bwd returns a cotangent that does not depend on the one that it gets, and so is not linear in it',
+        remedy: 'multiply by the cotangent of the output; a cotangent that is zero is null',
+      });
+    });
     const { jaxpr: forward } = derive(
       (...args) => {
         const results = spread(nonzero, callDerived(name, program, args)).slice(residuals);

@@ -184,8 +184,8 @@ export type CotangentsOf<A extends readonly unknown[]> = { readonly [K in keyof 
  *   (`null` at integer and bool leaves). It returns an array with a cotangent for each other argument, in its structure; a
  *   `null`, for a leaf or for a whole argument, is zero
  * @throws TreeError if `fwd` returns another output than `f`, or `bwd` another structure than the arguments
- * @throws NotDifferentiableError in forward mode, naming the equation of `bwd` that is not linear; or if something that is closed
- *   over, or an argument of `nondiffArgnums`, is being differentiated
+ * @throws NotDifferentiableError in forward mode, naming the equation of `bwd` that is not linear (or adds a constant); or if
+ *   something that is closed over, or an argument of `nondiffArgnums`, is being differentiated
  *
  * @example
  * ```ts

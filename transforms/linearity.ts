@@ -6,6 +6,7 @@
 import { unobserved } from '../src/core/eager.ts';
 import { annotate, NotDifferentiableError } from '../src/core/errors.ts';
 import { type Atom, inAvals, innerJaxprs, type Jaxpr } from '../src/core/jaxpr.ts';
+import { dependences } from './affine.ts';
 import { asFunction, derive, transposeOf } from './call.ts';
 import { linearizeFlat } from './linearize.ts';
 import { dce } from './passes/dce.ts';
@@ -29,9 +30,10 @@ const runsAgain = ({ eqns }: Jaxpr): boolean =>
 export function expectLinear(op: string, rule: Jaxpr, count: number): void {
   const primals = rule.ins.length - count;
   const moving = rule.ins.map((_, i) => i >= primals);
-  for (const out of rule.outs) {
-    const reads = readBy({ ...rule, outs: [out] });
-    if (!reads.includes(true) || reads.some((flag, i) => flag && moving[i])) continue;
+  const context = (): string =>
+    `while linearizing ${op}, whose rule must be linear in the tangents: compute nothing but sums of them, and products with primals`;
+  const found = annotate(context, () => dependences(rule, moving));
+  if (found.includes('known')) {
     throw new NotDifferentiableError({
       op,
       problem: 'its rule returns a tangent that depends on the primals alone, and so is not linear in the tangents',
@@ -49,8 +51,6 @@ export function expectLinear(op: string, rule: Jaxpr, count: number): void {
       .some((flag, i) => flag && moving[i])
   )
     return;
-  const context = (): string =>
-    `while linearizing ${op}, whose rule must be linear in the tangents: compute nothing but sums of them, and products with primals`;
   // What calls compute from primals alone is told from what is linear only when they are inlined.
   annotate(context, () =>
     transposeOf(

@@ -1,19 +1,31 @@
-/** Rules of `customJvp` must be linear in their tangents: which are refused, where, and in which words. */
+/** Rules must be linear in tangents or, in forward mode, cotangents: which are refused, where, and in which words. */
 
+import * as fc from 'fast-check';
 import {
   checkpoint,
+  cond,
   customJvp,
+  customVjp,
   grad,
+  jacfwd,
+  jacrev,
   jit,
   jvp,
+  lax,
   linearize,
+  linearTranspose,
   NotDifferentiableError,
   np,
   scan,
   type Tensor,
+  vjp,
   vmap,
 } from 'pullback';
 import { describe, expect, test } from 'vitest';
+import type { Row } from '../../laws/generators/row.ts';
+import { generators } from '../../laws/generators.ts';
+import { firstOrder } from '../../src/prim/registry.ts';
+import { joined } from '../../transforms/affine.ts';
 import { message } from '../errors/message.ts';
 
 describe('a rule of customJvp that is not linear in its tangents', () => {
@@ -79,4 +91,187 @@ describe('a rule of customJvp that is not linear in its tangents', () => {
     expect(grad(signed)(-3).item()).toBe(-1);
     expect(grad(withRule((x) => np.zeros(x.shape)))(1).item()).toBe(0);
   });
+});
+
+describe('a bwd of customVjp that is not linear in the cotangent', () => {
+  const x = np.array([1, 2, 3]);
+  const withBwd = (bwd: (x: Tensor, ct: Tensor) => Tensor): ((x: Tensor) => Tensor) =>
+    customVjp(
+      function scaled(v: Tensor): Tensor {
+        return v;
+      },
+      (v) => [v, v],
+      (v, ct) => [bwd(v, ct)],
+    );
+  const one = np.ones([3]);
+  const first = (v: Tensor, n: number): Tensor => np.index(v, [0, n]);
+  const affine: readonly (readonly [string, (x: Tensor, ct: Tensor) => Tensor, RegExp])[] = [
+    ['plus a number', (v, ct) => np.add(np.mul(ct, v), 1), /^add: is affine, not linear/],
+    ['plus a residual', (v, ct) => np.sub(v, ct), /^sub: is affine/],
+    ['plus a tensor that is closed over', (_, ct) => np.add(ct, one), /^add: is affine/],
+    ['a constant', () => np.ones([3]), /^customVjp\(scaled\): its bwd returns a cotangent that does not depend on/],
+    ['a residual', (v) => v, /^customVjp\(scaled\): its bwd returns a cotangent that does not depend on/],
+    ['beside a residual', (v, ct) => np.concatenate([first(ct, 2), first(v, 1)]), /^concatenate: is affine/],
+    ['beside padding', (_, ct) => lax.pad(first(ct, 2), np.array(1), [[0, 1, 0]]), /affine/],
+    ['with an element set', (_, ct) => np.at(ct, 0).set(5), /is affine/],
+    ['where a mask says so', (v, ct) => np.where(np.greater(v, 1), ct, 1), /^select: is affine/],
+    ['in a call', (v, ct) => jit((a: Tensor, b: Tensor) => np.add(np.mul(a, b), 1))(v, ct), /^add: is affine/],
+    [
+      'in a checkpoint',
+      (v, ct) => checkpoint((a: Tensor, b: Tensor) => np.add(np.mul(a, b), 1))(v, ct),
+      /^add: is affine/,
+    ],
+    [
+      'in a loop',
+      (v, ct) => scan((c: Tensor) => [np.add(c, v), null], ct, null, { length: 2 })[0],
+      /^add: is affine.*\n(.*\n)*.*while looking at scan/,
+    ],
+    [
+      'in a loop that begins with a residual',
+      (v, ct) =>
+        scan(([, b]: [Tensor, Tensor]) => [[b, b], null], [v, ct] as [Tensor, Tensor], null, { length: 2 })[0][0],
+      /^scan: is affine, not linear: of the carry 0 before and after a step/,
+    ],
+    [
+      'in a branch',
+      (v, ct) =>
+        cond(
+          np.greater(np.sum(v), 0),
+          (t: Tensor) => t,
+          () => np.ones([3]),
+          ct,
+        ),
+      /^(cond|select): is affine, not linear/,
+    ],
+  ];
+  test.each(affine)('%s', (_, bwd, words) => {
+    const f = withBwd(bwd);
+    // Reverse mode asks nothing of bwd.
+    expect(grad((v: Tensor) => np.sum(f(v)))(x).shape).toEqual([3]);
+    for (const forwards of [
+      () => jvp(f, [x], [np.ones([3])]),
+      () => jacfwd(f)(x),
+      () => jit(jacfwd(f))(x),
+      () => jvp(vmap(f), [np.ones([2, 3])], [np.ones([2, 3])]),
+    ]) {
+      expect(forwards).toThrow(NotDifferentiableError);
+      expect(forwards).toThrow(words);
+    }
+  });
+
+  test('the message names the equation, its line and the function', () => {
+    const f = withBwd((v, ct) => np.add(np.mul(ct, v), 1));
+    expect(message(() => jacfwd(f)(x))).toMatchInlineSnapshot(`
+      "
+      NotDifferentiableError: add: is affine, not linear: float32[3] depends on what it is to be linear in, float32[3] beside it does not and is not zero
+        remedy: leave out what is added, or multiply it by something that is linear
+        at test/core/custom-linearity.test.ts:LINE
+        while looking at add from test/core/custom-linearity.test.ts:LINE
+        in forward mode of customVjp(scaled), which transposes its bwd: let bwd be linear in the cotangent, use customJvp, or reverse mode
+      "
+    `);
+  });
+
+  const choosing = (_: Tensor, ct: Tensor): Tensor =>
+    cond(
+      np.greater(np.sum(ct), 0),
+      (v: Tensor) => v,
+      (v: Tensor) => np.mul(v, 2),
+      ct,
+    );
+  test('a choice by the cotangent', () => {
+    const f = withBwd(choosing);
+    expect(grad((v: Tensor) => np.sum(f(v)))(x).toArray()).toEqual([1, 1, 1]);
+    const g = customJvp(
+      function scaled(v: Tensor): Tensor {
+        return v;
+      },
+      ([v], [t]) => [v, choosing(v, t)],
+    );
+    for (const refused of [
+      () => jvp(f, [x], [x]),
+      () => jit(jacfwd(f))(x),
+      () => linearTranspose((v: Tensor) => choosing(v, v), [x])(x),
+      () =>
+        linearTranspose((v: Tensor) => scan((c: Tensor) => [choosing(c, c), null], v, null, { length: 2 })[0], [x])(x),
+      () => grad((v: Tensor) => np.sum(g(v)))(x),
+      () => grad((v: Tensor) => np.sum(vmap(g)(v)))(np.ones([2, 3])),
+    ]) {
+      expect(refused).toThrow(NotDifferentiableError);
+      expect(refused).toThrow(/^(cond: its predicate|select: is not linear)/);
+    }
+    expect(message(() => jvp(f, [x], [x]))).toMatchInlineSnapshot(`
+      "
+      NotDifferentiableError: cond: its predicate or index depends on what it is transposed in, and so it is not linear
+        remedy: let the choice depend on residuals or primals only; for a derivative use vjp or grad, which linearize first
+        at test/core/custom-linearity.test.ts:LINE
+        while transposing cond from test/core/custom-linearity.test.ts:LINE
+        in forward mode of customVjp(scaled), which transposes its bwd: let bwd be linear in the cotangent, use customJvp, or reverse mode
+      "
+    `);
+  });
+
+  test('what is linear: zeros beside cotangents, choices by residuals, loops that begin with zeros', () => {
+    const linear: readonly ((x: Tensor, ct: Tensor) => Tensor)[] = [
+      (_, ct) => np.where(np.array([true, false, true]), ct, 0),
+      (_, ct) => lax.pad(first(ct, 2), np.array(0), [[0, 1, 0]]),
+      (_, ct) => np.at(ct, 0).set(0),
+      (_, ct) => np.at(np.zeros([3]), 0).add(np.index(ct, 1) as Tensor),
+      (v, ct) =>
+        scan((c: Tensor, t: Tensor) => [np.add(c, np.mul(t, v)), null], np.zeros([3]), np.reshape(ct, [3, 1]))[0],
+      (v, ct) =>
+        cond(
+          np.greater(np.sum(v), 0),
+          (t: Tensor) => np.mul(t, v),
+          () => np.zeros([3]),
+          ct,
+        ),
+      () => np.zeros([3]),
+      (v, ct) => np.div(np.flip(np.cumsum(ct)), np.add(v, 1)),
+      (v, ct) => vjp((a: Tensor) => np.sin(np.mul(a, a)), [v])[1](ct)[0],
+    ];
+    for (const bwd of linear) {
+      const f = withBwd(bwd);
+      expect(np.add(jacfwd(f)(x), 0).toArray()).toEqual(np.add(jacrev(f)(x), 0).toArray());
+    }
+  });
+});
+
+test('what a rule of customJvp adds to a tangent is refused where it is linearized', () => {
+  const x = np.array([1, 2]);
+  for (const [rule, words] of [
+    [(v: Tensor, t: Tensor) => np.add(t, v), /^add: is affine/],
+    [(_: Tensor, t: Tensor) => np.at(t, 0).set(1), /is affine/],
+    [(v: Tensor, t: Tensor) => scan((c: Tensor) => [np.add(c, v), null], t, null, { length: 2 })[0], /^add: is affine/],
+  ] as const) {
+    const f = customJvp(
+      (v: Tensor) => v,
+      ([v], [t]) => [v, rule(v, t)],
+    );
+    expect(() => linearize(f, [x])).toThrow(NotDifferentiableError);
+    expect(() => linearize(f, [x])).toThrow(words);
+  }
+});
+
+test('linearTranspose refuses a function that adds a constant, or returns one', () => {
+  const x = np.array([1, 2]);
+  expect(() => linearTranspose((v: Tensor) => np.add(v, 1), [x])).toThrow(/^add: is affine/);
+  expect(() => linearTranspose((v: Tensor) => np.sub(v, x), [x])).toThrow(/^sub: is affine/);
+  expect(message(() => linearTranspose((v: Tensor) => [v, np.ones([2])], [x]))).toMatchInlineSnapshot(`
+    "
+    NotDifferentiableError: linearTranspose: output 1 of the function, float32[2], depends on no argument, and so is not linear in them
+      remedy: return linear functions of the arguments only
+      at test/core/custom-linearity.test.ts:LINE
+    "
+  `);
+});
+
+test('which primitives put operands side by side is what the generator table says', () => {
+  const several = Object.entries(generators).flatMap(([name, row]) => {
+    if (!(name in firstOrder) || name === 'optimization_barrier' || name === 'tap') return [];
+    const calls = fc.sample((row as Row<unknown>).calls(['float32']), { numRuns: 20, seed: 1 });
+    const sets = calls.flatMap((call) => (row as Row<unknown>).linear(call)).filter((set) => set.length > 1);
+    return sets.length === 0 ? [] : [name];
+  });
+  expect(several.sort()).toEqual(Object.keys(joined).sort());
 });
