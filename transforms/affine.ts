@@ -30,6 +30,21 @@ export const joined: { readonly [Name in FirstOrderName]?: (operand: number) => 
   fft: () => true,
 };
 
+/** The operands in which a first-order primitive of several is linear, each by itself: where that is zero, the result is. */
+export const alone: { readonly [Name in FirstOrderName]?: readonly number[] } = {
+  mul: [0, 1],
+  div: [0],
+  dot_general: [0, 1],
+  conv_general_dilated: [0, 1],
+  gather: [0],
+  dynamic_slice: [0],
+  scatter_mul: [0],
+  select_and_gather_add: [0],
+  select_and_scatter_add: [0],
+  triangular_solve: [1],
+  tridiagonal_solve: [3],
+};
+
 /** The calls whose program says what they do; the others are linear as their users have declared. */
 const transparent: readonly CallName[] = ['jit', 'checkpoint', 'custom_jvp', 'custom_vjp', 'custom_vmap'];
 
@@ -90,12 +105,20 @@ function through(eqn: Eqn, ins: readonly Dependence[]): readonly Dependence[] {
     return all(data.every((x) => x === 'zero') ? 'zero' : 'known');
   }
   if (ins.includes('linear')) return all('linear');
-  return all(transpose !== 'nonlinear' && ins.length > 0 && ins.every((x) => x === 'zero') ? 'zero' : 'known');
+  const factors = alone[name as FirstOrderName] ?? (ins.length === 1 && transpose !== 'nonlinear' ? [0] : []);
+  return all(factors.some((i) => ins[i] === 'zero') ? 'zero' : 'known');
 }
 
 type Walk<P> = (eqn: Eqn, ins: readonly Dependence[], params: P) => readonly Dependence[];
 
-/** How loops and choices are walked through. */
+/** A map that is linear in its last operands together. */
+const declared = ({ outs }: Eqn, ins: readonly Dependence[], known: number): readonly Dependence[] => {
+  const vector = ins.slice(known);
+  const all = ins.includes('linear') ? 'linear' : vector.every((x) => x === 'zero') ? 'zero' : 'known';
+  return outs.map(() => all);
+};
+
+/** How loops and choices are walked through, and what is made of maps that users have declared linear. */
 const loops: { readonly [Name in HigherOrderName]?: Walk<PrimitiveParams<Name>> } = {
   scan(eqn, ins, { jaxpr, consts, carry }) {
     const fixed = ins.slice(0, consts);
@@ -107,6 +130,8 @@ const loops: { readonly [Name in HigherOrderName]?: Walk<PrimitiveParams<Name>> 
       carries = next;
     }
   },
+  custom_lin: (eqn, ins, { residuals }) => declared(eqn, ins, residuals),
+  custom_linear_solve: (eqn, ins, { consts }) => declared(eqn, ins, consts),
   cond(eqn, [index, ...ins], { branches }) {
     if (index === 'linear') return eqn.outs.map(() => 'linear');
     const outs = branches.map((branch) => follow(branch, ins));

@@ -4,8 +4,10 @@
 
 import { compatible, showAval } from '../src/core/aval.ts';
 import { type DType, isFloat } from '../src/core/dtype.ts';
-import { NotDifferentiableError, ShapeError, TreeError } from '../src/core/errors.ts';
+import { DTypeError, NotDifferentiableError, ShapeError, TreeError } from '../src/core/errors.ts';
 import type { Tangent } from '../src/core/primitive.ts';
+import { sameShape } from '../src/core/shape.ts';
+import { describe } from '../src/core/untyped.ts';
 import { escaped, Tracer, Value } from '../src/core/value.ts';
 import { scalar } from '../src/prim/compose.ts';
 import { arrayDef, join, leafPaths, type TreeDef } from '../src/tree/def.ts';
@@ -43,10 +45,17 @@ export function flattenPrimals<L extends Leaf = Value>(
   op: string,
   args: readonly unknown[],
   root = 'args',
-  positions: readonly number[] = args.map((_, i) => i),
+  positions?: readonly number[],
 ): Primals<L> {
+  if (!Array.isArray(args)) {
+    throw new TreeError({
+      op,
+      problem: `${root} must be an array of the arguments, got ${describe(args)}`,
+      remedy: `pass an array, also of one: ${op}(f, [x])`,
+    });
+  }
   const flats = args.map((arg, i) => {
-    const path = `${root}[${positions[i]}]`;
+    const path = `${root}[${positions?.[i] ?? i}]`;
     const flat = flatten<L>(promoteNumber(arg), op, path);
     if (flat.def.size > 0) return { ...flat, paths: leafPaths(flat.def, path) };
     throw new TreeError({
@@ -165,7 +174,7 @@ interface Expected {
  * whole subtree, and is the only tangent of an integer or bool leaf.
  *
  * @throws TreeError where the structure differs
- * @throws ShapeError where a leaf has another shape or dtype
+ * @throws ShapeError where a leaf has another shape, DTypeError where it has another dtype
  */
 export function flattenTangents(
   op: string,
@@ -218,7 +227,8 @@ export function flattenTangents(
     if (!isFloat(want.dtype)) throw differs(path, `must be null: ${want.dtype} has no derivative`);
     const weakScalar = typeof x === 'number' && want.shape.length === 0;
     if (!weakScalar && !compatible(value.aval, { ...value.aval, shape: want.shape, dtype: want.dtype })) {
-      throw new ShapeError({
+      const Wrong = sameShape(value.shape, want.shape) ? DTypeError : ShapeError;
+      throw new Wrong({
         op,
         problem: `${path} must be ${want.dtype}[${want.shape.join(',')}], got ${showAval(value.aval)}`,
         remedy: `give each ${what} the shape and dtype of what it belongs to`,

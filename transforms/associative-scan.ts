@@ -5,6 +5,7 @@
 
 import { compatible, showAval } from '../src/core/aval.ts';
 import { ShapeError, TreeError } from '../src/core/errors.ts';
+import { expectOptions } from '../src/core/untyped.ts';
 import type { Value } from '../src/core/value.ts';
 import { associativeScan as prefixes } from '../src/prim/associative.ts';
 import { difference, leafPaths } from '../src/tree/def.ts';
@@ -34,12 +35,10 @@ export interface AssociativeScanOptions {
  * console.log(associativeScan(np.maximum, np.array([1, 3, 2, 5])).toArray()); // => [ 1, 3, 3, 5 ]
  * ```
  */
-export function associativeScan<T>(
-  fn: (a: T, b: T) => NoInfer<T>,
-  elems: T,
-  { reverse = false, axis = 0 }: AssociativeScanOptions = {},
-): T {
+export function associativeScan<T>(fn: (a: T, b: T) => NoInfer<T>, elems: T, options: AssociativeScanOptions = {}): T {
   const op = 'associativeScan';
+  expectOptions(op, options, 'reverse', 'axis');
+  const { reverse = false, axis = 0 } = options;
   const { leaves, def } = flatten(elems, op, 'elems');
   const paths = leafPaths(def, 'elems');
   const axes = leaves.map((x, i) => {

@@ -9,6 +9,7 @@ import { type DType, isFloat } from '../src/core/dtype.ts';
 import { NonScalarLossError } from '../src/core/errors.ts';
 import { evalJaxpr } from '../src/core/jaxpr.ts';
 import { stage } from '../src/core/stage.ts';
+import { expectOptions } from '../src/core/untyped.ts';
 import type { Value } from '../src/core/value.ts';
 import { ones, zeros } from '../src/prim/compose.ts';
 import { avalOf, type Leaf, unflatten } from '../src/tree/tree.ts';
@@ -26,7 +27,7 @@ import {
   type Tangents,
   unflattenTangents,
 } from './args.ts';
-import { type AuxOptions, functionWithAux } from './aux.ts';
+import { type AuxOptions, functionWithAux, hasAuxIn } from './aux.ts';
 import { jvpFlat } from './jvp.ts';
 import { linearizeFlat } from './linearize.ts';
 import { backwardPass, holesOf } from './transpose.ts';
@@ -63,8 +64,9 @@ export function jvp<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
   tangents: readonly [...Tangents<A>],
-  { hasAux = false }: AuxOptions = {},
+  options: AuxOptions = {},
 ): readonly unknown[] {
+  const hasAux = hasAuxIn('jvp', options);
   const { leaves, def } = flattenPrimals('jvp', primals, 'primals');
   const directions = flattenTangents('jvp', 'tangent', tangents, def, leaves);
   const { flat, outDef, main, rest } = functionWithAux('jvp', f, def, hasAux);
@@ -103,8 +105,9 @@ export function linearize<A extends readonly unknown[], R>(
 export function linearize<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
-  { hasAux = false }: AuxOptions = {},
+  options: AuxOptions = {},
 ): readonly unknown[] {
+  const hasAux = hasAuxIn('linearize', options);
   const { leaves, def } = flattenPrimals('linearize', primals, 'primals');
   const { flat, outDef, main, rest } = functionWithAux('linearize', f, def, hasAux);
   const whole = linearizeFlat(flat, leaves);
@@ -149,8 +152,9 @@ export function vjp<A extends readonly unknown[], R>(
 export function vjp<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...Args<A>],
-  { hasAux = false }: AuxOptions = {},
+  options: AuxOptions = {},
 ): readonly unknown[] {
+  const hasAux = hasAuxIn('vjp', options);
   const { leaves, def } = flattenPrimals('vjp', primals, 'primals');
   const { flat, outDef, main, rest } = functionWithAux('vjp', f, def, hasAux);
   const { outs, pull } = vjpFlat(flat, leaves);
@@ -299,6 +303,7 @@ function differentiate<A extends readonly unknown[], R, const N extends number |
   f: (...args: A) => R,
   options: GradOptions<N, boolean>,
 ): (...args: Args<A>) => [R, GradOf<A, N>] {
+  expectOptions(op, options, 'argnums', 'hasAux');
   const argnums = options.argnums ?? (0 as N);
   return nameAfter(op, f, (...args: Args<A>): [R, GradOf<A, N>] => {
     const { chosen, partial } = chooseArgs(op, f, args, argnums);

@@ -1,6 +1,7 @@
 /** Functions that return `[output, aux]`: the output is differentiated, what is extra is carried along. */
 
 import { TreeError } from '../src/core/errors.ts';
+import { expectOptions } from '../src/core/untyped.ts';
 import type { Value } from '../src/core/value.ts';
 import type { TreeDef } from '../src/tree/def.ts';
 import { unflatten } from '../src/tree/tree.ts';
@@ -10,6 +11,12 @@ import { flatFunction } from './args.ts';
 export interface AuxOptions<Aux extends boolean = boolean> {
   /** True if the function returns `[output, aux]`, of which aux is carried along undifferentiated; default false. */
   readonly hasAux?: Aux;
+}
+
+/** Whether there is an aux, from options that hold nothing else. @throws DTypeError if they do */
+export function hasAuxIn(op: string, options: AuxOptions): boolean {
+  expectOptions(op, options, 'hasAux');
+  return options.hasAux ?? false;
 }
 
 /** A function of leaves. What follows is known after it ran. */

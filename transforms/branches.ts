@@ -5,6 +5,7 @@ import { isFloat, isInteger, promote } from '../src/core/dtype.ts';
 import { DTypeError, ShapeError, TreeError } from '../src/core/errors.ts';
 import { evalJaxpr, outAvals } from '../src/core/jaxpr.ts';
 import { sameShape } from '../src/core/shape.ts';
+import { describe } from '../src/core/untyped.ts';
 import { Value } from '../src/core/value.ts';
 import { clamp, convertElementType } from '../src/prim/arithmetic.ts';
 import { full, scalar } from '../src/prim/compose.ts';
@@ -106,6 +107,14 @@ function branching<R>(
   fs: readonly ((...operands: never) => unknown)[],
   operands: readonly unknown[],
 ): R {
+  fs.forEach((f, j) => {
+    if (typeof f === 'function') return;
+    throw new TreeError({
+      op,
+      problem: `${names[j]} must be a function of the operands, got ${describe(f)}`,
+      remedy: 'pass a function, () => x; for a choice between tensors that are there use np.where',
+    });
+  });
   const { leaves, def } = flatten(operands, op, 'operands');
   const results: FlatScalars[] = [];
   const staged = stageBranches(

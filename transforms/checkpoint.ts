@@ -9,6 +9,7 @@
 
 import * as t from 'io-ts';
 import { isFloat } from '../src/core/dtype.ts';
+import { TreeError } from '../src/core/errors.ts';
 import {
   type Atom,
   constsAsInputs,
@@ -22,6 +23,7 @@ import {
 import { isHole, type Primitive } from '../src/core/primitive.ts';
 import { stage } from '../src/core/stage.ts';
 import { bind } from '../src/core/trace.ts';
+import { describe, expectOptions } from '../src/core/untyped.ts';
 import { Tracer, type Value } from '../src/core/value.ts';
 import { instantiate } from '../src/prim/define.ts';
 import { named, optimizationBarrier } from '../src/prim/identity.ts';
@@ -260,8 +262,17 @@ const capacity = 128;
  */
 export function checkpoint<A extends readonly unknown[], R>(
   f: (...args: A) => R,
-  { policy = checkpointPolicies.nothingSaveable }: CheckpointOptions = {},
+  options: CheckpointOptions = {},
 ): (...args: A) => R {
+  expectOptions('checkpoint', options, 'policy');
+  const { policy = checkpointPolicies.nothingSaveable } = options;
+  if (!policyCodec.is(policy)) {
+    throw new TreeError({
+      op: 'checkpoint',
+      problem: `${describe(policy)} is no policy`,
+      remedy: `use one of checkpointPolicies: ${Object.keys(checkpointPolicies).join(', ')}`,
+    });
+  }
   const name = f.name || 'anonymous';
   const op = `checkpoint(${name})`;
   const cache = new Map<string, Entry>();

@@ -156,12 +156,12 @@ export function customJvp<
 >(
   f: (...args: A) => R,
   rule: (...args: [...Picked<A, N>, primals: Omitted<A, N>, tangents: Omitted<A, N>]) => readonly [S, T],
-  { nondiffArgnums }: CustomOptions<N> = {},
+  options: CustomOptions<N> = {},
 ): (...args: Args<A>) => R {
   return customized(f, {
     kind: 'customJvp',
     primitive: customJvpP,
-    nondiffArgnums,
+    options,
     stageRules: (op, split, whole) => stageRule(op, rule as unknown as AnyFunction, split, whole),
   }) as (...args: Args<A>) => R;
 }

@@ -12,7 +12,7 @@ import { inAvals, type Jaxpr, outAvals } from '../src/core/jaxpr.ts';
 import type { BatchDim, Linearized, Primitive, Tangent } from '../src/core/primitive.ts';
 import { range } from '../src/core/shape.ts';
 import { stage } from '../src/core/stage.ts';
-import { bind } from '../src/core/trace.ts';
+import { asyncTrace, bind } from '../src/core/trace.ts';
 import type { Value } from '../src/core/value.ts';
 import { batchAt, instantiate } from '../src/prim/define.ts';
 import { reduceSum } from '../src/prim/reduce.ts';
@@ -209,12 +209,12 @@ export function customVjp<
   f: (...args: A) => R,
   fwd: (...args: A) => readonly [S, Res],
   bwd: (...args: [...Picked<A, N>, residuals: NoInfer<Res>, cotangent: NoInfer<R>]) => C,
-  { nondiffArgnums }: CustomOptions<N> = {},
+  options: CustomOptions<N> = {},
 ): (...args: Args<A>) => R {
   return customized(f, {
     kind: 'customVjp',
     primitive: customVjpP,
-    nondiffArgnums,
+    options,
     stageRules: (op, split, whole) =>
       stageRules(op, fwd as unknown as AnyFunction, bwd as unknown as AnyFunction, split, whole),
   }) as (...args: Args<A>) => R;
@@ -256,6 +256,7 @@ function stageRules(op: string, fwd: AnyFunction, bwd: AnyFunction, split: Split
         outs.map(({ dtype }) => (isFloat(dtype) ? rest[next++]! : null)),
       );
       const result = bwd(...constants, residuals, ct);
+      if (result instanceof Promise) throw asyncTrace(op, 'what bwd returns', result);
       const count = diff.def.kind === 'array' ? diff.def.children.length : 0;
       if (!Array.isArray(result) || result.length !== count) {
         throw new TreeError({

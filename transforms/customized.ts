@@ -5,7 +5,8 @@
 
 import { TreeError } from '../src/core/errors.ts';
 import type { BatchDim, Primitive } from '../src/core/primitive.ts';
-import { bind } from '../src/core/trace.ts';
+import { asyncTrace, bind } from '../src/core/trace.ts';
+import { expectOptions } from '../src/core/untyped.ts';
 import type { Value } from '../src/core/value.ts';
 import { unflatten } from '../src/tree/tree.ts';
 import { nameAfter } from './args.ts';
@@ -55,7 +56,7 @@ interface Customizing<Name extends string> {
   /** `customJvp` or `customVjp`. */
   readonly kind: string;
   readonly primitive: Primitive<Name, CustomParams>;
-  readonly nondiffArgnums: readonly number[] | undefined;
+  readonly options: CustomOptions<readonly number[]>;
   /** The user's rules as programs, for arguments of one kind; `op` is the function's name for errors. */
   readonly stageRules: (op: string, split: SplitArgs, whole: Staged) => StagedRules;
 }
@@ -63,8 +64,10 @@ interface Customizing<Name extends string> {
 /** `f` as a function that binds `primitive`, whose programs are staged once for each kind of arguments. */
 export function customized<Name extends string, F extends (...args: never[]) => unknown>(
   f: F,
-  { kind, primitive, nondiffArgnums = [], stageRules }: Customizing<Name>,
+  { kind, primitive, options, stageRules }: Customizing<Name>,
 ): (...args: readonly unknown[]) => ReturnType<F> {
+  expectOptions(kind, options, 'nondiffArgnums');
+  const { nondiffArgnums = [] } = options;
   const name = f.name || 'anonymous';
   const op = `${kind}(${name})`;
   const programs = new Customization(op);
@@ -107,5 +110,6 @@ export const vmapCustom =
 /** What a rule returns, which must be a pair. @throws TreeError otherwise, in these words */
 export function expectPair(op: string, x: unknown, problem: string, remedy: string): readonly [unknown, unknown] {
   if (Array.isArray(x) && x.length === 2) return x as [unknown, unknown];
+  if (x instanceof Promise) throw asyncTrace(op, 'what the rule returns', x);
   throw new TreeError({ op, problem: `${problem}, got ${shown(x)}`, remedy });
 }

@@ -35,7 +35,8 @@ function tapped<T>(label: string, watch: (x: T, label: string) => void, x: T): T
  *
  * Inside of `jit` nothing is computed yet, so the call comes when all is done, in the order of the program. Under `vmap`, `f`
  * sees the whole batch, along axis 0; in a loop, all steps at once, along axis 0 (of a `whileLoop`, in its predicate too, the last
- * 16). Derivatives see the identity and show nothing. What `f` returns is ignored, and what
+ * 16). In a batched `cond` or `whileLoop`, lanes that do not take the branch, or have stopped, show the value of a lane that
+ * runs: they are computed from its operands. Derivatives see the identity and show nothing. What `f` returns is ignored, and what
  * it throws leaves the call of the program.
  *
  * @param f - takes a tree like `x`

@@ -3,6 +3,7 @@
 import { type DType, isFloat } from '../src/core/dtype.ts';
 import { NotDifferentiableError } from '../src/core/errors.ts';
 import { range, type Shape, sizeOf } from '../src/core/shape.ts';
+import { expectOptions } from '../src/core/untyped.ts';
 import type { Value } from '../src/core/value.ts';
 import { convertElementType } from '../src/prim/arithmetic.ts';
 import { eq } from '../src/prim/compare.ts';
@@ -86,6 +87,7 @@ export function jacfwd<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   options: JacobianOptions<number | readonly number[]> = {},
 ): (...args: Args<A>) => unknown {
+  expectOptions('jacfwd', options, 'argnums', 'hasAux');
   return nameAfter('jacfwd', f, (...args: Args<A>) => {
     const { leaves, blockOf, flat, outDef, main, rest } = prepare('jacfwd', f, args, options);
     let all: readonly Value[] = [];
@@ -142,6 +144,7 @@ export function jacrev<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   options: JacobianOptions<number | readonly number[]> = {},
 ): (...args: Args<A>) => unknown {
+  expectOptions('jacrev', options, 'argnums', 'hasAux');
   return nameAfter('jacrev', f, (...args: Args<A>) => {
     const { leaves, blockOf, flat, outDef, main, rest } = prepare('jacrev', f, args, options);
     const { outs: all, linear, nonzero } = linearizeFlat(flat, leaves);
@@ -190,6 +193,7 @@ export function hessian<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   options: JacobianOptions<number | readonly number[]> = {},
 ): (...args: Args<A>) => unknown {
+  expectOptions('hessian', options, 'argnums', 'hasAux');
   // Both take and pass on the aux, if there is one: to them it is a function of either kind.
   const either = options as JacobianOptions<number | readonly number[], false>;
   return jacfwd(jacrev(f, either) as (...args: A) => R, either);

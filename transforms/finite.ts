@@ -13,6 +13,7 @@ import { evalJaxpr } from '../src/core/jaxpr.ts';
 import type { Primitive } from '../src/core/primitive.ts';
 import { stridesOf } from '../src/core/shape.ts';
 import { currentTrace, type Trace, withTrace } from '../src/core/trace.ts';
+import { expectOptions } from '../src/core/untyped.ts';
 import type { Value } from '../src/core/value.ts';
 import { nameAfter } from './args.ts';
 import { forwardOf } from './custom-lin.ts';
@@ -113,8 +114,10 @@ class FiniteTrace implements Trace {
  */
 export function checkFinite<A extends readonly unknown[], R>(
   f: (...args: A) => R,
-  { infinities = false }: CheckFiniteOptions = {},
+  options: CheckFiniteOptions = {},
 ): (...args: A) => R {
+  expectOptions('checkFinite', options, 'infinities');
+  const { infinities = false } = options;
   return nameAfter('checkFinite', f, (...args: A): R => {
     if (currentTrace() !== evalTrace) {
       throw new ConcretizationError({

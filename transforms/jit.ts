@@ -12,6 +12,7 @@ import { identityOf } from '../src/core/identity.ts';
 import { constsAsInputs, type Jaxpr } from '../src/core/jaxpr.ts';
 import { stage } from '../src/core/stage.ts';
 import { currentTrace } from '../src/core/trace.ts';
+import { expectOptions } from '../src/core/untyped.ts';
 import { Tensor, Tracer, type Value } from '../src/core/value.ts';
 import { leafPaths, staticLeaves, type TreeDef } from '../src/tree/def.ts';
 import { avalOf, flatten, type Leaf, unflatten } from '../src/tree/tree.ts';
@@ -88,6 +89,7 @@ const asList = (argnums: number | readonly number[] | undefined): readonly numbe
  * ```
  */
 export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, options: JitOptions = {}): Jitted<A, R> {
+  expectOptions('jit', options, 'staticArgnums', 'donateArgnums');
   const cache = new Map<string, Entry>();
   const name = f.name || 'anonymous';
   const watch = new RetraceWatch(name);

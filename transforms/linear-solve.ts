@@ -15,6 +15,7 @@ import { int } from '../src/core/params.ts';
 import { type Hole, isHole, type Primitive, type Tangent } from '../src/core/primitive.ts';
 import { stage } from '../src/core/stage.ts';
 import { bind } from '../src/core/trace.ts';
+import { expectOptions } from '../src/core/untyped.ts';
 import type { Value } from '../src/core/value.ts';
 import { neg, sub } from '../src/prim/arithmetic.ts';
 import { zeros } from '../src/prim/compose.ts';
@@ -221,9 +222,11 @@ export function customLinearSolve<B>(
   matvec: LinearMap<NoInfer<B>>,
   b: B,
   solve: (matvec: LinearMap<NoInfer<B>>, b: NoInfer<B>) => NoInfer<B>,
-  { transposeSolve, symmetric = false }: LinearSolveOptions<NoInfer<B>> = {},
+  options: LinearSolveOptions<NoInfer<B>> = {},
 ): B {
   const op = 'customLinearSolve';
+  expectOptions(op, options, 'transposeSolve', 'symmetric');
+  const { transposeSolve, symmetric = false } = options;
   const { leaves, def } = flatten(b, op, 'b');
   expectFloats(op, { leaves, def, paths: leaves.map((_, i) => `leaf ${i} of b`) });
   const vector = leaves.map((x) => x.aval);

@@ -9,6 +9,8 @@ import { isInteger } from '../src/core/dtype.ts';
 import { ConcretizationError, DTypeError, ShapeError, TreeError } from '../src/core/errors.ts';
 import { evalJaxpr, outAvals } from '../src/core/jaxpr.ts';
 import { range } from '../src/core/shape.ts';
+import { asyncTrace } from '../src/core/trace.ts';
+import { expectOptions } from '../src/core/untyped.ts';
 import { Value } from '../src/core/value.ts';
 import { add, convertElementType } from '../src/prim/arithmetic.ts';
 import { lt } from '../src/prim/compare.ts';
@@ -86,6 +88,7 @@ export function scan<C, X, Y>(
   xs: X,
   options: ScanOptions = {},
 ): [C, Lifted<Y>] {
+  expectOptions('scan', options, 'length', 'reverse', 'unroll');
   return scanFor('scan', f, init, xs, options);
 }
 
@@ -129,7 +132,9 @@ export interface MapOptions {
  * console.log(map((row: Tensor) => np.sum(row), rows, { batchSize: 2 }).toArray()); // => [ 3, 7, 11 ]
  * ```
  */
-export function map<X, Y>(f: (x: X) => Y, xs: X, { batchSize = 1 }: MapOptions = {}): Lifted<Y> {
+export function map<X, Y>(f: (x: X) => Y, xs: X, options: MapOptions = {}): Lifted<Y> {
+  expectOptions('map', options, 'batchSize');
+  const { batchSize = 1 } = options;
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new ShapeError({ op: 'map', problem: `batchSize is ${batchSize}`, remedy: 'pass a positive integer' });
   }
@@ -217,6 +222,13 @@ function bound(name: string, x: Bound): Value<'int32'> {
   }
   if (typeof x === 'number' && Number.isInteger(x) && Math.abs(x) < 2 ** 31)
     return scalar(x, 'int32') as Value<'int32'>;
+  if (typeof x === 'number' && Number.isInteger(x)) {
+    throw new DTypeError({
+      op: 'foriLoop',
+      problem: `${name} is ${x}, which the index, an int32, cannot hold`,
+      remedy: 'stay between -2147483647 and 2147483647: nest two loops for more steps',
+    });
+  }
   throw new DTypeError({
     op: 'foriLoop',
     problem: `${name} must be an integer, got ${x instanceof Value ? showAval(x.aval) : String(x)}`,
@@ -229,6 +241,7 @@ const shownResult = (x: unknown): string =>
 
 /** @throws TreeError unless the body has returned `[carry, y]` */
 function pairOf(result: unknown): { readonly carry: unknown; readonly rest: unknown } {
+  if (result instanceof Promise) throw asyncTrace('scan', 'what the body returns', result);
   if (Array.isArray(result) && result.length === 2) return { carry: result[0], rest: result[1] };
   throw new TreeError({
     op: 'scan',

@@ -1,12 +1,36 @@
 /** `customRoot`: a root of a function, with the derivative that the implicit function theorem gives. */
 
+import { type Aval, compatible, showAval } from '../src/core/aval.ts';
+import { TreeError } from '../src/core/errors.ts';
 import type { Value } from '../src/core/value.ts';
 import { neg } from '../src/prim/arithmetic.ts';
-import { map } from '../src/tree/tree.ts';
+import { difference, leafPaths } from '../src/tree/def.ts';
+import { flatten, map } from '../src/tree/tree.ts';
 import { jvp } from './autodiff.ts';
 import { closureConvert } from './closure.ts';
 import { customJvp } from './custom-jvp.ts';
+import { evalShape } from './inspect.ts';
 import type { LinearMap } from './linear-solve.ts';
+
+/** @throws TreeError unless f(x) has the structure, shapes and dtypes of x */
+function expectResidual<X>(residual: (...args: never[]) => unknown, initial: X, captured: readonly Value[]): void {
+  const op = 'customRoot';
+  const remedy = 'return from f a tree like x: as many equations as there are unknowns';
+  const { leaves, def } = flatten(initial, op, 'initial');
+  const call = residual as (...args: readonly unknown[]) => unknown;
+  const found = flatten<Aval>(
+    evalShape((x: unknown) => call(x, ...captured), initial),
+    op,
+    'the residual',
+  );
+  const differs = difference(def, found.def, 'x');
+  if (differs) throw new TreeError({ op, problem: `f returns another structure than it takes: ${differs}`, remedy });
+  leaves.forEach((x, i) => {
+    if (compatible(x.aval, found.leaves[i]!)) return;
+    const problem = `f takes ${showAval(x.aval)} at ${leafPaths(def, 'x')[i]} and returns ${showAval(found.leaves[i]!)}`;
+    throw new TreeError({ op, problem, remedy });
+  });
+}
 
 /**
  * A root x of `f` by an algorithm of yours, with the derivative of the root: that of the algorithm is never asked for.
@@ -20,6 +44,7 @@ import type { LinearMap } from './linear-solve.ts';
  * @param solve - from `f` and the initial guess to a root
  * @param tangentSolve - solves g(v) = y, where g is v ↦ ∂f/∂x v: for scalars `(g, y) => np.div(y, g(np.ones([])))`, otherwise by
  *   `np.linalg.solve` or `customLinearSolve`. Reverse mode transposes it, so that its program must be linear in y
+ * @throws TreeError if `f` does not return a tree of the structure, shapes and dtypes of `initial`
  * @throws NotDifferentiableError in reverse mode, naming the equation of `tangentSolve` that is not linear
  *
  * @example
@@ -39,6 +64,7 @@ export function customRoot<X>(
   tangentSolve: (g: LinearMap<NoInfer<X>>, y: NoInfer<X>) => NoInfer<X>,
 ): X {
   const [residual, captured] = closureConvert(f, initial as never);
+  expectResidual(residual, initial, captured);
   type Theta = readonly Value[];
   const at = (x: X, theta: Theta): X => (residual as (...args: readonly unknown[]) => X)(x, ...theta);
   const root: (theta: Theta, x0: X) => X = customJvp(

@@ -1,11 +1,12 @@
 /** The part of `lax` that reduces the first elements along an axis, and one more at each step. */
 
 import type { DType, FloatDType } from '../core/dtype.ts';
+import { DTypeError } from '../core/errors.ts';
 import type { Value } from '../core/value.ts';
 import * as cumulative from '../prim/cumulative.ts';
 import { staged } from './staged.ts';
 import type { Tensor } from './types.ts';
-import { expectOptions } from './untyped.ts';
+import { describe, expectOptions } from './untyped.ts';
 
 /** Options of the cumulative reductions. */
 export interface CumulativeOptions {
@@ -16,6 +17,13 @@ export interface CumulativeOptions {
 const reducing =
   (name: string, apply: (x: Value, params: cumulative.CumulativeParams) => Value) =>
   <D extends DType>(x: Tensor<D>, axis = 0, options: CumulativeOptions = {}): Tensor<D> => {
+    if (typeof axis !== 'number') {
+      throw new DTypeError({
+        op: name,
+        problem: `${describe(axis)} stands where an axis is expected`,
+        remedy: `options come behind the axis: ${name}(x, 0, { reverse: true })`,
+      });
+    }
     expectOptions(name, options, 'reverse');
     return staged(name, [x], (v) => apply(v!, { axis, reverse: options.reverse ?? false })) as Tensor<D>;
   };

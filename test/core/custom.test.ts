@@ -235,7 +235,7 @@ describe('rules of the wrong structure', () => {
     `);
     expect(withBwd(() => [np.ones([], { dtype: 'int32' })])).toMatchInlineSnapshot(`
       "
-      ShapeError: customVjp(f): bwd: cotangent[0] must be float32[], got int32[]
+      DTypeError: customVjp(f): bwd: cotangent[0] must be float32[], got int32[]
         remedy: give each cotangent the shape and dtype of what it belongs to
         at test/core/custom.test.ts:LINE
       "

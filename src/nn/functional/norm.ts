@@ -2,14 +2,14 @@
 
 import { showAval } from '../../core/aval.ts';
 import type { DType } from '../../core/dtype.ts';
-import { ShapeError } from '../../core/errors.ts';
+import { ShapeError, TreeError } from '../../core/errors.ts';
 import { range } from '../../core/shape.ts';
 import type { Value } from '../../core/value.ts';
 import { axesOf, axisOf } from '../../ops/axes.ts';
 import { toFloat } from '../../ops/convert.ts';
 import * as np from '../../ops/np.ts';
 import type { DTypeOf, Floated, Tensor } from '../../ops/types.ts';
-import { expectOptions } from '../../ops/untyped.ts';
+import { describe, expectOptions } from '../../ops/untyped.ts';
 import { stopGradientOf } from '../../prim/identity.ts';
 import { rsqrt } from '../../prim/math.ts';
 import { standardize } from '../softmax.ts';
@@ -122,6 +122,14 @@ export function batchNorm<A extends Tensor<DType>, S extends RunningStatistics>(
 ): readonly [Tensor<Floated<DTypeOf<A>>>, Pick<S, 'mean' | 'variance'>] {
   const op = 'nn.functional.batchNorm';
   expectOptions(op, options, 'scale', 'bias', 'epsilon', 'axis', 'training', 'momentum');
+  const given: unknown = running;
+  if (typeof given !== 'object' || given === null || !('mean' in given) || !('variance' in given)) {
+    throw new TreeError({
+      op,
+      problem: `the running statistics must be { mean, variance }, got ${describe(given)}`,
+      remedy: 'start from { mean: np.zeros([channels]), variance: np.ones([channels]) }',
+    });
+  }
   const value = toFloat(op, x);
   const { axis = -1, epsilon = 1e-5, training = false, momentum = 0.1 } = options;
   const channel = axisOf(op, axis, value.aval);
