@@ -5,7 +5,7 @@ import type { Value } from '../../../src/core/value.ts';
 import { abs, neg } from '../../../src/prim/arithmetic.ts';
 import { fullLike } from '../../../src/prim/compose.ts';
 import type { betaincGradP } from '../../../src/prim/incomplete.ts';
-import { exp, expm1, log1p } from '../../../src/prim/math.ts';
+import { exp, exp2, expm1, log1p } from '../../../src/prim/math.ts';
 import { polygamma } from '../../../src/prim/special.ts';
 import { deviance, expWord, logWord, negated, product, sum, twoSum, type Word, word } from './double-word.ts';
 import {
@@ -155,7 +155,10 @@ export function betainc([a, b, x]: readonly Value[]): readonly Value[] {
   const isTiny = less(plus(a!, b!), least(a!));
   const inside = every(isBetween, not(isTiny));
   const [sa, sb, sx] = [choose(inside, a!, 1), choose(inside, b!, 1), choose(inside, x!, 0.5)];
-  const beta = betaAt(sa, sb, sx);
+  // The panels need all digits of x, which a denormal one lacks. There (1 − t)ᵇ⁻¹ is 1, so that I of c·x is cᵃ times that of x.
+  const [normal, digits] = x!.dtype === 'float32' ? [2 ** -126, 24] : [2 ** -1022, 53];
+  const isDenormal = every(less(sx, normal), less(sb, 2 ** 60));
+  const beta = betaAt(sa, sb, choose(isDenormal, times(sx, 2 ** digits), sx));
   const lower = less(beta.scores[0], beta.scores[1]);
   const light = smaller(
     times(
@@ -164,7 +167,7 @@ export function betainc([a, b, x]: readonly Value[]): readonly Value[] {
     ),
     1,
   );
-  const value = choose(lower, light, minus(1, light));
+  const value = times(choose(lower, light, minus(1, light)), choose(isDenormal, exp2(times(sa, -digits)), 1));
   const tiny = over(b!, plus(a!, b!));
   // A distribution of one point where a or b is at an end of its range.
   const atOne = some(equals(a!, infinite), equals(b!, 0));
