@@ -8,9 +8,9 @@ import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as E from 'fp-ts/lib/Either.js';
-import { defaultDevice } from 'pullback';
 import { showFailure } from 'pullback/io';
 import { type ContenderName, type PeerName, peerNames } from './contenders.ts';
+import { chosenDevice } from './device.ts';
 import { buildPrograms, installPeers } from './install.ts';
 import { type Asked, decodeAsked, helpText } from './options.ts';
 import { efforts, type Outcome, race } from './race.ts';
@@ -34,7 +34,7 @@ function chosenPeers({ peers }: Asked, device: string): readonly PeerName[] {
 
 async function bench(wanted: Asked): Promise<void> {
   const { json, threads } = wanted;
-  const device = defaultDevice().name;
+  const device = chosenDevice().name;
   const load = loadavg()[0]!;
   const peers = chosenPeers(wanted, device);
   if (peers.length > 0) {
@@ -63,7 +63,9 @@ async function bench(wanted: Asked): Promise<void> {
   const absent = absences(rows);
   if (!json && absent.length > 0) console.log(`\nmissing:\n${absent.map((text) => `  ${text}`).join('\n')}`);
   const path = wanted.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
-  const command = ['npm run bench', ...(argv.length > 0 ? ['--', ...argv] : [])].join(' ');
+  const chosen = process.env['PULLBACK_DEVICE'];
+  const start = chosen ? [`PULLBACK_DEVICE=${chosen}`, 'npm run bench'] : ['npm run bench'];
+  const command = [...start, ...(argv.length > 0 ? ['--', ...argv] : [])].join(' ');
   const finalRows = rows.map((row) => againstPeak(row, best));
   writeFileSync(path, document(finalRows, peers, { command, date: new Date(), device, threads, load, versions }));
   if (!json) console.log(`\nwritten: ${path}`);

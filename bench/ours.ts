@@ -1,8 +1,9 @@
-/** The program of this library: every workload on its default device. */
+/** The program of this library: every workload on its device. */
 
 import { readFileSync } from 'node:fs';
-import { defaultDevice, grad, jit, lax, nn, np, optim, type Tensor, valueAndGrad } from 'pullback';
+import { grad, jit, lax, nn, np, optim, type Tensor, valueAndGrad } from 'pullback';
 import * as data from './data.ts';
+import { chosenDevice } from './device.ts';
 import * as gpt from './models/gpt.ts';
 import * as lenet from './models/lenet.ts';
 import * as lstm from './models/lstm.ts';
@@ -140,7 +141,7 @@ const tasks: Tasks = {
 
 quiet();
 const { version } = JSON.parse(readFileSync(new URL(process.env['PACKAGE_JSON']!), 'utf8')) as { version: string };
-const device = defaultDevice();
+const device = chosenDevice();
 const about: About = {
   version,
   device: device.name,

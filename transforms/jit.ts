@@ -218,7 +218,7 @@ const isPlain = (x: object): boolean => Object.getPrototypeOf(x) === Object.prot
 const positions = (argnums: readonly number[], count: number): readonly number[] =>
   argnums.map((n) => positionOf('jit', n, count));
 
-/** Mark the donated arguments as used up; an output that shares its storage with one is safe, as it holds it itself. */
+/** Mark the donated arguments as used up, but for those that are results themselves; no other tensor has their storage. */
 function donate(args: readonly unknown[], argnums: readonly number[], outs: readonly Value[]): void {
   for (const n of positions(argnums, args.length)) {
     for (const x of flatten(args[n], 'jit', `args[${n}]`).leaves) {

@@ -20,9 +20,6 @@ const rounders: { readonly [D in DType]: (x: number) => number } = {
   float64: (x) => x,
 };
 
-/** What wraps an exact integer or rounds a double to the dtype. */
-export const rounder = (dtype: DType): ((x: number) => number) => rounders[dtype];
-
 /**
  * What `quotient` and `remainder` give where they are not defined. A guarded load may compute such an address and not use it; the
  * number is far outside of what a buffer holds, so that using it is an error.

@@ -3,7 +3,7 @@
 import { type Aval, showAval } from '../../src/core/aval.ts';
 import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { type TypedArray, viewOf } from '../../src/core/dtype.ts';
-import { DeviceMemoryError } from '../../src/core/errors.ts';
+import { CompileError, DeviceMemoryError } from '../../src/core/errors.ts';
 import type { Inspection } from '../../src/core/inspection.ts';
 import { constsAsInputs, type Jaxpr } from '../../src/core/jaxpr.ts';
 import type { Value } from '../../src/core/value.ts';
@@ -176,10 +176,18 @@ class WasmDevice implements Device {
     { bytes, imports, scratch }: Assembled,
     clock?: StepClock,
   ): { readonly run: Run; readonly scratch: number } {
-    const words = this.constants.contents();
-    this.memory.words.set(words, this.constants.base >> 2);
+    const { constants } = this;
+    const words = constants.contents();
     // Pools do not shrink; the code made so far keeps its own.
     if (words.byteLength > constantBytes / 2) this.constants = new Constants(this.memory.reserve(constantBytes));
+    if (words.byteLength > constantBytes) {
+      throw new CompileError({
+        op: 'wasm',
+        problem: `a program has more constants than fit into ${constantBytes} bytes`,
+        remedy: 'pass them as a tensor, or split the program',
+      });
+    }
+    this.memory.words.set(words, constants.base >> 2);
     const env: Record<string, unknown> = { memory: this.memory.memory, ...(clock ? { mark: clock.mark } : {}) };
     for (const name of imports) env[name] = name === 'rem' ? remainder : hostFunctions[name]!.of;
     const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), { env });

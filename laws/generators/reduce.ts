@@ -60,19 +60,26 @@ const logical: Row<FirstOrderParams<'reduce_and'>> = {
   results: ofShape(kept),
 };
 
+/** Among no elements there is no first one, so the axis has some; others may have none. */
 const search: Row<FirstOrderParams<'argmax'>> = {
   takes: everyDType,
   calls: (dtypes) =>
-    fc
-      .tuple(aval(dtypes, { minRank: 1, empty: false }), fc.nat({ max: 3 }))
-      .map(([x, at]) => makeCall([x], { axis: at % x.shape.length })),
+    aval(dtypes, { minRank: 1 }).chain((x) => {
+      const axes = range(x.shape.length).filter((axis) => x.shape[axis]! > 0);
+      return axes.length === 0
+        ? fc.constant(makeCall([makeAval([1, ...x.shape], x.dtype, x.weak)], { axis: 0 }))
+        : fc.constantFrom(...axes).map((axis) => makeCall([x], { axis }));
+    }),
   operands: claims(zero),
   linear: nowhere,
   results: ({ ins, params }) => [makeAval(kept({ ins, params: { axes: [params.axis] } }), 'int32')],
 };
 
-/** Lengths of the axes of one role: batch, contracted, free. */
-const lengths = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 2 });
+/** Lengths of the axes of one role: batch, contracted, free; 0 now and then. */
+const lengths = fc.array(
+  fc.oneof({ weight: 30, arbitrary: fc.integer({ min: 1, max: 3 }) }, { weight: 1, arbitrary: fc.constant(0) }),
+  { maxLength: 2 },
+);
 
 /** The lengths of the axes that are not `used`. */
 const free = (lengths: Shape, used: readonly number[]): Shape =>

@@ -97,7 +97,7 @@ describe('row by row', () => {
       }),
       { numRuns: 4 * runs },
     );
-    expect(moved).toBeGreaterThan(0);
+    expect(moved).toBeGreaterThan(10);
   });
 
   it.each([

@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { countUp } from '../../backends/wasm/code/control.ts';
 import { call, f32, get, i32 } from '../../backends/wasm/code/instructions.ts';
+import type { Module } from '../../backends/wasm/code/module.ts';
 import type { Element } from '../../backends/wasm/gemm/arithmetic.ts';
 import type { Axis } from '../../backends/wasm/gemm/axes.ts';
-import { emitContraction, emitGemm } from '../../backends/wasm/gemm/gemm.ts';
+import { emitContraction } from '../../backends/wasm/gemm/gemm.ts';
 import type { Block, Contraction } from '../../backends/wasm/gemm/plan.ts';
 import { compute, numbers, sameBits, type Values } from './contraction.ts';
 
@@ -257,18 +258,15 @@ describe('a contraction', () => {
   );
 });
 
-describe('emitGemm', () => {
+describe('emitContraction', () => {
   test('takes strides of rows, columns and batch', () => {
-    const emit = (module: Parameters<typeof emitGemm>[0]) =>
-      emitGemm(module, {
-        m: 2,
-        n: 3,
-        k: 2,
+    const emit = (module: Module) =>
+      emitContraction(module, {
         dtype: 'float32',
-        batch: [2],
-        a: { row: 2, column: 1, batch: [4] },
-        b: { row: 3, column: 1, batch: [0] },
-        c: { row: 3, column: 1, batch: [6] },
+        batch: [{ extent: 2, a: 4, b: 0, c: 6 }],
+        m: [{ extent: 2, a: 2, b: 0, c: 3 }],
+        n: [{ extent: 3, a: 0, b: 1, c: 1 }],
+        k: [{ extent: 2, a: 1, b: 3, c: 0 }],
         relaxed: false,
         epilogue: null,
       });
@@ -312,7 +310,7 @@ describe('emitGemm', () => {
         });
         const a = numbers(batches * m * k, 'float32', 5);
         const b = numbers(batches * n * k, 'float32', 6);
-        const emitPlain = (module: Parameters<typeof emitGemm>[0]) => emitContraction(module, x(null));
+        const emitPlain = (module: Module) => emitContraction(module, x(null));
         const plain = compute({ dtype: 'float32', emit: emitPlain, a, b, size: batches * m * n });
         // 2·y + 1 of every element, addressed from the ranges that it is given; `c` is parameter 2 of the function.
         const emit: typeof emitPlain = (module) => {

@@ -57,4 +57,14 @@ describe('the device', () => {
     expect(x.dataSync()[0]).toBeCloseTo(2, 5);
     expect(device.memory.live.evictions).toBe(0);
   });
+
+  it('refuses a program with more constants than it has room for, and takes the next one', () => {
+    const { constants } = device as unknown as { readonly constants: { word(bits: number): number } };
+    for (let i = 0; i < 20_000; i++) constants.word(i);
+    const f = (x: Tensor): Tensor => np.add(np.mul(x, 1.25), 0.75);
+    expect(() => jit(f)(np.ones([3, 5]))).toThrow(
+      'wasm: a program has more constants than fit into 65536 bytes\n  remedy: pass them as a tensor, or split the program',
+    );
+    expect(jit(f)(np.ones([3, 7])).dataSync()[0]).toBe(2);
+  });
 });

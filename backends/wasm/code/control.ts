@@ -1,6 +1,6 @@
 /** Statements: sequences, branches, loops, and what moves whole ranges of memory. */
 
-import { type Code, get, i32, set, tee } from './instructions.ts';
+import { type Code, get, i32, set } from './instructions.ts';
 
 export const nothing: Code = () => {};
 
@@ -24,7 +24,7 @@ export const when =
     out.u8(0x0b);
   };
 
-/** A block that {@link breakIf} and {@link break_} leave, numbered from the innermost. */
+/** A block that {@link breakIf} leaves, numbered from the innermost. */
 export const block =
   (body: Code): Code =>
   (out) => {
@@ -50,12 +50,6 @@ export const breakIf =
     out.u8(0x0d).u32(depth);
   };
 
-export const goTo =
-  (depth: number): Code =>
-  (out) => {
-    out.u8(0x0c).u32(depth);
-  };
-
 /** `do { body } while (condition)`. */
 export const doWhile = (body: Code, condition: Code): Code => loop(sequence(body, breakIf(condition, 0)));
 
@@ -67,10 +61,6 @@ export const countUp = (local: number, from: Code, to: Code, step: number, body:
     set(local, from),
     whileDo(i32.ltS(get(local), to), sequence(body, set(local, i32.add(get(local), i32.const(step))))),
   );
-
-/** The same where at least one turn is certain. */
-export const countUpOnce = (local: number, from: Code, to: Code, step: number, body: Code): Code =>
-  sequence(set(local, from), doWhile(body, i32.ltS(tee(local, i32.add(get(local), i32.const(step))), to)));
 
 export const memoryFill =
   (address: Code, byte: Code, count: Code): Code =>

@@ -100,16 +100,6 @@ export const select =
     condition(out);
     out.u8(0x1b);
   };
-/** The same of vectors, chosen as a whole. */
-export const selectVector =
-  (x: Code, y: Code, condition: Code): Code =>
-  (out) => {
-    x(out);
-    y(out);
-    condition(out);
-    out.u8(0x1c).u32(1).u8(valueType.v128);
-  };
-
 export const i32 = {
   const:
     (x: number): Code =>
