@@ -27,6 +27,17 @@ export {
   swish,
   tanh,
 } from './activations.ts';
+export {
+  type GruOptions,
+  type GruParams,
+  gruCell,
+  type LstmCarry,
+  type LstmInitOptions,
+  lstmCell,
+  type RecurrentParams,
+  type RnnOptions,
+  rnnCell,
+} from './cells.ts';
 export { type DenseParams, dense } from './dense.ts';
 export * as functional from './functional/index.ts';
 export { lecunNormal } from './initializers.ts';
@@ -42,4 +53,18 @@ export {
   type Reduction,
   sigmoidBinaryCrossEntropy,
 } from './losses.ts';
+export {
+  type Directions,
+  type GruLayers,
+  gru,
+  type LayerOptions,
+  type LayersOptions,
+  lstm,
+  type RecurrenceOptions,
+  type RecurrentLayers,
+  recurrence,
+  rnn,
+  type Sequenced,
+  type SequenceOptions,
+} from './recurrent.ts';
 export { logSoftmax, logsumexp, type StandardizeOptions, softmax, standardize } from './softmax.ts';
