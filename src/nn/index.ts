@@ -27,6 +27,17 @@ export {
   swish,
   tanh,
 } from './activations.ts';
+export { type AdditiveOptions, type AdditiveParams, additiveAttention } from './additive.ts';
+export {
+  type AttendOptions,
+  type HeadsParams,
+  type KvCache,
+  type MultiHeadInitOptions,
+  type MultiHeadOptions,
+  type MultiHeadParams,
+  multiHeadAttention,
+  paddingMask,
+} from './attention.ts';
 export {
   type GruOptions,
   type GruParams,
@@ -53,6 +64,17 @@ export {
   type Reduction,
   sigmoidBinaryCrossEntropy,
 } from './losses.ts';
+export {
+  addPositions,
+  appendPositions,
+  learnedPositions,
+  type PositionOptions,
+  type PositionParams,
+  type RotaryOptions,
+  rotary,
+  type SinusoidalOptions,
+  sinusoidalPositions,
+} from './positions.ts';
 export {
   type Directions,
   type GruLayers,

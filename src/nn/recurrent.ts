@@ -9,13 +9,12 @@
 import { scan } from '../../transforms/loops.ts';
 import { showAval } from '../core/aval.ts';
 import type { FloatDType } from '../core/dtype.ts';
-import { DTypeError, ShapeError, TreeError } from '../core/errors.ts';
+import { ShapeError, TreeError } from '../core/errors.ts';
 import { Value } from '../core/value.ts';
 import { expectTensor } from '../ops/convert.ts';
 import * as np from '../ops/np.ts';
 import type { Tensor } from '../ops/types.ts';
 import { describe, expectOptions } from '../ops/untyped.ts';
-import { bernoulli } from '../random/discrete.ts';
 import { type Key, split } from '../random/key.ts';
 import { leaves, map, map2 } from '../tree/tree.ts';
 import {
@@ -38,6 +37,7 @@ import {
   type RnnOptions,
   rnnKind,
 } from './cells.ts';
+import { dropped, expectRate } from './dropped.ts';
 
 /** Options of {@link recurrence}. */
 export interface RecurrenceOptions {
@@ -194,12 +194,6 @@ export interface LayersOptions {
 /** What a recurrent layer returns: `[carry, ys]`, as `scan`. */
 export type Sequenced<C, D extends FloatDType> = readonly [carry: readonly Directions<C>[], ys: Value<D>];
 
-/** `x`, with elements that are dropped with probability `rate`. */
-function dropped(key: Key, rate: number, x: Value): Value {
-  const kept = bernoulli(key, 1 - rate, x.shape);
-  return np.where(kept, np.div(x, 1 - rate), 0) as Value;
-}
-
 /** @throws TreeError unless the parameters are those of layers, one at least */
 function expectLayers<P extends AnyParams, C, O>(
   op: string,
@@ -225,9 +219,7 @@ function layersOf<P extends AnyParams, C, O extends object>(op: string, kind: Ce
     expectOptions(op, options, 'reverse', 'dropout', 'unroll', ...kind.options);
     expectLayers(op, kind, params);
     const { reverse = false, dropout = 0, unroll = 1 } = options;
-    if (!(dropout >= 0 && dropout < 1)) {
-      throw new DTypeError({ op, problem: `dropout is ${describe(dropout)}`, remedy: 'give a probability in [0, 1)' });
-    }
+    expectRate(op, dropout);
     /** One direction of one layer, time first. */
     const run = (p: P, x: Value, initial: C | undefined, there: Value | null, backwards: boolean): [C, Value] => {
       const batch = x.shape[1]!;
@@ -262,7 +254,7 @@ function layersOf<P extends AnyParams, C, O extends object>(op: string, kind: Ce
       let y = swapped(there === null ? input : padded(there, input));
       for (const [i, { forward, backward }] of params.entries()) {
         const initial = given.carry?.[i];
-        if (i > 0 && keys !== null) y = dropped(keys[i]!, dropout, y);
+        if (i > 0 && keys !== null) y = dropped(op, keys[i]!, dropout, y);
         const [last, ys] = run(forward, y, initial?.forward, there, reverse);
         if (backward === undefined) {
           carries.push({ forward: last });

@@ -1,6 +1,6 @@
 /** Parameters and inputs of the fixtures in `test/fixtures/sequence`, and closeness to what they hold. */
 
-import { np, type Tensor } from 'pullback';
+import { np, referenceDevice, type Tensor, wasmDevice, withDefaultDevice } from 'pullback';
 import { expect } from 'vitest';
 
 export type Wide = Tensor<'float64'>;
@@ -36,4 +36,14 @@ export interface Described {
   readonly shape: readonly number[];
   readonly seed: number;
   readonly grad: readonly number[];
+}
+
+/** What `f` computes on the WebAssembly device is what it computes on the reference device; it makes its operands itself. */
+export function expectOnWasm(f: () => readonly Tensor[], tolerance = 1e-4): void {
+  const wanted = withDefaultDevice(referenceDevice(), () => f().map(flat));
+  const got = withDefaultDevice(wasmDevice(), f);
+  expect(got).toHaveLength(wanted.length);
+  got.forEach((x, i) => {
+    expectNear(x, wanted[i]!, tolerance, `result ${i}, element`);
+  });
 }

@@ -1,6 +1,13 @@
 /** Layers without parameters of their own: functions on tensors, on which the layers of `nn` stand. */
 
-export { type AttentionOptions, dotProductAttention, type EmbeddingOptions, embedding } from './attention.ts';
+export {
+  type AttentionOptions,
+  type AttentionWeightsOptions,
+  attentionWeights,
+  dotProductAttention,
+  type EmbeddingOptions,
+  embedding,
+} from './attention.ts';
 export { type ConvOptions, type ConvTransposeOptions, conv, convTranspose } from './conv.ts';
 export {
   type AffineOptions,

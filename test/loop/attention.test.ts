@@ -1,0 +1,39 @@
+/** Programs of attention layers: products, their biases and rows of softmax; nothing is transposed, copied or put together. */
+
+import { nn, random, type Tensor } from 'pullback';
+import { expect, test } from 'vitest';
+import { plan } from '../../backends/loop/plan/plan.ts';
+import { kernelsOf } from '../../backends/loop/plan/program.ts';
+import { printKernel } from '../../backends/loop/print.ts';
+import { makeAval } from '../../src/core/aval.ts';
+import { constsAsInputs } from '../../src/core/jaxpr.ts';
+import { stage } from '../../src/core/stage.ts';
+import type { Value } from '../../src/core/value.ts';
+import { flatten, unflatten } from '../../src/tree/tree.ts';
+import { optimize } from '../../transforms/passes/index.ts';
+
+test.each([
+  ['as many heads of keys', {}],
+  ['grouped queries', { keyHeads: 2 }],
+])('an attention head materialises no transpose: %s', (_, options) => {
+  const { leaves, def } = flatten(nn.multiHeadAttention.init(random.key(0), 64, 4, options));
+  const layer = (x: Value, ...params: readonly Value[]): readonly Value[] => [
+    nn.multiHeadAttention(unflatten<nn.MultiHeadParams>(def, params), { isCausal: true })(x as Tensor),
+  ];
+  const { jaxpr } = stage('attention', layer, [makeAval([2, 16, 64], 'float32'), ...leaves.map((x) => x.aval)]);
+  const { steps } = plan(optimize(constsAsInputs(jaxpr)), { buffers: 48 });
+  // Queries, keys and values; scores; what is seen; the way back.
+  expect(steps.filter(({ kind }) => kind === 'contract')).toHaveLength(6);
+  const others = kernelsOf(steps).map(printKernel);
+  expect(steps).toHaveLength(6 + others.length);
+  const shown = others.map((text) =>
+    text.startsWith('kernel epilogue')
+      ? 'bias'
+      : text.includes('/ r1')
+        ? 'softmax'
+        : text.includes('i >= j')
+          ? 'mask'
+          : text,
+  );
+  expect(shown.sort()).toEqual(['bias', 'bias', 'bias', 'bias', 'mask', 'softmax']);
+});
