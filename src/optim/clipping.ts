@@ -3,6 +3,7 @@
 import type { Value } from '../core/value.ts';
 import * as np from '../ops/np.ts';
 import { vectorSpace } from '../ops/space.ts';
+import { mul } from '../prim/arithmetic.ts';
 import { map } from '../tree/tree.ts';
 import { expectBound } from './hyperparameters.ts';
 import { partsOf } from './state.ts';
@@ -12,6 +13,17 @@ import { type GradientTransformation, stateless } from './transformation.ts';
 export const clip = (maxDelta: number): GradientTransformation => {
   expectBound('optim.clip', 'the bound', maxDelta);
   return stateless('optim.clip', (update) => np.clip(update, -maxDelta, maxDelta));
+};
+
+/** Each leaf shortened to a Euclidean length of at most `maxNorm`, by itself. @throws DTypeError for a negative bound */
+export const clipByNorm = (maxNorm: number): GradientTransformation => {
+  const op = 'optim.clipByNorm';
+  expectBound(op, 'the greatest norm', maxNorm);
+  return stateless(op, (update) => {
+    const norm = np.sqrt(np.sum(mul(update, update)));
+    const within = np.lessEqual(norm, maxNorm);
+    return np.mul(update, np.where(within, 1, np.div(maxNorm, np.where(within, 1, norm))));
+  });
 };
 
 /**

@@ -39,6 +39,7 @@ export function expectSchedule(op: string, what: string, x: unknown): void {
 /**
  * @param numbers - the options that are numbers, where they are given
  * @param flags - those that are booleans
+ * @param others - those that their user checks
  * @throws DTypeError for one that there is not, or of another type
  */
 export function expectHyperparameters(
@@ -46,13 +47,21 @@ export function expectHyperparameters(
   options: object,
   numbers: readonly string[],
   flags: readonly string[] = [],
+  others: readonly string[] = [],
 ): void {
-  expectOptions(op, options, ...numbers, ...flags);
+  expectOptions(op, options, ...numbers, ...flags, ...others);
   for (const [name, x] of Object.entries(options) as [string, unknown][]) {
-    if (x === undefined) continue;
+    if (x === undefined || others.includes(name)) continue;
     if (numbers.includes(name)) expectNumber(op, name, x);
     else if (typeof x !== 'boolean') {
       throw new DTypeError({ op, problem: `${name} is ${describe(x)}, not a boolean`, remedy: 'use true or false' });
     }
   }
+}
+
+/** @throws DTypeError unless `x` is one of `choices` */
+export function expectOneOf(op: string, what: string, x: unknown, choices: readonly string[]): void {
+  if ((choices as readonly unknown[]).includes(x)) return;
+  const remedy = `use ${choices.map((choice) => `'${choice}'`).join(', ')}`;
+  throw new DTypeError({ op, problem: `${what} is ${describe(x)}`, remedy });
 }

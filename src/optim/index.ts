@@ -1,13 +1,53 @@
 /** Optimizers as gradient transformations. */
 
-export { clip, clipByGlobalNorm, globalNorm } from './clipping.ts';
+export {
+  type AdadeltaOptions,
+  type AdamaxOptions,
+  adadelta,
+  adamax,
+  type LionOptions,
+  lion,
+  type ScaleByAdadeltaOptions,
+  type ScaleByLionOptions,
+  scaleByAdadelta,
+  scaleByAdamax,
+  scaleByLion,
+} from './adaptive.ts';
+export { type EmaOptions, ema, incrementalUpdate, lookahead, multiSteps } from './averages.ts';
+export { clip, clipByGlobalNorm, clipByNorm, globalNorm } from './clipping.ts';
+export {
+  type CosineOnecycleOptions,
+  cosineOnecycleSchedule,
+  type LinearOnecycleOptions,
+  linearOnecycleSchedule,
+  piecewiseInterpolateSchedule,
+  polynomialSchedule,
+  sgdrSchedule,
+  type WarmRestart,
+} from './cycles.ts';
+export { type AdafactorOptions, adafactor, type FactoredRmsOptions, scaleByFactoredRms } from './factored.ts';
+export {
+  adaptiveGradClip,
+  clipByBlockRms,
+  type LambOptions,
+  type LarsOptions,
+  lamb,
+  lars,
+  scaleByParamBlockRms,
+  scaleByTrustRatio,
+  type TrustRatioOptions,
+} from './layerwise.ts';
+export { type Labels, type LabelTree, type Mask, masked, multiTransform } from './masking.ts';
+export { addNoise, type SamOptions, sam } from './noise.ts';
 export {
   type AdamOptions,
   type AdamwOptions,
+  type AmsgradOptions,
   adam,
   adamw,
   addDecayedWeights,
   amsgrad,
+  nadam,
   type SgdOptions,
   scaleByAdam,
   scaleByAmsgrad,
@@ -15,6 +55,7 @@ export {
   type TraceOptions,
   trace,
 } from './optimizers.ts';
+export { injectHyperparams, type ReduceOnPlateauOptions, reduceOnPlateau } from './plateau.ts';
 export {
   type AdagradOptions,
   adagrad,
@@ -41,6 +82,7 @@ export {
 export {
   applyUpdates,
   chain,
+  type Extra,
   type GradientTransformation,
   identity,
   monoid,
@@ -49,4 +91,5 @@ export {
   scale,
   scaleByLearningRate,
   scaleBySchedule,
+  setToZero,
 } from './transformation.ts';

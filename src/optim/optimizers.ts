@@ -3,7 +3,8 @@
 import type { Value } from '../core/value.ts';
 import * as np from '../ops/np.ts';
 import { map2 } from '../tree/tree.ts';
-import { expectHyperparameters, expectNumber } from './hyperparameters.ts';
+import { expectHyperparameters, expectNumber, expectOneOf } from './hyperparameters.ts';
+import { type Mask, maskedBy } from './masking.ts';
 import { filledLike, mixed, mixedSquares, unbiased } from './moments.ts';
 import { countOf, mapPairs, partsOf } from './state.ts';
 import {
@@ -56,20 +57,26 @@ export interface AdamOptions {
   readonly eps?: number;
   /** Added under the root, which keeps it differentiable at 0; default 0. */
   readonly epsRoot?: number;
+  /** Look one step ahead (Dozat 2016); default false. */
+  readonly nesterov?: boolean;
 }
 
-const adamNumbers = ['b1', 'b2', 'eps', 'epsRoot'] as const;
+/** The options of {@link scaleByAdam} that are numbers. */
+export const adamNumbers = ['b1', 'b2', 'eps', 'epsRoot'] as const;
 
 /**
  * Adam's direction m̂/(√(v̂ + epsRoot) + eps), with m ← b1·m + (1 − b1)·g, v ← b2·v + (1 − b2)·g² and their means without the
  * bias of the start, m̂ = m/(1 − b1ᵗ), v̂ = v/(1 − b2ᵗ).
  *
- * The state is `{ count, mu, nu }`. D. Kingma, J. Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1.
+ * With `nesterov` the direction takes b1·m/(1 − b1ᵗ⁺¹) + (1 − b1)·g/(1 − b1ᵗ) in the place of m̂.
+ *
+ * The state is `{ count, mu, nu }`. D. Kingma, J. Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; T. Dozat,
+ * "Incorporating Nesterov momentum into Adam" (2016).
  */
 export const scaleByAdam = (options: AdamOptions = {}): GradientTransformation => {
   const op = 'optim.scaleByAdam';
-  expectHyperparameters(op, options, adamNumbers);
-  const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0 } = options;
+  expectHyperparameters(op, options, adamNumbers, ['nesterov']);
+  const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0, nesterov = false } = options;
   return {
     init: (params) => ({
       count: noSteps(),
@@ -81,7 +88,14 @@ export const scaleByAdam = (options: AdamOptions = {}): GradientTransformation =
       const count = oneMore(countOf(op, before.count));
       const mu = mixed(op, 'mu', b1, updates, before.mu);
       const nu = mixedSquares(op, 'nu', b2, updates, before.nu);
-      const step = map2(rootRatio(eps, epsRoot), unbiased(b1, count, mu), unbiased(b2, count, nu));
+      const mean = nesterov
+        ? map2(
+            (m, g) => np.add(np.mul(m, b1), np.mul(g, 1 - b1)),
+            unbiased(b1, oneMore(count), mu),
+            unbiased(b1, count, updates),
+          )
+        : unbiased(b1, count, mu);
+      const step = map2(rootRatio(eps, epsRoot), mean, unbiased(b2, count, nu));
       return [step, { count, mu: mu as OptState, nu: nu as OptState }];
     },
   };
@@ -93,16 +107,29 @@ const rootRatio =
   (m: Value, v: Value): Value =>
     np.div(m, np.add(np.sqrt(np.add(v, epsRoot)), eps));
 
+/** Options of {@link amsgrad} and {@link scaleByAmsgrad}. */
+export interface AmsgradOptions extends Omit<AdamOptions, 'nesterov'> {
+  /**
+   * Where the bias of the start is corrected: `'before'` the maximum is taken (optax, the default), `'after'` it (PyTorch), or
+   * `'none'`, neither in m nor in v (the paper).
+   */
+  readonly biasCorrection?: 'before' | 'after' | 'none';
+}
+
+const corrections = ['before', 'after', 'none'] as const;
+
 /**
  * AMSGrad's direction: {@link scaleByAdam} with the largest v̂ so far in the place of v̂, so that steps never grow again.
  *
- * The state is `{ count, mu, nu, nuMax }`. S. Reddi, S. Kale, S. Kumar, "On the convergence of Adam and beyond" (2018); v̂ is
- * corrected for the bias of its start before the maximum is taken, as in optax.
+ * The state is `{ count, mu, nu, nuMax }`. S. Reddi, S. Kale, S. Kumar, "On the convergence of Adam and beyond" (2018).
+ *
+ * @throws DTypeError for a `biasCorrection` that there is not
  */
-export const scaleByAmsgrad = (options: AdamOptions = {}): GradientTransformation => {
+export const scaleByAmsgrad = (options: AmsgradOptions = {}): GradientTransformation => {
   const op = 'optim.scaleByAmsgrad';
-  expectHyperparameters(op, options, adamNumbers);
-  const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0 } = options;
+  expectHyperparameters(op, options, adamNumbers, [], ['biasCorrection']);
+  const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0, biasCorrection = 'before' } = options;
+  expectOneOf(op, 'biasCorrection', biasCorrection, corrections);
   return {
     init: (params) => ({
       count: noSteps(),
@@ -116,24 +143,30 @@ export const scaleByAmsgrad = (options: AdamOptions = {}): GradientTransformatio
       const mu = mixed(op, 'mu', b1, updates, before.mu);
       const nu = mixedSquares(op, 'nu', b2, updates, before.nu);
       const most = (v: Value, before: Value): Value => np.maximum(before, v);
-      const nuMax = mapPairs(op, ['updates', 'state.nuMax'], most, unbiased(b2, count, nu), before.nuMax);
-      const step = map2(rootRatio(eps, epsRoot), unbiased(b1, count, mu), nuMax);
+      const seen = biasCorrection === 'before' ? unbiased(b2, count, nu) : nu;
+      const nuMax = mapPairs(op, ['updates', 'state.nuMax'], most, seen, before.nuMax);
+      const mean = biasCorrection === 'none' ? mu : unbiased(b1, count, mu);
+      const step = map2(rootRatio(eps, epsRoot), mean, biasCorrection === 'after' ? unbiased(b2, count, nuMax) : nuMax);
       return [step, { count, mu: mu as OptState, nu: nu as OptState, nuMax: nuMax as OptState }];
     },
   };
 };
 
-/** Add `rate`·params to the updates: before the learning rate this is the decay of weights. Without memory. */
-export const addDecayedWeights = (rate: number): GradientTransformation => {
+/**
+ * Add `rate`·params to the updates: before the learning rate this is the decay of weights. Without memory.
+ *
+ * @param mask - which parameters decay; all by default, often the matrices alone: `(_, leaf) => leaf.ndim > 1`
+ */
+export const addDecayedWeights = (rate: number, mask?: Mask): GradientTransformation => {
   const op = 'optim.addDecayedWeights';
   expectNumber(op, 'the rate', rate);
-  return {
+  return maskedBy(mask, {
     init: () => ({}),
     update: (updates, state, params) => {
       partsOf(op, state);
       return [mapPairs(op, ['updates', 'params'], (g, p) => np.add(g, np.mul(p, rate)), updates, params), state];
     },
-  };
+  });
 };
 
 /** Options of {@link sgd}. */
@@ -145,7 +178,10 @@ export interface SgdOptions {
 }
 
 /**
- * Gradient descent: −rate·g, or of the trace of g with momentum.
+ * Gradient descent: −rate·g, or −rate·m with the momentum m ← g + momentum·m, as in PyTorch and optax.
+ *
+ * Where the rate belongs to the momentum instead (v ← momentum·v + rate·g, x ← x − v, as Polyak and many courses write it), the
+ * two differ when it changes: that is `chain(scaleByLearningRate(rate), trace({ decay: momentum }))`.
  *
  * @param rate - the learning rate, or a schedule of it
  *
@@ -187,7 +223,7 @@ export const sgd = (rate: number | Schedule, options: SgdOptions = {}): Gradient
  * ```
  */
 export const adam = (rate: number | Schedule, options: AdamOptions = {}): GradientTransformation => {
-  expectHyperparameters('optim.adam', options, adamNumbers);
+  expectHyperparameters('optim.adam', options, adamNumbers, ['nesterov']);
   return chainOf('optim.adam', [scaleByAdam(options), scaleByLearningRate(rate)]);
 };
 
@@ -195,6 +231,8 @@ export const adam = (rate: number | Schedule, options: AdamOptions = {}): Gradie
 export interface AdamwOptions extends AdamOptions {
   /** The share of each weight that is taken away, times the learning rate; default 1e-4. */
   readonly weightDecay?: number;
+  /** Which parameters decay; all by default. */
+  readonly mask?: Mask;
 }
 
 /**
@@ -203,11 +241,20 @@ export interface AdamwOptions extends AdamOptions {
  * I. Loshchilov, F. Hutter, "Decoupled weight decay regularization" (2019).
  *
  * @param rate - the learning rate, or a schedule of it
+ *
+ * @example
+ * ```ts
+ * import { np, optim } from 'pullback';
+ * const optimizer = optim.adamw(0.5, { weightDecay: 0.5, mask: (path) => path === 'w' });
+ * const params = { w: np.array([4]), b: np.array([4]) };
+ * const [step] = optimizer.update({ w: np.array([1]), b: np.array([1]) }, optimizer.init(params), params);
+ * console.log(step.w.toArray(), step.b.toArray()); // => [ -1.5 ] [ -0.5 ]
+ * ```
  */
 export const adamw = (rate: number | Schedule, options: AdamwOptions = {}): GradientTransformation => {
-  expectHyperparameters('optim.adamw', options, [...adamNumbers, 'weightDecay']);
-  const { weightDecay = 1e-4, ...adams } = options;
-  return chainOf('optim.adamw', [scaleByAdam(adams), addDecayedWeights(weightDecay), scaleByLearningRate(rate)]);
+  expectHyperparameters('optim.adamw', options, [...adamNumbers, 'weightDecay'], ['nesterov'], ['mask']);
+  const { weightDecay = 1e-4, mask, ...adams } = options;
+  return chainOf('optim.adamw', [scaleByAdam(adams), addDecayedWeights(weightDecay, mask), scaleByLearningRate(rate)]);
 };
 
 /**
@@ -215,7 +262,19 @@ export const adamw = (rate: number | Schedule, options: AdamwOptions = {}): Grad
  *
  * @param rate - the learning rate, or a schedule of it
  */
-export const amsgrad = (rate: number | Schedule, options: AdamOptions = {}): GradientTransformation => {
-  expectHyperparameters('optim.amsgrad', options, adamNumbers);
+export const amsgrad = (rate: number | Schedule, options: AmsgradOptions = {}): GradientTransformation => {
+  expectHyperparameters('optim.amsgrad', options, adamNumbers, [], ['biasCorrection']);
   return chainOf('optim.amsgrad', [scaleByAmsgrad(options), scaleByLearningRate(rate)]);
+};
+
+/**
+ * NAdam: {@link adam} with `nesterov`. PyTorch's has a schedule of b1 besides.
+ *
+ * T. Dozat, "Incorporating Nesterov momentum into Adam" (2016).
+ *
+ * @param rate - the learning rate, or a schedule of it
+ */
+export const nadam = (rate: number | Schedule, options: Omit<AdamOptions, 'nesterov'> = {}): GradientTransformation => {
+  expectHyperparameters('optim.nadam', options, adamNumbers);
+  return chainOf('optim.nadam', [scaleByAdam({ ...options, nesterov: true }), scaleByLearningRate(rate)]);
 };

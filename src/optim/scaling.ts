@@ -24,9 +24,17 @@ export interface RmsOptions {
   readonly decay?: number;
   /** Added to it under the root; default 1e-8. */
   readonly eps?: number;
+  /** Add `eps` under the root (default, optax and most books), or to the root (PyTorch). */
+  readonly epsInSqrt?: boolean;
   /** The mean of squares before the first step; default 0. */
   readonly initialScale?: number;
 }
+
+/** g/√(v + eps), or g/(√v + eps). */
+const overRoot =
+  (eps: number, epsInSqrt: boolean) =>
+  (g: Value, v: Value): Value =>
+    epsInSqrt ? np.mul(g, rsqrt(np.add(v, eps))) : np.div(g, np.add(np.sqrt(v), eps));
 
 const rmsNumbers = ['decay', 'eps', 'initialScale'] as const;
 
@@ -37,13 +45,13 @@ const rmsNumbers = ['decay', 'eps', 'initialScale'] as const;
  */
 export const scaleByRms = (options: RmsOptions = {}): GradientTransformation => {
   const op = 'optim.scaleByRms';
-  expectHyperparameters(op, options, rmsNumbers);
-  const { decay = 0.9, eps = 1e-8, initialScale = 0 } = options;
+  expectHyperparameters(op, options, rmsNumbers, ['epsInSqrt']);
+  const { decay = 0.9, eps = 1e-8, epsInSqrt = true, initialScale = 0 } = options;
   return {
     init: (params) => ({ nu: filledLike(params, initialScale) as OptState }),
     update: <P>(updates: P, state: OptState) => {
       const nu = mixedSquares(op, 'nu', decay, updates, partsOf(op, state, 'nu').nu);
-      const step = map2((g: Value, v: Value) => np.mul(g, rsqrt(np.add(v, eps))), updates, nu);
+      const step = map2(overRoot(eps, epsInSqrt), updates, nu);
       return [step, { nu: nu as OptState }];
     },
   };
@@ -56,8 +64,8 @@ export const scaleByRms = (options: RmsOptions = {}): GradientTransformation => 
  */
 export const scaleByStddev = (options: RmsOptions = {}): GradientTransformation => {
   const op = 'optim.scaleByStddev';
-  expectHyperparameters(op, options, rmsNumbers);
-  const { decay = 0.9, eps = 1e-8, initialScale = 0 } = options;
+  expectHyperparameters(op, options, rmsNumbers, ['epsInSqrt']);
+  const { decay = 0.9, eps = 1e-8, epsInSqrt = true, initialScale = 0 } = options;
   return {
     init: (params) => ({ mu: filledLike(params, 0) as OptState, nu: filledLike(params, initialScale) as OptState }),
     update: <P>(updates: P, state: OptState) => {
@@ -65,7 +73,7 @@ export const scaleByStddev = (options: RmsOptions = {}): GradientTransformation 
       const mu = mixed(op, 'mu', decay, updates, before.mu);
       const nu = mixedSquares(op, 'nu', decay, updates, before.nu);
       const variance = map2((v: Value, m: Value) => np.sub(v, mul(m, m)), nu, mu);
-      const step = map2((g: Value, v: Value) => np.mul(g, rsqrt(np.add(v, eps))), updates, variance);
+      const step = map2(overRoot(eps, epsInSqrt), updates, variance);
       return [step, { mu: mu as OptState, nu: nu as OptState }];
     },
   };
@@ -82,7 +90,8 @@ export interface RmspropOptions extends RmsOptions {
 }
 
 /**
- * RMSProp: {@link scaleByRms}, then {@link scaleByLearningRate}, then the momentum of the steps, as in optax.
+ * RMSProp: {@link scaleByRms}, then {@link scaleByLearningRate}, then the momentum of the steps, as in optax. With
+ * `{ epsInSqrt: false }` it is PyTorch's at a constant rate.
  *
  * @param rate - the learning rate, or a schedule of it
  *
@@ -96,7 +105,7 @@ export interface RmspropOptions extends RmsOptions {
  * ```
  */
 export const rmsprop = (rate: number | Schedule, options: RmspropOptions = {}): GradientTransformation => {
-  expectHyperparameters('optim.rmsprop', options, [...rmsNumbers, 'momentum'], ['centered', 'nesterov']);
+  expectHyperparameters('optim.rmsprop', options, [...rmsNumbers, 'momentum'], ['epsInSqrt', 'centered', 'nesterov']);
   const { centered = false, momentum, nesterov = false, ...rms } = options;
   return chainOf('optim.rmsprop', [
     centered ? scaleByStddev(rms) : scaleByRms(rms),
@@ -111,6 +120,8 @@ export interface AdagradOptions {
   readonly initialAccumulatorValue?: number;
   /** Added to it under the root; default 1e-7. */
   readonly eps?: number;
+  /** Add `eps` under the root (default, optax and most books), or to the root (PyTorch). */
+  readonly epsInSqrt?: boolean;
 }
 
 const adagradNumbers = ['initialAccumulatorValue', 'eps'] as const;
@@ -118,15 +129,16 @@ const adagradNumbers = ['initialAccumulatorValue', 'eps'] as const;
 /** g/√(s + eps), with the sum s ← s + g² over all steps; 0 where s is 0. The state is `{ sumOfSquares }`. */
 export const scaleByRss = (options: AdagradOptions = {}): GradientTransformation => {
   const op = 'optim.scaleByRss';
-  expectHyperparameters(op, options, adagradNumbers);
-  const { initialAccumulatorValue = 0.1, eps = 1e-7 } = options;
+  expectHyperparameters(op, options, adagradNumbers, ['epsInSqrt']);
+  const { initialAccumulatorValue = 0.1, eps = 1e-7, epsInSqrt = true } = options;
   return {
     init: (params) => ({ sumOfSquares: filledLike(params, initialAccumulatorValue) as OptState }),
     update: <P>(updates: P, state: OptState) => {
       const before = partsOf(op, state, 'sumOfSquares').sumOfSquares;
       const names = ['updates', 'state.sumOfSquares'] as const;
       const sumOfSquares = mapPairs(op, names, (g, s) => np.add(s, mul(g, g)), updates, before);
-      const step = (g: Value, s: Value): Value => np.where(np.greater(s, 0), np.mul(g, rsqrt(np.add(s, eps))), 0);
+      const divided = overRoot(eps, epsInSqrt);
+      const step = (g: Value, s: Value): Value => np.where(np.greater(s, 0), divided(g, s), 0);
       return [map2(step, updates, sumOfSquares), { sumOfSquares: sumOfSquares as OptState }];
     },
   };
@@ -140,6 +152,6 @@ export const scaleByRss = (options: AdagradOptions = {}): GradientTransformation
  * @param rate - the learning rate, or a schedule of it
  */
 export const adagrad = (rate: number | Schedule, options: AdagradOptions = {}): GradientTransformation => {
-  expectHyperparameters('optim.adagrad', options, adagradNumbers);
+  expectHyperparameters('optim.adagrad', options, adagradNumbers, ['epsInSqrt']);
   return chainOf('optim.adagrad', [scaleByRss(options), scaleByLearningRate(rate)]);
 };

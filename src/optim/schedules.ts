@@ -13,7 +13,7 @@ import { expectHyperparameters, expectNumber, expectSchedule, expectSteps } from
 import type { Schedule } from './transformation.ts';
 
 /** @throws DTypeError for the first of `numbers` that is none */
-function expectNumbers(op: string, numbers: { readonly [what: string]: unknown }): void {
+export function expectNumbers(op: string, numbers: { readonly [what: string]: unknown }): void {
   for (const [what, x] of Object.entries(numbers)) expectNumber(op, what, x);
 }
 
@@ -24,7 +24,7 @@ export const constantSchedule = (value: number): Schedule => {
 };
 
 /** The share of `steps` that is done after `step`, from 0 to 1. */
-const progress = (step: Value, begin: number, steps: number): Value =>
+export const progress = (step: Value, begin: number, steps: number): Value =>
   np.div(np.clip(np.sub(step, begin), 0, steps), steps);
 
 /** A straight line between two values. */

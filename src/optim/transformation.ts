@@ -21,16 +21,27 @@ import { countOf, mapPairs, type OptState, partsOf, wrongState } from './state.t
 
 export type { OptState } from './state.ts';
 
+/** What some transformations look at besides gradients; a chain hands it on to all of its parts. */
+export interface Extra<P> {
+  /** The loss at `params`, for {@link reduceOnPlateau} and line searches. */
+  readonly value?: Value;
+  /** Its gradient there, for line searches: `updates` is the direction by then. */
+  readonly grad?: P;
+  /** The loss as a function of the parameters, for line searches. */
+  readonly valueFn?: (params: P) => Value;
+}
+
 /** A function of updates with memory. */
 export interface GradientTransformation {
   /** The state before the first step. */
   readonly init: <P>(params: P) => OptState;
   /**
    * @param updates - gradients, or what the transformation before this one returned; of the structure of `params`
+   * @param extra - what some transformations need besides; their docstrings say so
    * @returns the new updates and the state for the next step
    * @throws TreeError or ShapeError for a state of another optimizer, or of parameters of another structure
    */
-  readonly update: <P>(updates: P, state: OptState, params: P) => readonly [P, OptState];
+  readonly update: <P>(updates: P, state: OptState, params: P, extra?: Extra<P>) => readonly [P, OptState];
 }
 
 /** The state of what remembers nothing: a tree without leaves. */
@@ -47,6 +58,9 @@ export const stateless = (op: string, f: (update: Value) => Value): GradientTran
 
 /** The transformation that changes nothing. */
 export const identity = (): GradientTransformation => stateless('optim.identity', (update) => update);
+
+/** Updates of 0: for parameters that stay as they are. */
+export const setToZero = (): GradientTransformation => stateless('optim.setToZero', (update) => np.zerosLike(update));
 
 /** Multiply all updates by a number. */
 export const scale = (factor: number): GradientTransformation => {
@@ -69,16 +83,17 @@ export const scale = (factor: number): GradientTransformation => {
  * ```
  */
 export const chain = (...transformations: readonly GradientTransformation[]): GradientTransformation => {
-  for (const [i, t] of transformations.entries()) expectTransformation('optim.chain', i, t);
+  for (const [i, t] of transformations.entries()) expectTransformation('optim.chain', `argument ${i}`, t);
   return chainOf('optim.chain', transformations);
 };
 
-function expectTransformation(op: string, i: number, t: unknown): void {
+/** @throws DTypeError unless `t` is a gradient transformation */
+export function expectTransformation(op: string, what: string, t: unknown): void {
   const found = typeof t === 'object' && t !== null ? (t as Partial<GradientTransformation>) : {};
   if (typeof found.init === 'function' && typeof found.update === 'function') return;
   throw new DTypeError({
     op,
-    problem: `argument ${i} is ${describe(t)}, not a gradient transformation`,
+    problem: `${what} is ${describe(t)}, not a gradient transformation`,
     remedy: 'pass transformations one by one, such as optim.clip(1), optim.sgd(0.1)',
   });
 }
@@ -86,7 +101,7 @@ function expectTransformation(op: string, i: number, t: unknown): void {
 /** {@link chain} under the name of an optimizer, for errors. */
 export const chainOf = (op: string, transformations: readonly GradientTransformation[]): GradientTransformation => ({
   init: (params) => transformations.map((t) => t.init(params)),
-  update: <P>(updates: P, state: OptState, params: P) => {
+  update: <P>(updates: P, state: OptState, params: P, extra?: Extra<P>) => {
     if (!Array.isArray(state) || state.length !== transformations.length) {
       const found = Array.isArray(state) ? `an array of ${state.length}` : describe(state);
       throw wrongState(op, `the state is ${found}, not an array of ${transformations.length}`);
@@ -96,7 +111,7 @@ export const chainOf = (op: string, transformations: readonly GradientTransforma
     for (const [i, t] of transformations.entries()) {
       const [next, own] = annotate(
         () => `while updating by ${op} with state[${i}]`,
-        () => t.update(current, state[i] as OptState, params),
+        () => t.update(current, state[i] as OptState, params, extra),
       );
       current = next;
       states.push(own);
