@@ -90,3 +90,25 @@ export {
   type SequenceOptions,
 } from './recurrent.ts';
 export { logSoftmax, logsumexp, type StandardizeOptions, softmax, standardize } from './softmax.ts';
+export {
+  type DecoderCall,
+  type DecoderLayerParams,
+  type EncoderLayerParams,
+  type FeedForwardParams,
+  type NormParams,
+  type TransformerActivation,
+  type TransformerCall,
+  type TransformerLayerInitOptions,
+  type TransformerLayerOptions,
+  transformerDecoderLayer,
+  transformerEncoderLayer,
+} from './transformer-layer.ts';
+export {
+  stackLayers,
+  type TransformerStackConfig,
+  type TransformerStackInitOptions,
+  type TransformerStackOptions,
+  type TransformerStackParams,
+  transformerDecoder,
+  transformerEncoder,
+} from './transformer-stack.ts';
