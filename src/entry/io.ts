@@ -37,7 +37,7 @@ export {
   truncated,
   writeError,
 } from '../io/failure.ts';
-export { listFolder, makeFolder, readBytes, writeBytes, writeText } from '../io/file.ts';
+export { fileExists, listFolder, makeFolder, readBytes, writeBytes, writeText } from '../io/file.ts';
 export { decodeGzippedIdx, decodeIdx, type Idx, type IdxDType, readIdx, showIdx } from '../io/idx.ts';
 export { encodeJaxpr, type JaxprJson, type ProgramJson } from '../io/jaxpr.ts';
 export { decodeClosedJaxpr, decodeJaxpr, type Registry } from '../io/jaxpr-decode.ts';

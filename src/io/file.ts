@@ -29,6 +29,20 @@ export const readBytes = (path: string): TE.TaskEither<ReadError, Uint8Array> =>
     TE.map((buffer) => new Uint8Array(buffer)),
   );
 
+/** Is there a file or a folder of this name? Where that cannot be known, as without permission, the task fails. */
+export const fileExists = (path: string): TE.TaskEither<ReadError, boolean> =>
+  TE.tryCatch(
+    async () =>
+      (await fileSystem()).stat(path).then(
+        () => true,
+        (error: { readonly code?: unknown }) => {
+          if (error.code === 'ENOENT') return false;
+          throw error;
+        },
+      ),
+    (error) => readError(path, reasonOf(error)),
+  );
+
 /** Names of what a folder holds, sorted. */
 export const listFolder = (path: string): TE.TaskEither<ReadError, readonly string[]> =>
   TE.tryCatch(

@@ -74,7 +74,7 @@ export function fold<C, X, Y>(
   { onStep }: FoldOptions<Y> = {},
 ): [C, Y[]] | Promise<[C, Y[]]> {
   const loop = new Loop<C, X, Y>(
-    compiled('train.fold', step, (carry, x) => pairOf(step(carry, x))),
+    compiled('train.fold', step, (carry, x) => pairOf('train.fold', step(carry, x))),
     init,
   );
   const ys: Y[] = [];
@@ -135,10 +135,11 @@ export function iterate<C>(
   return loop.carry;
 }
 
-type Step<C, X, Y> = (carry: C, x: X) => readonly [C, Y];
+/** From a carry and a datum to the next carry, and what is told of the step. */
+export type Step<C, X, Y> = (carry: C, x: X) => readonly [C, Y];
 
 /** A loop under way. */
-class Loop<C, X, Y> {
+export class Loop<C, X, Y> {
   carry: C;
   private readonly step: Step<C, X, Y>;
   /** Whether the carry was made here. */
@@ -147,6 +148,12 @@ class Loop<C, X, Y> {
   constructor(step: Step<C, X, Y>, init: C) {
     this.step = step;
     this.carry = init;
+  }
+
+  /** The carry as the caller's: the next step leaves it alone. */
+  keep(): C {
+    this.owned = false;
+    return this.carry;
   }
 
   advance(x: X): Y {
@@ -164,9 +171,18 @@ function release(carry: unknown): void {
 }
 
 /** Steps by the functions they were made of: an epoch must not compile what the one before it has. */
-const steps = { 'train.fold': new WeakMap<object, unknown>(), 'train.iterate': new WeakMap<object, unknown>() };
+const steps = {
+  'train.fit': new WeakMap<object, unknown>(),
+  'train.fold': new WeakMap<object, unknown>(),
+  'train.iterate': new WeakMap<object, unknown>(),
+};
 
-function compiled<C, X, Y>(op: keyof typeof steps, original: object & { readonly name: string }, step: Step<C, X, Y>) {
+/** The step of the loop `op` that is made of the function `original`, compiled, with a carry that keeps its type. */
+export function compiled<C, X, Y>(
+  op: keyof typeof steps,
+  original: object & { readonly name: string },
+  step: Step<C, X, Y>,
+): Step<C, X, Y> {
   const known = steps[op].get(original);
   if (known) return known as Step<C, X, Y>;
   const checked = (carry: C, x: X): readonly [C, Y] => {
@@ -207,11 +223,11 @@ function expectSameCarry(op: string, before: unknown, after: unknown): void {
 }
 
 /** @throws TreeError unless the step has returned `[carry, y]`, AsyncTraceError if it is async */
-function pairOf<C, Y>(result: readonly [C, Y]): readonly [C, Y] {
+export function pairOf<C, Y>(op: string, result: readonly [C, Y]): readonly [C, Y] {
   if (Array.isArray(result) && result.length === 2) return result;
-  flatten(result, 'train.fold', 'output');
+  flatten(result, op, 'output');
   throw new TreeError({
-    op: 'train.fold',
+    op,
     problem: `the step must return [carry, y], got ${shown(result)}`,
     remedy: 'return a pair; y is null if there is nothing to report',
   });
@@ -219,7 +235,8 @@ function pairOf<C, Y>(result: readonly [C, Y]): readonly [C, Y] {
 
 const truth = (x: boolean | Value<'bool'>): boolean => (x instanceof Value ? x.item() : x);
 
-const isIterable = (xs: unknown, by: symbol): boolean =>
+/** Can `xs` be iterated over, `by` Symbol.iterator or Symbol.asyncIterator? */
+export const isIterable = (xs: unknown, by: symbol): boolean =>
   typeof xs === 'object' && xs !== null && typeof (xs as Record<symbol, unknown>)[by] === 'function';
 
 const shown = (x: unknown): string =>
@@ -232,15 +249,25 @@ const notIterable = (xs: unknown): TreeError =>
     remedy: 'pass an array, a generator or an async generator; scan runs over the first axis of tensors',
   });
 
+async function eachInTurn<X>(xs: AsyncIterable<X>, take: (x: X) => void): Promise<void> {
+  const turns = new Turns();
+  for await (const x of xs) {
+    take(x);
+    await turns.give();
+  }
+}
+
 /** Milliseconds that an asynchronous loop keeps to itself. Promises alone let no finalizer run. */
 const slice = 32;
 
-async function eachInTurn<X>(xs: AsyncIterable<X>, take: (x: X) => void): Promise<void> {
-  let began = performance.now();
-  for await (const x of xs) {
-    take(x);
-    if (performance.now() - began < slice) continue;
+/** A loop that lets other tasks run several times a second. */
+export class Turns {
+  private began = performance.now();
+
+  /** Lets them, if it is time. */
+  async give(): Promise<void> {
+    if (performance.now() - this.began < slice) return;
     await new Promise((resolve) => setTimeout(resolve));
-    began = performance.now();
+    this.began = performance.now();
   }
 }
