@@ -1,6 +1,7 @@
 /** Every suite of laws, on the default device of the moment they are run. */
 
 import { controlLaws } from './control.laws.ts';
+import { dataLaws } from './data.laws.ts';
 import { decompositionsLaws } from './decompositions.laws.ts';
 import { deviceLaws } from './device.laws.ts';
 import { factorsLaws } from './factors.laws.ts';
@@ -33,5 +34,6 @@ export const suites: readonly Suite[] = [
   treeLaws,
   randomLaws,
   optimLaws,
+  dataLaws,
   immutabilityLaws,
 ];

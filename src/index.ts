@@ -30,6 +30,7 @@ export {
   PullbackError,
   ShapeError,
   TreeError,
+  WorkerError,
 } from './core/errors.ts';
 export { eqJaxpr, hashJaxpr } from './core/hash.ts';
 export type { ProgramCost, ProgramText, StepEvent, StepProfile } from './core/inspection.ts';

@@ -4,8 +4,8 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { np, random } from 'pullback';
-import { type Batch, digits } from 'pullback/data';
-import { decodeErrors, type LabelledImages, mislabelled, type Reading, readMnist, type Split } from 'pullback/io';
+import { type Batch, digits, type LabelledImage } from 'pullback/data';
+import { decodeErrors, mislabelled, type Reading, readMnist, type Split } from 'pullback/io';
 
 /** 8,000 generated digits to learn from and 2,000 to be judged on. */
 async function generated(seed: number): Promise<Split> {
@@ -26,9 +26,6 @@ export const loadDigits = ({ data, seed }: { readonly data: string | null; reado
         ),
       );
 
-/** A batch as tensors: float32[batch, 784] and int32[batch]. */
-export const tensorsOf = ({ count, images, labels }: Batch) =>
-  [np.reshape(np.array(images), [count, -1]), np.array(labels)] as const;
-
-/** Indices of a whole set, in its own order. */
-export const inOrder = (set: LabelledImages): number[] => Array.from({ length: set.count }, (_, i) => i);
+/** A batch of images as the models take it: float32[batch, 784] and int32[batch]. */
+export const tensorsOf = ({ image, label }: Batch<LabelledImage>) =>
+  [np.reshape(image, [label.size, -1]), label] as const;

@@ -1,11 +1,12 @@
 /** Adam over shuffled batches: the step is one compiled program, the loop around it a fold. */
 
 import { SingleBar } from 'cli-progress';
+import { pipe } from 'fp-ts/lib/function.js';
 import { defaultDevice, jit, optim, random, type Tensor, tree, valueAndGrad } from 'pullback';
-import { batches, randomOrder } from 'pullback/data';
+import { dataset, labelledImages } from 'pullback/data';
 import type { LabelledImages, Split } from 'pullback/io';
 import { fold } from 'pullback/train';
-import { inOrder, tensorsOf } from './data.ts';
+import { tensorsOf } from './data.ts';
 
 /** How well a set is read. */
 export interface Measure {
@@ -74,14 +75,20 @@ export async function train<P>(split: Split, model: Recipe<P>, options: TrainOpt
   const params = model.init(initKey);
   let progress: Progress<P> = { params, state: optimizer.init(params) };
   const epochs: Epoch[] = [];
-  const bar = progressBar(split.train.count);
+  const images = labelledImages(split.train);
+  const bar = progressBar(images.length);
   const began = performance.now();
   console.log('epoch   loss    accuracy   held-out loss   held-out accuracy   seconds');
   for (let epoch = 1; epoch <= options.epochs; epoch++) {
     const epochBegan = performance.now();
-    const order = randomOrder(await random.bits(random.foldIn(orderKey, epoch), [split.train.count]).data());
+    const batches = pipe(
+      images,
+      dataset.shuffle(random.foldIn(orderKey, epoch)),
+      dataset.batch(options.batch),
+      dataset.map(tensorsOf),
+    );
     bar.begin(epoch);
-    [progress] = fold(step, progress, tensors(split.train, order, options.batch), {
+    [progress] = fold(step, progress, batches, {
       onStep: ({ loss, count }) => bar.advance(count, loss.item()),
     });
     bar.end();
@@ -104,11 +111,6 @@ export async function train<P>(split: Split, model: Recipe<P>, options: TrainOpt
   };
 }
 
-/** The batches of a set as tensors, made as they are asked for. */
-function* tensors(set: LabelledImages, order: readonly number[], size: number) {
-  for (const batch of batches(set, order, size)) yield tensorsOf(batch);
-}
-
 /** How many numbers there are in the parameters. */
 export const countOf = (params: unknown): number => tree.reduce((total, leaf) => total + leaf.size, 0, params);
 
@@ -127,11 +129,11 @@ export function measurer<P>(model: Recipe<P>) {
   const compiled = jit(model.score);
   return (params: P, set: LabelledImages): Measure => {
     let [right, total] = [0, 0];
-    for (const batch of batches(set, inOrder(set), 500)) {
+    for (const batch of pipe(labelledImages(set), dataset.batch(500))) {
       const [x, labels] = tensorsOf(batch);
       const scored = compiled(params, x, labels);
       right += scored.right.item();
-      total += scored.loss.item() * batch.count;
+      total += scored.loss.item() * labels.size;
     }
     return { loss: total / set.count, accuracy: right / set.count };
   };

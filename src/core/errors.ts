@@ -23,7 +23,8 @@ export type ErrorTag =
   | 'CheckError'
   | 'DonatedTensorError'
   | 'CompileError'
-  | 'DeviceMemoryError';
+  | 'DeviceMemoryError'
+  | 'WorkerError';
 
 /** What an error says besides its tag. */
 export interface ErrorParts {
@@ -134,6 +135,11 @@ export class CompileError extends PullbackError {
 /** What must be in a device's memory at one time does not fit there. */
 export class DeviceMemoryError extends PullbackError {
   readonly _tag = 'DeviceMemoryError';
+}
+
+/** What was to be done in another thread failed there, or could not be done. */
+export class WorkerError extends PullbackError {
+  readonly _tag = 'WorkerError';
 }
 
 /** Run `f`; an error of ours that leaves it is extended by one line of context, and keeps its tag. */

@@ -1,7 +1,15 @@
-/** `pullback/data`: sets of images, and batches of them. */
+/** `pullback/data`: sets of data, sequences of them, and generators. */
 
 import './device.ts';
 
-export { type Batch, batches, randomOrder } from '../data/batches.ts';
+export type { AsyncStream } from '../data/async.ts';
+export type { BatchOptions } from '../data/counts.ts';
+export type { Dataset } from '../data/dataset.ts';
+export * as dataset from '../data/dataset.ts';
 export { digits, drawDigits, wordsPerDigit } from '../data/digits.ts';
+export { type Batch, type HostArray, hostArray, integer, type Row, stack, toTensor } from '../data/element.ts';
+export { type LabelledImage, labelledImages } from '../data/images.ts';
+export type { Position, PositionCodec } from '../data/position.ts';
+export type { Step, Stream } from '../data/stream.ts';
+export * as stream from '../data/streams.ts';
 export type { LabelledImages } from '../io/mnist.ts';
