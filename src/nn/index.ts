@@ -53,17 +53,48 @@ export { type DenseParams, dense } from './dense.ts';
 export * as functional from './functional/index.ts';
 export { lecunNormal } from './initializers.ts';
 export {
+  type BinaryCrossEntropyOptions,
+  binaryCrossEntropy,
+  type SigmoidBinaryCrossEntropyOptions,
+  type SigmoidFocalOptions,
+  sigmoidBinaryCrossEntropy,
+  sigmoidFocal,
+} from './losses/binary.ts';
+export {
+  type CrossEntropyOptions,
   crossEntropy,
+  type NllOptions,
+  nll,
+  oneHot,
+  type SoftmaxFocalOptions,
+  softmaxFocal,
+} from './losses/classes.ts';
+export { type CtcOptions, ctc } from './losses/ctc.ts';
+export { type KlDivergenceOptions, klDivergence } from './losses/divergence.ts';
+export {
+  type CosineEmbeddingOptions,
+  cosineEmbedding,
+  cosineSimilarity,
+  hinge,
+  type MultiClassHingeOptions,
+  multiClassHinge,
+  type TripletOptions,
+  triplet,
+} from './losses/margins.ts';
+export type { LossOptions, Reduction } from './losses/reduction.ts';
+export {
+  type GaussianNllOptions,
+  gaussianNll,
   type HuberOptions,
   huber,
-  klDivergence,
-  type LossOptions,
+  logCosh,
   mae,
   mse,
-  oneHot,
-  type Reduction,
-  sigmoidBinaryCrossEntropy,
-} from './losses.ts';
+  type PoissonNllOptions,
+  poissonNll,
+  type SmoothL1Options,
+  smoothL1,
+} from './losses/regression.ts';
 export {
   addPositions,
   appendPositions,
