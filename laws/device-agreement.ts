@@ -195,10 +195,10 @@ export const agreements: { readonly [Name in FirstOrderName]: Agreement } = {
   dot_general: summed,
   conv_general_dilated: summed,
 
-  sort: decomposed('sort'),
-  top_k: decomposed('top_k'),
+  sort: exactly,
+  top_k: exactly,
   fft: decomposed('fft'),
-  cumlogsumexp: decomposed('cumlogsumexp'),
+  cumlogsumexp: summed,
   triangular_solve: decomposed('triangular_solve'),
   cholesky: decomposed('cholesky'),
   qr: decomposed('qr'),

@@ -15,8 +15,10 @@ export interface Site<P> {
   readonly params: P;
   /** An element of an operand. */
   read(operand: number, at: readonly Expr[], guard?: Expr | null): Expr;
-  /** Memory of the result. */
+  /** Memory of the result, the first if there are several. */
   readonly target: Buffer;
+  /** Memory of all results. */
+  readonly targets: readonly Buffer[];
 }
 
 /** The statements of an equation, before those of which the result is the operand's memory. */
@@ -26,6 +28,8 @@ export interface Loops {
   readonly rest: readonly Stmt[];
   /** The operand whose elements `start` copies. */
   readonly updates: number | null;
+  /** Memory that each turn of the outer loops needs for itself. */
+  readonly scratch?: readonly Buffer[];
 }
 
 export type Write<P> = (site: Site<P>) => Loops;
@@ -43,13 +47,15 @@ export function standalone(
   write: Write<never>,
 ): Standalone {
   const out = eqn.outs[0]!;
-  const target = buffer(out);
+  const targets = eqn.outs.map(buffer);
+  const target = targets[0]!;
   const used = new Set<Buffer>();
   const site: Site<unknown> = {
     ins: eqn.ins.map((x) => x.aval),
     out: out.aval,
     params: eqn.params,
     target,
+    targets,
     read(operand, at, guard = null) {
       const x = eqn.ins[operand]!;
       if (isLiteral(x)) return literal(x.aval, x.value);
@@ -58,11 +64,11 @@ export function standalone(
       return load(source, flat(at, x.aval.shape), guard);
     },
   };
-  const { start, rest, updates } = write(site as never);
+  const { start, rest, updates, scratch = [] } = write(site as never);
   const kernel = (body: readonly Stmt[]): Kernel => ({
     name,
-    operands: [...used, target],
-    scratch: [],
+    operands: [...used, ...targets],
+    scratch,
     sizes: 0,
     body,
   });

@@ -13,10 +13,12 @@ import {
   int,
   type Local,
   op,
+  select,
   read as value,
 } from '../ir/expr.ts';
 import { flat, minus, plus, times } from '../ir/integer.ts';
 import type { Combiner, Stmt } from '../ir/kernel.ts';
+import { math } from '../math/index.ts';
 import { identity } from '../scalar.ts';
 import { axesOf, type Loops, loops, type Site, type Write } from './kernel.ts';
 
@@ -80,6 +82,48 @@ export const cumsum = running('add');
 export const cumprod = running('mul');
 export const cummax = running('max');
 export const cummin = running('min');
+
+/**
+ * log Σ eˣ = top + log sum, where `top` is the largest x so far, and `sum` that of the powers of all minus it. The step is e^−|x − top|,
+ * which turns one of both into multiples of the other's power; of equals it is 1, infinite ones too.
+ */
+export const cumlogsumexp: Write<CumulativeParams> = (site) => {
+  const { ins, out, params, read, target } = site;
+  const { shape, dtype } = ins[0]!;
+  const length = shape[params.axis]!;
+  const i: Index = { name: 'n', extent: int(length) };
+  const x = params.reverse ? minus(int(length - 1), index(i)) : index(i);
+  return overLines(site, params.axis, (at) => {
+    const [top, sum, next] = ['top', 'sum', 'next'].map((name): Local => ({ name, dtype })) as [Local, Local, Local];
+    const step: Local = { name: 'step', dtype };
+    const one = constant(1, dtype);
+    const apart = op('neg', op('abs', op('sub', value(next), value(top))));
+    const same = compare('eq', value(next), value(top));
+    const higher = compare('gt', value(next), value(top));
+    const [scaled, more] = [op('mul', value(sum), value(step)), op('add', value(sum), value(step))];
+    return [
+      { kind: 'local', local: top, value: constant(Number.NEGATIVE_INFINITY, dtype) },
+      { kind: 'local', local: sum, value: constant(0, dtype) },
+      {
+        kind: 'loop',
+        index: i,
+        role: 'serial',
+        body: [
+          { kind: 'local', local: next, value: read(0, at(x)) },
+          { kind: 'local', local: step, value: select(same, one, math.exp!([apart], {})) },
+          { kind: 'assign', local: sum, value: select(higher, op('add', scaled, one), more) },
+          { kind: 'assign', local: top, value: select(higher, value(next), value(top)) },
+          {
+            kind: 'store',
+            buffer: target,
+            at: flat(at(x), out.shape),
+            value: op('add', value(top), math.log!([value(sum)], {})),
+          },
+        ],
+      },
+    ];
+  });
+};
 
 /** Does `x` beat the best so far? The first NaN beats everything, and of equals the first stays. */
 export function beats(x: Expr, best: Expr, greater: boolean): Expr {

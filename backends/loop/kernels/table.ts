@@ -3,6 +3,7 @@
 import * as lines from './lines.ts';
 import * as scatter from './scatter.ts';
 import * as select from './select.ts';
+import * as sorting from './sort.ts';
 
 export const writers = {
   argmax: lines.argmax,
@@ -11,6 +12,9 @@ export const writers = {
   cumprod: lines.cumprod,
   cummax: lines.cummax,
   cummin: lines.cummin,
+  cumlogsumexp: lines.cumlogsumexp,
+  sort: sorting.sort,
+  top_k: sorting.topK,
   select_and_gather_add: select.selectAndGatherAdd,
   select_and_scatter_add: select.selectAndScatterAdd,
   scatter: scatter.scatter,

@@ -269,7 +269,7 @@ class Scope {
     }
     const out = eqn.outs[0]!;
     if (out.aval.size === 0) {
-      this.make(out);
+      for (const v of eqn.outs) this.make(v);
       return;
     }
     const { flow } = this.fused;
@@ -281,7 +281,7 @@ class Scope {
       this.run(inPlace.kernel, (buffer) => this.place(flow.valueOf(buffer)));
       return;
     }
-    this.make(out);
+    for (const v of eqn.outs) this.make(v);
     this.run(kernel, (buffer) => this.place(flow.valueOf(buffer)));
   }
 
