@@ -35,7 +35,7 @@ export interface AdditiveOptions<D extends FloatDType = 'float32'> {
 const op = 'nn.additiveAttention';
 
 /** @throws TreeError or ShapeError unless these are parameters of additive attention */
-function expectParams(params: AdditiveParams<FloatDType>): void {
+export function expectAdditive(params: AdditiveParams<FloatDType>): void {
   const remedy = `make parameters with ${op}.init(key, querySize, keySize, size): { wq, wk, v }`;
   for (const name of ['wq', 'wk', 'v'] as const) {
     const part: unknown = params?.[name];
@@ -49,36 +49,41 @@ function expectParams(params: AdditiveParams<FloatDType>): void {
   throw new ShapeError({ op, problem: `${shown} do not make an attention`, remedy });
 }
 
-/** softmax over the keys of v·tanh(query·wq + key·wk): [..., queries, keys]. */
-function weightsOf(
-  { wq, wk, v }: AdditiveParams<FloatDType>,
+/** Keys as the queries meet them, key·wk: computed once for all steps of a decoder. */
+export function projectedKeys({ wk }: AdditiveParams<FloatDType>, keys: Value): Value {
+  if (expectTensor(op, keys).ndim >= 2 && keys.shape.at(-1) === wk.shape[0]) return np.matmul(keys, wk) as Value;
+  throw new ShapeError({
+    op,
+    problem: `keys ${showAval(keys.aval)} do not fit wk ${showAval(wk.aval)}`,
+    remedy: `give [..., keys, ${wk.shape[0]}]`,
+  });
+}
+
+/** softmax over the keys of v·tanh(query·wq + key·wk), of keys that were projected: [..., queries, keys]. */
+export function additiveWeights(
+  { wq, v }: AdditiveParams<FloatDType>,
   query: Value,
-  keys: Value,
+  projected: Value,
   mask: Value | undefined,
 ): Value {
-  const fits =
-    expectTensor(op, query).ndim >= 2 &&
-    expectTensor(op, keys).ndim === query.ndim &&
-    query.shape.at(-1) === wq.shape[0] &&
-    keys.shape.at(-1) === wk.shape[0];
-  if (!fits) {
+  if (expectTensor(op, query).ndim !== projected.ndim || query.shape.at(-1) !== wq.shape[0]) {
     throw new ShapeError({
       op,
-      problem: `query ${showAval(query.aval)} and keys ${showAval(keys.aval)} do not fit wq ${showAval(wq.aval)} and wk ${showAval(wk.aval)}`,
-      remedy: `give [..., queries, ${wq.shape[0]}] and [..., keys, ${wk.shape[0]}]`,
+      problem: `queries ${showAval(query.aval)} do not fit wq ${showAval(wq.aval)} and as many axes as keys have`,
+      remedy: `give [..., queries, ${wq.shape[0]}]`,
     });
   }
-  const [q, k] = [np.expandDims(np.matmul(query, wq), -2), np.expandDims(np.matmul(keys, wk), -3)];
+  const [q, k] = [np.expandDims(np.matmul(query, wq), -2), np.expandDims(projected, -3)];
   const logits = np.matmul(tanh(np.add(q, k) as Value), v) as Value;
   return softmax(hidden(op, logits, mask, 'batch, queries and keys'), -1) as Value;
 }
 
 const apply = <D extends FloatDType>(params: AdditiveParams<D>) => {
-  expectParams(params);
+  expectAdditive(params);
   return (query: Value<D>, keys: Value<D>, options: AdditiveOptions<D> = {}): Value<D> => {
     expectOptions(op, options, 'values', 'mask');
     const { values = keys, mask } = options;
-    const weights = weightsOf(params, query, keys, mask);
+    const weights = additiveWeights(params, query, projectedKeys(params, keys), mask);
     if (expectTensor(op, values).ndim !== keys.ndim || values.shape.at(-2) !== keys.shape.at(-2)) {
       throw new ShapeError({
         op,
@@ -121,10 +126,10 @@ export const additiveAttention = Object.assign(apply, {
     };
   },
   weights: <D extends FloatDType>(params: AdditiveParams<D>) => {
-    expectParams(params);
+    expectAdditive(params);
     return (query: Value<D>, keys: Value<D>, options: Pick<AdditiveOptions<D>, 'mask'> = {}): Value<D> => {
       expectOptions(`${op}.weights`, options, 'mask');
-      return weightsOf(params, query, keys, options.mask) as Value<D>;
+      return additiveWeights(params, query, projectedKeys(params, keys), options.mask) as Value<D>;
     };
   },
 });

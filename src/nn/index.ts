@@ -51,6 +51,7 @@ export {
 } from './cells.ts';
 export { type DenseParams, dense } from './dense.ts';
 export * as functional from './functional/index.ts';
+export { type GenerateOptions, type GptCache, type GptConfig, type GptOptions, type GptParams, gpt } from './gpt.ts';
 export { lecunNormal } from './initializers.ts';
 export {
   type BinaryCrossEntropyOptions,
@@ -120,7 +121,24 @@ export {
   type Sequenced,
   type SequenceOptions,
 } from './recurrent.ts';
+export { type SampleOptions, sampleSymbols } from './sampling.ts';
+export {
+  type CellParams,
+  type Seq2SeqBatch,
+  type Seq2SeqConfig,
+  type Seq2SeqOptions,
+  type Seq2SeqParams,
+  seq2seq,
+} from './seq2seq.ts';
 export { logSoftmax, logsumexp, type StandardizeOptions, softmax, standardize } from './softmax.ts';
+export {
+  type GreedyOptions,
+  type TransformerConfig,
+  type TransformerOptions,
+  type TransformerParams,
+  type TranslationBatch,
+  transformer,
+} from './transformer.ts';
 export {
   type DecoderCall,
   type DecoderLayerParams,
@@ -143,3 +161,4 @@ export {
   transformerDecoder,
   transformerEncoder,
 } from './transformer-stack.ts';
+export { patchesOf, type VitConfig, type VitOptions, type VitParams, vit } from './vit.ts';
