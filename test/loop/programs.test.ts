@@ -61,6 +61,24 @@ describe('programs as kernels', () => {
     expect(program.arena).toBe(0);
   });
 
+  it('what is computed all along the terms of a product is no epilogue of it', () => {
+    const away = (x: Tensor, v: Tensor): Tensor => {
+      const along = np.einsum('bij,bj->bi', x, v) as Tensor;
+      return np.sub(x, np.mul(np.expandDims(along, 2), np.expandDims(v, 1)));
+    };
+    const program = planOf(away, [64, 3, 3], [64, 3]);
+    expect(kernelsOf(program.steps).every(({ body }) => body.length > 0)).toBe(true);
+    expect(kinds(program)).toBe('kernel');
+  });
+
+  it('no kernel has more buffers than a machine takes', () => {
+    const many = Array.from({ length: 2000 }, () => [2]);
+    const stacked = planOf((...xs) => np.stack(xs), ...many);
+    const added = planOf((...xs) => xs.reduce((a, b) => np.add(a, b)), ...many.slice(0, 300));
+    for (const { steps } of [stacked, added])
+      expect(Math.max(...kernelsOf(steps).map(({ operands }) => operands.length))).toBeLessThanOrEqual(48);
+  });
+
   it('the gradient of a product of matrices is two products', () => {
     const f = (x: Tensor, w: Tensor): readonly Tensor[] =>
       grad((x: Tensor, w: Tensor) => np.sum(np.matmul(x, w)), { argnums: [0, 1] })(x, w);
@@ -135,7 +153,7 @@ describe('laws, on a machine that runs plans by their meaning', () => {
     before = setDefaultDevice(loopMachine());
   });
   afterAll(() => {
-    if (before) setDefaultDevice(before);
+    setDefaultDevice(before);
   });
   for (const name of ['programs', 'control']) {
     const suite = suites.find((x) => x.name === name)!;

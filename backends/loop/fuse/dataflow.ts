@@ -84,7 +84,8 @@ const longest = 400;
 const isContraction = (eqn: Eqn): boolean =>
   eqn.primitive.name === 'dot_general' || eqn.primitive.name === 'conv_general_dilated';
 
-export function dataflow(jaxpr: Jaxpr): Dataflow {
+/** @param most - buffers that a kernel may read */
+export function dataflow(jaxpr: Jaxpr, most: number): Dataflow {
   const producer = new Map<Var, Eqn>();
   const readers = new Map<Var, Eqn[]>();
   const position = new Map<Eqn, number>();
@@ -111,8 +112,18 @@ export function dataflow(jaxpr: Jaxpr): Dataflow {
   }
   const roots = new Set(needed);
   const cost = new Map<Var, number>();
+  /** Buffers that an element of a value is computed from, counted once for each use. */
+  const width = new Map<Var, number>();
+  const widthOf = (x: Atom): number => (isLiteral(x) ? 0 : roots.has(x) ? 1 : (width.get(x) ?? 1));
   for (const eqn of jaxpr.eqns) {
     if (!isFusible(eqn)) continue;
+    let wide = eqn.ins.reduce((sum, x) => sum + widthOf(x), 0);
+    for (const x of wide > most ? eqn.ins.toSorted((a, b) => widthOf(b) - widthOf(a)) : []) {
+      if (wide <= most || isLiteral(x) || !producer.has(x)) continue;
+      wide += 1 - widthOf(x);
+      roots.add(x);
+    }
+    for (const v of eqn.outs) width.set(v, wide);
     if (loweringOf(eqn.primitive.name)!.kind === 'reduction') {
       roots.add(eqn.outs[0]!);
       continue;

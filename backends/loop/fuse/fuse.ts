@@ -36,7 +36,7 @@ export interface Fused {
 }
 
 export function fuse(jaxpr: Jaxpr, limits: Limits): Fused {
-  const flow = dataflow(jaxpr);
+  const flow = dataflow(jaxpr, limits.buffers - 1);
   const fusion = new Fusion(flow, limits);
   return { flow, units: fusion.units() };
 }

@@ -1,6 +1,6 @@
 /** What goes along one axis and remembers: running sums and extrema, and where the extremum is. */
 
-import { isFloat } from '../../../src/core/dtype.ts';
+import { type DType, isFloat } from '../../../src/core/dtype.ts';
 import type { CumulativeParams } from '../../../src/prim/cumulative.ts';
 import {
   apply,
@@ -62,13 +62,15 @@ const running =
     const fn = dtype === 'bool' ? (combiner === 'max' ? 'or' : 'and') : combiner;
     const i: Index = { name: 'n', extent: int(length) };
     const x = params.reverse ? minus(int(length - 1), index(i)) : index(i);
+    // In float32 errors would add up along the line: each rounds what all before it have rounded.
+    const wide: DType = dtype === 'float32' && (fn === 'add' || fn === 'mul') ? 'float64' : dtype;
     const body = (lines: readonly Line[]): readonly Stmt[] => {
-      const totals = lines.map((_, k): Local => ({ name: `total${k}`, dtype }));
+      const totals = lines.map((_, k): Local => ({ name: `total${k}`, dtype: wide }));
       const step = (at: Line, total: Local): readonly Stmt[] => [
-        { kind: 'assign', local: total, value: op(fn, value(total), read(0, at(x))) },
-        { kind: 'store', buffer: target, at: flat(at(x), out.shape), value: value(total) },
+        { kind: 'assign', local: total, value: op(fn, value(total), convert(read(0, at(x)), wide)) },
+        { kind: 'store', buffer: target, at: flat(at(x), out.shape), value: convert(value(total), dtype) },
       ];
-      const start = constant(identity(fn, dtype), dtype);
+      const start = constant(identity(fn, wide), wide);
       return [
         ...totals.map((local): Stmt => ({ kind: 'local', local, value: start })),
         { kind: 'loop', index: i, role: 'serial', body: lines.flatMap((at, k) => step(at, totals[k]!)) },

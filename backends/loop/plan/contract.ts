@@ -4,7 +4,7 @@ import type { Atom, Eqn, Var } from '../../../src/core/jaxpr.ts';
 import { isLiteral } from '../../../src/core/jaxpr.ts';
 import { sizeOf } from '../../../src/core/shape.ts';
 import type { FirstOrderParams } from '../../../src/prim/registry.ts';
-import type { Body } from '../fuse/cluster.ts';
+import { type Body, rowsOf } from '../fuse/cluster.ts';
 import type { Dataflow } from '../fuse/dataflow.ts';
 import { type Buffer, type Expr, type Index, index, int, type Load, type Local } from '../ir/expr.ts';
 import { linear, plus, times } from '../ir/integer.ts';
@@ -42,6 +42,9 @@ export function productOf(body: Body, stored: readonly Var[], flow: Dataflow): P
   if (body.held.size !== 1 || sizeOf(space.shape) < least) return null;
   const [value, { local, term }] = [...body.held][0]!;
   if (value.aval.dtype === 'bool') return null;
+  // What is stored all along the terms, as x − (x·v) v is, is no epilogue: that has a place for each element of the product.
+  const products = sizeOf(rowsOf(space));
+  if (stored.some((v) => sizeOf(v.aval.shape) !== products)) return null;
   const own = body.values.get(value)!;
   const exact = stored.find((v) => body.values.get(v)!.value === own.value);
   const other = stored.find((v) => v.aval.dtype === value.aval.dtype && body.values.get(v)!.address === own.address);

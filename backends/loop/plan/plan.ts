@@ -19,6 +19,7 @@ import { epilogueOf, nestOf } from '../nest/nest.ts';
 import { Arena } from './arena.ts';
 import { type Product, productOf } from './contract.ts';
 import { inPlaceOperands } from './inplace.ts';
+import { narrowed } from './narrow.ts';
 import type { Counter, Place, Program, Step } from './program.ts';
 
 /** Values that are named where a program is too large. */
@@ -75,7 +76,8 @@ class Planner {
 
   /** The steps of a program whose inputs lie at `ins`, and whose outputs are to lie at `outs`. */
   program(jaxpr: Jaxpr, ins: readonly Place[], outs: readonly Place[]): readonly Step[] {
-    return new Scope(this, jaxpr, ins, outs, fuse(jaxpr, this.limits)).steps();
+    const program = narrowed(jaxpr);
+    return new Scope(this, program, ins, outs, fuse(program, this.limits)).steps();
   }
 
   slot(aval: Aval): Slot {
