@@ -10,6 +10,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
+import { defaultDevice } from 'pullback';
 import {
   type DecodeErrors,
   decodeErrors,
@@ -36,7 +37,7 @@ export type Options = Readonly<Record<string, Option<unknown>>>;
 /** What a table of options decodes to. */
 export type Values<O extends Options> = { readonly [K in keyof O]: O[K] extends Option<infer A> ? A : never };
 
-/** What an example ends with: the fields of its JSON line after `example`. */
+/** What an example ends with: the fields of its JSON line after `example` and `device`. */
 export type Summary = Readonly<Record<string, string | number | boolean | null | readonly number[]>>;
 
 /** An example as a value. */
@@ -181,7 +182,7 @@ export async function runExample<O extends Options & ReturnType<typeof commonOpt
     TE.flatMap(() => example.body(values.right)),
   )();
   if (E.isLeft(end)) return fail(showFailure(end.left), 1);
-  if (json) console.log(JSON.stringify({ example: example.name, ...end.right }));
+  if (json) console.log(JSON.stringify({ example: example.name, device: defaultDevice().name, ...end.right }));
 }
 
 // The code is set, not exited with, so that what was printed to a pipe arrives.

@@ -9,6 +9,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { readError, showFailure } from 'pullback/io';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as cli from '../examples/cli.ts';
+import { deviceName } from './device.ts';
 
 const options = {
   ...cli.commonOptions('sample'),
@@ -90,7 +91,7 @@ describe('runExample', () => {
 
   test('ends with a line of JSON if asked to', async () => {
     expect(await run(sample, '--json', '--epochs', '2')).toEqual({
-      printed: ['{"example":"sample","epochs":2,"accuracy":0.5}'],
+      printed: [`{"example":"sample","device":"${deviceName}","epochs":2,"accuracy":0.5}`],
       complained: [],
       code: 0,
     });
@@ -204,6 +205,7 @@ test('examples/laws finds the bug that it plants, and its line', () => {
     0,
     {
       example: 'laws',
+      device: 'wasm',
       laws: 4,
       held: 4,
       caughtBy: 'loss: gradient = central differences',

@@ -20,11 +20,20 @@ interface Part {
 }
 
 const parts = {
-  laws: { about: 'every law of every primitive, transform and library, 300 runs each', runs: 300, env: {} },
+  laws: {
+    about: 'every law of every primitive, transform and library on the reference device, 300 runs each',
+    runs: 300,
+    env: { PULLBACK_DEVICE: 'reference' },
+  },
+  wasm: {
+    about: 'the same laws on the WebAssembly device, and that it agrees with the reference device, 60 runs each',
+    runs: 60,
+    env: { PULLBACK_DEVICE: 'wasm' },
+  },
   programs: {
-    about: 'random programs alone: jit, grad and vmap of each against the interpreter',
+    about: 'random programs alone: jit, grad and vmap of each on the reference device against the interpreter',
     runs: 8_000,
-    env: { LAWS_ONLY: 'programs' },
+    env: { LAWS_ONLY: 'programs', PULLBACK_DEVICE: 'reference' },
   },
   device: {
     about: 'random programs, and their derivatives, on the WebAssembly device against the reference device',

@@ -1,6 +1,6 @@
 /** `train.fold` and `train.iterate`: what the loop written out computes, tensors that stay the user's, and refusals. */
 
-import { grad, jit, np, optim, random, setDefaultDevice, type Tensor, train, vmap } from 'pullback';
+import { grad, jit, np, optim, random, referenceDevice, setDefaultDevice, type Tensor, train, vmap } from 'pullback';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { wasmDevice } from '../backends/wasm/device.ts';
 import type { Device } from '../src/core/backend.ts';
@@ -30,15 +30,15 @@ async function* asynchronously(count: number): AsyncGenerator<Tensor> {
 }
 
 describe.each([
-  ['reference', null],
+  ['reference', () => referenceDevice()],
   ['wasm', () => wasmDevice({ budget: 4 * 2 ** 20 })],
 ])('on the device %s', (_name, make) => {
   let before: Device | null = null;
   beforeEach(() => {
-    before = make ? setDefaultDevice(make()) : null;
+    before = setDefaultDevice(make());
   });
   afterEach(() => {
-    if (before) setDefaultDevice(before);
+    setDefaultDevice(before);
   });
 
   it('folds as the loop does', () => {

@@ -18,7 +18,7 @@ import type { Place, Program, Step } from '../loop/plan/program.ts';
 import { hostFunctions } from '../loop/scalar.ts';
 import { isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { Constants } from './emit/pool.ts';
-import { hasRelaxedSimd } from './engine.ts';
+import { hasRelaxedSimd, requireSimd } from './engine.ts';
 import { PlannedInspection } from './inspect.ts';
 import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
 import { type Assembled, assembleKernel, assembleProgram, type Target, turnsOf } from './program.ts';
@@ -70,6 +70,7 @@ class WasmDevice implements Device {
   private scratchBytes = 0;
 
   constructor(options: WasmOptions) {
+    requireSimd();
     this.memory = new LinearMemory(options);
     this.relaxed = (options.relaxed ?? true) && hasRelaxedSimd();
     this.constants = new Constants(this.memory.reserve(constantBytes));
@@ -329,7 +330,9 @@ class CompiledProgram implements Executable {
 }
 
 /**
- * A device that compiles programs to WebAssembly SIMD.
+ * A device that compiles programs to WebAssembly SIMD. The default device is one with the default options.
+ *
+ * @throws CompileError where the engine compiles no WebAssembly with SIMD
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
-/** What the device asks of the engine beyond the standard: relaxed SIMD, and now and then a collection of garbage. */
+/** What the device asks of the engine: SIMD, relaxed SIMD if there is any, and now and then a collection of garbage. */
 
+import { CompileError } from '../../src/core/errors.ts';
 import { drop, f32x4, v128 } from './code/instructions.ts';
 import { Module } from './code/module.ts';
 import { webAssembly } from './webassembly.ts';
@@ -20,6 +21,36 @@ function builtin<M>(name: string): M | null {
   const { process } = globalThis as { readonly process?: Process };
   if (process?.env?.['PULLBACK_V8_FLAGS'] === '0') return null;
   return (process?.getBuiltinModule?.(name) as M | undefined) ?? null;
+}
+
+let usable = false;
+
+/** @throws CompileError where the engine compiles no WebAssembly with SIMD: it is old, or a page's policy forbids it */
+export function requireSimd(): void {
+  if (usable) return;
+  const why = refusal();
+  if (why !== null) {
+    throw new CompileError({
+      op: 'wasmDevice',
+      problem: `this machine compiles no WebAssembly with SIMD: ${why}`,
+      remedy:
+        "use a newer one, or the slower reference device: setDefaultDevice(referenceDevice()) before anything is computed, or the entry 'pullback/reference'",
+    });
+  }
+  usable = true;
+}
+
+function refusal(): string | null {
+  if ((webAssembly as unknown) === undefined) return 'there is no WebAssembly';
+  const module = new Module({ shared: false, maximum: 1 });
+  module.func([], []).body(drop(v128.constF32(0)));
+  const bytes = module.encode();
+  try {
+    new webAssembly.Module(bytes);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 let known: boolean | null = null;

@@ -32,5 +32,5 @@ interface WebAssemblyGlobal {
   validate(bytes: Uint8Array): boolean;
 }
 
-/** `WebAssembly`, which every JavaScript engine that we support has. */
+/** `WebAssembly`; where there is none, acquiring the device says so (`requireSimd`). */
 export const webAssembly = (globalThis as unknown as { readonly WebAssembly: WebAssemblyGlobal }).WebAssembly;

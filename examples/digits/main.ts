@@ -61,9 +61,9 @@ const learn = (given: DigitsOptions, split: Split) =>
     TE.tap(({ epochs }) => writeText(`${given.out}/loss.svg`, chartOf(epochs, 'loss'))),
     TE.tap(({ epochs }) => writeText(`${given.out}/accuracy.svg`, chartOf(epochs, 'accuracy'))),
     TE.tap(({ params }) => writeParams(`${given.out}/params.safetensors`, params)),
-    TE.map(({ device, parameters, trainSeconds, epochs }) => {
+    TE.map(({ parameters, trainSeconds, epochs }) => {
       console.log(`curves: ${given.out}/loss.svg and accuracy.svg; parameters: ${given.out}/params.safetensors`);
-      return { device, parameters, trainSeconds, testAccuracy: epochs.at(-1)!.heldOut.accuracy };
+      return { parameters, trainSeconds, testAccuracy: epochs.at(-1)!.heldOut.accuracy };
     }),
   );
 
@@ -74,7 +74,7 @@ const judge = (given: DigitsOptions, split: Split, path: string) =>
     TE.map((params) => {
       const { loss, accuracy } = measurer(recipe(given.hidden))(params, split.test);
       console.log(`held out: loss ${loss.toFixed(4)}, accuracy ${accuracy.toFixed(4)}`);
-      return { device: defaultDevice().name, parameters: countOf(params), testAccuracy: accuracy };
+      return { parameters: countOf(params), testAccuracy: accuracy };
     }),
   );
 
@@ -86,7 +86,9 @@ const digits: cli.Example<typeof options> = {
     pipe(
       loadDigits(given),
       TE.tapIO((split) => () => {
-        console.log(`${split.train.count} digits to learn from, ${split.test.count} held out`);
+        console.log(
+          `${split.train.count} digits to learn from, ${split.test.count} held out; device ${defaultDevice().name}`,
+        );
       }),
       TE.flatMap(
         (split): TE.TaskEither<Failure | WriteError, cli.Summary> =>

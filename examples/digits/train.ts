@@ -2,7 +2,7 @@
 
 import { SingleBar } from 'cli-progress';
 import { pipe } from 'fp-ts/lib/function.js';
-import { defaultDevice, jit, optim, random, type Tensor, tree, valueAndGrad } from 'pullback';
+import { jit, optim, random, type Tensor, tree, valueAndGrad } from 'pullback';
 import { dataset, labelledImages } from 'pullback/data';
 import type { LabelledImages, Split } from 'pullback/io';
 import { fold } from 'pullback/train';
@@ -36,7 +36,6 @@ export interface Recipe<P> {
 export interface Trained<P> {
   readonly params: P;
   readonly epochs: readonly Epoch[];
-  readonly device: string;
   /** Numbers that were learned. */
   readonly parameters: number;
   readonly trainSeconds: number;
@@ -105,7 +104,6 @@ export async function train<P>(split: Split, model: Recipe<P>, options: TrainOpt
   return {
     params: progress.params,
     epochs,
-    device: defaultDevice().name,
     parameters: countOf(params),
     trainSeconds: Math.round(performance.now() - began) / 1000,
   };

@@ -6,6 +6,7 @@
 
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
+import { defaultDevice } from 'pullback';
 import { type Split, writeParams, writeText } from 'pullback/io';
 import { lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
@@ -50,16 +51,18 @@ const lenet: cli.Example<typeof options> = {
       loadDigits(given),
       TE.map((split) => limited(split, given.images)),
       TE.tapIO((split) => () => {
-        console.log(`${split.train.count} digits to learn from, ${split.test.count} held out`);
+        console.log(
+          `${split.train.count} digits to learn from, ${split.test.count} held out; device ${defaultDevice().name}`,
+        );
         checkGradient(split.train, recipe, given.seed);
         console.log(`gradient law: holds within ${tolerance.toExponential()}`);
       }),
       TE.flatMapTask((split) => () => learn(split, recipe, given)),
       TE.tap(({ epochs }) => writeText(`${given.out}/accuracy.svg`, chartOf(epochs))),
       TE.tap(({ params }) => writeParams(`${given.out}/params.safetensors`, params)),
-      TE.map(({ device, parameters, trainSeconds, epochs }): cli.Summary => {
+      TE.map(({ parameters, trainSeconds, epochs }): cli.Summary => {
         console.log(`curves: ${given.out}/accuracy.svg; parameters: ${given.out}/params.safetensors`);
-        return { device, parameters, trainSeconds, testAccuracy: epochs.at(-1)!.heldOut.accuracy };
+        return { parameters, trainSeconds, testAccuracy: epochs.at(-1)!.heldOut.accuracy };
       }),
     ),
 };

@@ -42,26 +42,36 @@ export interface Device {
 }
 
 let chosen: Device | null = null;
+/** Makes the default device when it is first asked for. */
+let registered: (() => Device) | null = null;
 
 /** The device that new tensors are put on. @throws CompileError when no entry point has registered one */
 export function defaultDevice(): Device {
-  if (!chosen) {
+  if (chosen) return chosen;
+  if (!registered) {
     throw new CompileError({
       op: 'defaultDevice',
       problem: 'no device is registered',
       remedy: "import from 'pullback' or one of its entry points, which register one, or call setDefaultDevice",
     });
   }
+  chosen = registered();
   return chosen;
 }
 
-/** Use `make()` as the default device if none has been chosen: what entry points do when they are loaded. */
+/**
+ * Make `make()` the default device when one is first asked for and none has been chosen: what entry points do when they are loaded. Of
+ * several registrations the first one counts.
+ */
 export function registerDefaultDevice(make: () => Device): void {
-  chosen ??= make();
+  registered ??= make;
 }
 
-/** Make `device` the one that new tensors are put on; returns the one before. */
-export function setDefaultDevice(device: Device): Device | null {
+/**
+ * Make `device` the one that new tensors are put on; returns the one before. `null`, which is returned if none had been asked for yet,
+ * stands for the device that the entry point registers.
+ */
+export function setDefaultDevice(device: Device | null): Device | null {
   const before = chosen;
   chosen = device;
   return before;

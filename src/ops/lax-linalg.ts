@@ -226,8 +226,8 @@ export function svd(x: Value, options: SvdOptions = {}): Value | readonly Value[
  * @example
  * ```ts
  * import { lax, np } from 'pullback';
- * const [dl, d, du] = [np.array([0, -1, -1]), np.array([2, 2, 2]), np.array([-1, -1, 0])];
- * console.log(lax.linalg.tridiagonalSolve(dl, d, du, np.array([[1], [0], [1]])).toArray()); // => [ [ 1 ], [ 1 ], [ 1 ] ]
+ * const [dl, d, du] = [np.array([0, -1, -1]), np.array([1, 2, 2]), np.array([-1, -1, 0])];
+ * console.log(lax.linalg.tridiagonalSolve(dl, d, du, np.array([[1], [0], [0]])).toArray()); // => [ [ 3 ], [ 2 ], [ 1 ] ]
  * ```
  */
 export const tridiagonalSolve = <D extends FloatDType>(

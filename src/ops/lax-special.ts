@@ -81,7 +81,7 @@ export const randomGammaGrad = binary('lax.randomGammaGrad', incomplete.randomGa
  * @example
  * ```ts
  * import { lax, np } from 'pullback';
- * console.log(lax.betainc(np.array(2), np.array(2), np.array(0.25)).item()); // => 0.15625
+ * console.log(lax.betainc(np.array(2), np.array(2), np.array(0.25)).item().toFixed(5)); // => 0.15625
  * ```
  */
 export const betainc = <D extends FloatDType>(a: Tensor<D>, b: Tensor<D>, x: Tensor<D>): Tensor<D> =>

@@ -60,7 +60,7 @@ function signOfGamma(x: Value): Value {
  * @example
  * ```ts
  * import { np, special } from 'pullback';
- * console.log(special.gamma(np.array([0.5, 5])).toArray()); // => [ 1.772453…, 24 ]
+ * console.log(special.gamma(np.array([0.5, 5])).toArray()); // => [ 1.77245…, 24.0000… ]
  * ```
  */
 export const gamma = elementary('special.gamma', (x) => mul(signOfGamma(x), exp(prim.lgamma(x))));

@@ -1,6 +1,6 @@
 /** `jit(f).lower(…).compile()` on any device: what it is called with, and what it refuses. */
 
-import { type Aval, evalShape, grad, jit, np, type Tensor, vmap } from 'pullback';
+import { type Aval, evalShape, grad, jit, np, referenceDevice, type Tensor, vmap, withDefaultDevice } from 'pullback';
 import { expect, test } from 'vitest';
 import { message } from '../errors/message.ts';
 
@@ -79,6 +79,8 @@ test('arguments of another kind are named', () => {
 });
 
 test('the reference device has the jaxpr, and says which device has more', () => {
+  const reference = referenceDevice();
+  const compiled = withDefaultDevice(reference, () => scaled.lower({ w: float32(3) }, 2).compile());
   expect(compiled.text('jaxpr')).toMatchInlineSnapshot(`
     "{ lambda ; a:f32[3]. let
       b:f32[3] = broadcast_in_dim[broadcastDimensions=() shape=(3)] 2:f32[]
@@ -113,7 +115,8 @@ test('the reference device has the jaxpr, and says which device has more', () =>
       at test/core/lower.test.ts:LINE
     "
   `);
-  expect(message(() => compiled.profile({ w: x }, 2))).toMatchInlineSnapshot(`
+  const there = withDefaultDevice(reference, () => np.ones([3]));
+  expect(message(() => compiled.profile({ w: there }, 2))).toMatchInlineSnapshot(`
     "
     CompileError: profile(): the device reference runs equations one by one: it has no steps to time
       remedy: compile on a device that makes loops of them: withDefaultDevice(wasmDevice(), () => f.lower(…).compile())

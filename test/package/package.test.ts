@@ -140,6 +140,9 @@ describe('in a browser', { timeout: 180_000 }, () => {
     expect(warnings).toEqual([]);
     return outputFiles[0]!.text;
   };
+  /** What a page has and the language has not, as far as it is used; `printed` takes what is logged. */
+  const pageOf = (printed: unknown[]) =>
+    createContext({ console: { log: (line: unknown) => printed.push(line) }, URL, TextEncoder, performance });
   const gzipped = (text: string): number => gzipSync(text, { level: 9 }).length;
   const libraries = ['fp-ts', 'fp-ts/*', 'io-ts', 'io-ts/*'];
 
@@ -153,14 +156,39 @@ describe('in a browser', { timeout: 180_000 }, () => {
 
   test('a script runs where there is nothing of Node', async () => {
     const printed: unknown[] = [];
-    const page = createContext({ console: { log: (line: unknown) => printed.push(line) }, URL, performance });
+    const page = pageOf(printed);
     runInContext(await bundle(program, 'iife'), page);
     expect(printed).toEqual([expected]);
   });
 
+  test('without WebAssembly the first operation says what to do, and that works', async () => {
+    const printed: unknown[] = [];
+    const page = pageOf(printed);
+    runInContext('delete globalThis.WebAssembly', page);
+    const text = `
+      import { np, referenceDevice, setDefaultDevice } from 'pullback';
+      try {
+        np.zeros([2]);
+      } catch (error) {
+        console.log(error._tag);
+        console.log(error.message.split('\\n').slice(0, 2).join('\\n'));
+      }
+      setDefaultDevice(referenceDevice());
+      console.log(np.ones([2]).toArray().join());
+    `;
+    runInContext(await bundle(text, 'iife'), page);
+    expect(printed).toEqual([
+      'CompileError',
+      'wasmDevice: this machine compiles no WebAssembly with SIMD: there is no WebAssembly\n' +
+        '  remedy: use a newer one, or the slower reference device: setDefaultDevice(referenceDevice()) before anything is computed, ' +
+        "or the entry 'pullback/reference'",
+      '1,1',
+    ]);
+  });
+
   test('np without any transform', async () => {
     const printed: unknown[] = [];
-    const page = createContext({ console: { log: (line: unknown) => printed.push(line) }, URL, performance });
+    const page = pageOf(printed);
     const text = "import * as np from 'pullback/np'; console.log(np.add(np.array([1, 2]), 1).toArray().join());";
     runInContext(await bundle(text, 'iife'), page);
     expect(printed).toEqual(['2,3']);
@@ -173,7 +201,7 @@ describe('in a browser', { timeout: 180_000 }, () => {
       console.log(grad((x) => np.add(x, x))(3).item());
     `;
     const printed: unknown[] = [];
-    const page = createContext({ console: { log: (line: unknown) => printed.push(line) }, URL, performance });
+    const page = pageOf(printed);
     runInContext(await bundle(text, 'iife'), page);
     expect(printed).toEqual([2]);
 
@@ -196,7 +224,7 @@ describe('in a browser', { timeout: 180_000 }, () => {
       console.log(vmap(grad(f))(np.array([[0, 1], [1, 0]])).toArray().join());
     `;
     const printed: unknown[] = [];
-    const page = createContext({ console: { log: (line: unknown) => printed.push(line) }, URL, performance });
+    const page = pageOf(printed);
     runInContext(await bundle(text, 'iife'), page);
     expect(printed).toEqual([`${expected},${expected.split(',').reverse().join()}`]);
   });

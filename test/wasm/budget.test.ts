@@ -76,6 +76,6 @@ test('random programs, whose results are read when others have taken their place
     // The property met what it is about.
     expect(evictions).toBeGreaterThan(runs);
   } finally {
-    if (before) setDefaultDevice(before);
+    setDefaultDevice(before);
   }
 });

@@ -10,7 +10,7 @@ function onWasm(f: (x: Tensor<DType>) => Tensor<DType>, x: () => Tensor<DType>):
   try {
     return [...jit(f)(x()).dataSync()];
   } finally {
-    if (before) setDefaultDevice(before);
+    setDefaultDevice(before);
   }
 }
 

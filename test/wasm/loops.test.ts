@@ -25,7 +25,7 @@ beforeEach(() => {
   before = setDefaultDevice(device);
 });
 afterEach(() => {
-  if (before) setDefaultDevice(before);
+  setDefaultDevice(before);
 });
 
 /** A mebibyte of state: weights and their momentum. */

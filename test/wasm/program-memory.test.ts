@@ -40,7 +40,7 @@ describe('the device', () => {
     before = setDefaultDevice(device);
   });
   afterAll(() => {
-    if (before) setDefaultDevice(before);
+    setDefaultDevice(before);
   });
 
   it('says what a program too large for it needs', () => {
