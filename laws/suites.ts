@@ -8,6 +8,7 @@ import { factorsLaws } from './factors.laws.ts';
 import { immutabilityLaws } from './immutability.laws.ts';
 import { implicitLaws } from './implicit.laws.ts';
 import type { Suite } from './law.ts';
+import { metricsLaws } from './metrics.laws.ts';
 import { optimLaws } from './optim.laws.ts';
 import { passesLaws } from './passes.laws.ts';
 import { primitiveLaws } from './primitives.laws.ts';
@@ -34,6 +35,7 @@ export const suites: readonly Suite[] = [
   treeLaws,
   randomLaws,
   optimLaws,
+  metricsLaws,
   dataLaws,
   immutabilityLaws,
 ];

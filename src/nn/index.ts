@@ -96,6 +96,7 @@ export {
   type SmoothL1Options,
   smoothL1,
 } from './losses/regression.ts';
+export * as metrics from './metrics/index.ts';
 export {
   addPositions,
   appendPositions,

@@ -27,7 +27,9 @@ export interface TraceOptions {
 }
 
 /**
- * Momentum: the updates become their trace m ← g + decay·m; with `nesterov`, g + decay·m of the new m.
+ * Momentum: the updates become their trace m ← g + decay·m; with `nesterov`, g + decay·m of the new m. (As Nesterov wrote it the
+ * gradient is taken ahead instead, `grad(loss)` at params − rate·decay·m, and m is not looked through once more: these are the same
+ * steps of the points that are ahead.)
  *
  * The state is `{ trace }`, of the structure of the parameters.
  */

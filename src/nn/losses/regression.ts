@@ -8,7 +8,8 @@ import { softplus } from '../activations.ts';
 import { broadcastBeside, expectFlag, expectOption, type LossOptions, paired, reduced } from './reduction.ts';
 
 /**
- * (prediction − target)², elementwise, in the dtype in which the two meet.
+ * (prediction − target)², elementwise, in the dtype in which the two meet. The mean is that over all elements, as in PyTorch; the
+ * squared distance of vectors, ‖prediction − target‖², is the `'sum'`.
  *
  * @throws ShapeError unless the shapes are equal: [n] beside [n, 1] would broadcast to [n, n]
  *
