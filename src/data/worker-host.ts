@@ -71,7 +71,7 @@ const handle = async ({ id, module, name, value }) => {
 
 /** What a worker of Node runs. */
 export const nodeProgram = `
-const { parentPort } = require('node:worker_threads');
+const { parentPort } = process.getBuiltinModule('node:worker_threads');
 const send = (answer) => parentPort.postMessage(answer);
 ${body}
 parentPort.on('message', handle);`;

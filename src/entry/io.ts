@@ -39,9 +39,18 @@ export {
 } from '../io/failure.ts';
 export { fileExists, listFolder, makeFolder, readBytes, writeBytes, writeText } from '../io/file.ts';
 export { decodeGzippedIdx, decodeIdx, type Idx, type IdxDType, readIdx, showIdx } from '../io/idx.ts';
+export { decodeImage, type ImageOptions, imageTensor, type Pixels, readImage } from '../io/image.ts';
+export {
+  type ClassedImage,
+  type ImageFile,
+  type ImageFolder,
+  listImageFolder,
+  readImageFolder,
+} from '../io/image-folder.ts';
 export { encodeJaxpr, type JaxprJson, type ProgramJson } from '../io/jaxpr.ts';
 export { decodeClosedJaxpr, decodeJaxpr, type Registry } from '../io/jaxpr-decode.ts';
 export { decodeJson, readJson } from '../io/json.ts';
+export { decodeJsonLines, readJsonLines } from '../io/jsonl.ts';
 export { holdOutTenth, type LabelledImages, labelImages, readMnist, type Split, takeImages } from '../io/mnist.ts';
 export { decodeNpy, readNpy } from '../io/npy.ts';
 export { type NamedTensors, namedLeaves, paramsCodec, type ValuesOf } from '../io/params.ts';
@@ -55,3 +64,4 @@ export {
   writeParams,
   writeSafetensors,
 } from '../io/safetensors.ts';
+export { decodeText, readText } from '../io/text.ts';

@@ -40,6 +40,8 @@ export interface Truncated {
 export interface Corrupt {
   readonly _tag: 'Corrupt';
   readonly reason: string;
+  /** The line it is about, of text that is read line by line; the first is 1. */
+  readonly line?: number;
 }
 
 /** A well-formed file of the wrong thing: labels where images belong, or a label that is no class. */
@@ -54,6 +56,8 @@ export interface Invalid {
   readonly at: string;
   readonly expected: string;
   readonly actual: string;
+  /** As in {@link Corrupt}. */
+  readonly line?: number;
 }
 
 /** One thing that is wrong with what was decoded. */
@@ -146,9 +150,11 @@ export function showFailure(failure: Failure | WriteError): string {
     case 'WriteError':
       return `${failure.path}: cannot be written: ${failure.reason}`;
     case 'DecodeErrors':
-      return failure.errors.map((error) => `${failure.source}: ${showDecodeError(error)}`).join('\n');
+      return failure.errors.map((error) => `${failure.source}${lineOf(error)}: ${showDecodeError(error)}`).join('\n');
   }
 }
+
+const lineOf = (error: DecodeError): string => ('line' in error ? `:${error.line}` : '');
 
 /** Errors told of one value: who mends a file reads the first few. */
 const toldAtMost = 20;

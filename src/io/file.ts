@@ -50,6 +50,30 @@ export const listFolder = (path: string): TE.TaskEither<ReadError, readonly stri
     (error) => readError(path, reasonOf(error)),
   );
 
+/** Something in a folder. */
+export interface Entry {
+  readonly name: string;
+  /** A folder, or a link to one; everything else counts as a file. */
+  readonly folder: boolean;
+}
+
+/** What a folder holds, sorted by name. */
+export const listEntries = (path: string): TE.TaskEither<ReadError, readonly Entry[]> =>
+  TE.tryCatch(
+    async () => {
+      const { readdir, stat } = await fileSystem();
+      const { join } = await paths();
+      const isFolder = (name: string): Promise<boolean> =>
+        stat(join(path, name)).then(
+          (found) => found.isDirectory(),
+          () => false,
+        );
+      const names = (await readdir(path)).sort();
+      return Promise.all(names.map(async (name) => ({ name, folder: await isFolder(name) })));
+    },
+    (error) => readError(path, reasonOf(error)),
+  );
+
 /**
  * Write bytes as a file, whole or not at all, making the folders on the way to it; gives back its path.
  *

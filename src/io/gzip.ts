@@ -21,10 +21,15 @@ export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes
  *
  * It does not reject: a damaged stream gives what came before the damage.
  */
-export async function gunzip(bytes: Uint8Array, atMost: number): Promise<Inflated> {
+export const gunzip = (bytes: Uint8Array, atMost: number): Promise<Inflated> => decompress('gzip', bytes, atMost);
+
+/** {@link gunzip} of a zlib stream, as PNG has it. */
+export const unzlib = (bytes: Uint8Array, atMost: number): Promise<Inflated> => decompress('deflate', bytes, atMost);
+
+async function decompress(format: 'gzip' | 'deflate', bytes: Uint8Array, atMost: number): Promise<Inflated> {
   const chunks: Uint8Array[] = [];
   let total = 0;
-  const reader = inflating(bytes).getReader();
+  const reader = inflating(format, bytes).getReader();
   try {
     while (total <= atMost) {
       const { done, value } = await reader.read();
@@ -39,14 +44,14 @@ export async function gunzip(bytes: Uint8Array, atMost: number): Promise<Inflate
   }
 }
 
-function inflating(bytes: Uint8Array): ReadableStream<Uint8Array> {
+function inflating(format: 'gzip' | 'deflate', bytes: Uint8Array): ReadableStream<Uint8Array> {
   const source = new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
       controller.enqueue(new Uint8Array(bytes));
       controller.close();
     },
   });
-  return source.pipeThrough(new DecompressionStream('gzip'));
+  return source.pipeThrough(new DecompressionStream(format));
 }
 
 // Node gives zlib's code; the browsers say it in words only.

@@ -33,6 +33,19 @@ function run(command: string, args: readonly string[], cwd: string): string {
   return stdout;
 }
 
+/** What is to be installed beside the package: its dependencies and these, with theirs, all the way down. */
+function closure(names: readonly string[]): readonly string[] {
+  const dependenciesIn = (path: string): readonly string[] => {
+    const { dependencies = {} } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as {
+      readonly dependencies?: Readonly<Record<string, string>>;
+    };
+    return Object.keys(dependencies);
+  };
+  const found = new Set([...dependenciesIn('.'), ...names]);
+  for (const name of found) for (const next of dependenciesIn(join('node_modules', name))) found.add(next);
+  return [...found];
+}
+
 beforeAll(() => {
   // A build of its own, so that a run of the tests does not take away the one in `dist`.
   const staged = join(folder, 'staged');
@@ -45,9 +58,7 @@ beforeAll(() => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly version: string };
   mkdirSync(user);
   writeFileSync(join(user, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }));
-  const local = ['fp-ts', 'io-ts', 'fast-check', 'pure-rand'].map((name) =>
-    realpathSync(join(root, 'node_modules', name)),
-  );
+  const local = closure(['fast-check']).map((name) => realpathSync(join(root, 'node_modules', name)));
   const options = ['--offline', '--install-links', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   run('npm', ['install', ...options, join(folder, `pullback-${version}.tgz`), ...local], user);
 }, 300_000);
