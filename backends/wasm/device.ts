@@ -16,12 +16,14 @@ import { bytesOf, plan } from '../loop/plan/plan.ts';
 import type { StepClock } from '../loop/plan/profile.ts';
 import type { Place, Program, Step } from '../loop/plan/program.ts';
 import { hostFunctions } from '../loop/scalar.ts';
+import { EagerProduct, isNarrow, RecentCode, type Run, soleProduct } from './eager.ts';
 import { isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { Constants } from './emit/pool.ts';
 import { hasRelaxedSimd, requireSimd } from './engine.ts';
+import type { Element } from './gemm/arithmetic.ts';
 import { PlannedInspection } from './inspect.ts';
 import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
-import { type Assembled, assembleKernel, assembleProgram, type Target, turnsOf } from './program.ts';
+import { type Assembled, assembleKernel, assembleProduct, assembleProgram, type Target, turnsOf } from './program.ts';
 import { webAssembly } from './webassembly.ts';
 
 export interface WasmOptions extends MemoryOptions {
@@ -33,15 +35,19 @@ export interface WasmOptions extends MemoryOptions {
 const limits = { buffers: 48 };
 const constantBytes = 1 << 16;
 
-type Run = (...args: number[]) => void;
+/** Instantiated code, and what it needs to write to besides its operands. */
+interface ProgramCode {
+  readonly run: Run;
+  readonly scratch: number;
+}
 
 type KernelStep = Step & { readonly kind: 'kernel' };
 
 /** The program as this device plans it, with the constants that its decompositions need: its first inputs. */
-function planned(jaxpr: Jaxpr) {
+function planned(jaxpr: Jaxpr, products = true) {
   const { jaxpr: decomposed, consts } = decompose(optimize(jaxpr), decomposedNames);
   const simple = optimize(constsAsInputs(decomposed));
-  return { simple, program: plan(simple, limits), consts };
+  return { simple, program: plan(simple, { ...limits, products }), consts };
 }
 
 /** The step of a program that is one kernel, which is compiled for all sizes; `null` for other programs. */
@@ -49,6 +55,9 @@ function soleKernel({ steps }: Program, consts: readonly Value[]): KernelStep | 
   const [only] = steps;
   return steps.length === 1 && only?.kind === 'kernel' && consts.length === 0 ? only : null;
 }
+
+/** An operation that is applied by itself, to operands of any sizes, where a program is compiled for its own. */
+const isEager = ({ eqns }: Jaxpr): boolean => eqns.length === 1 && !eqns[0]!.primitive.higherOrder;
 
 /** What kernels call `rem`. */
 const remainder = (x: number, y: number): number => x % y;
@@ -63,6 +72,8 @@ class WasmDevice implements Device {
   private constants: Constants;
   /** Kernels of eager operations, compiled for all sizes. */
   private readonly kernels = new Map<string, Run>();
+  /** Code of eager operations that is made for their shapes. */
+  private readonly shaped = new RecentCode<ProgramCode>();
   /** Addresses of a running program. */
   private table = 0;
   private entries = 0;
@@ -97,12 +108,33 @@ class WasmDevice implements Device {
     const { program, consts } = planned(jaxpr);
     const only = soleKernel(program, consts);
     if (only) return this.single(program, only);
-    return new CompiledProgram(
-      this,
-      program,
-      this.instantiate(assembleProgram(program, this.target())),
-      this.own(consts),
-    );
+    const make = (): ProgramCode => this.instantiate(assembleProgram(program, this.target()));
+    if (!isEager(jaxpr)) {
+      const code = make();
+      return new CompiledProgram(this, program, () => code, this.own(consts));
+    }
+    const product = consts.length === 0 ? soleProduct(program) : null;
+    if (product && isNarrow(product.contraction)) {
+      const { program: loops } = planned(jaxpr, false);
+      const nest = soleKernel(loops, []);
+      if (nest) return this.single(loops, nest);
+    }
+    if (product) {
+      return new EagerProduct(this, program, product, this.productOf(product.contraction.dtype));
+    }
+    const shape = {};
+    return new CompiledProgram(this, program, () => this.shaped.of(shape, make), this.own(consts));
+  }
+
+  /** Products of matrices of any size. */
+  private productOf(dtype: Element): Run {
+    const key = `product ${dtype}`;
+    let run = this.kernels.get(key);
+    if (!run) {
+      run = this.instantiate(assembleProduct(dtype, this.target())).run;
+      this.kernels.set(key, run);
+    }
+    return run;
   }
 
   /** Made of the program again: what runs keeps nothing that only people ask for. */
@@ -126,7 +158,7 @@ class WasmDevice implements Device {
           clock.start();
           code.run(table!);
         };
-        return new CompiledProgram(this, program, { ...code, run }, this.own(consts));
+        return new CompiledProgram(this, program, () => ({ ...code, run }), this.own(consts));
       },
     });
   }
@@ -173,10 +205,7 @@ class WasmDevice implements Device {
     };
   }
 
-  private instantiate(
-    { bytes, imports, scratch }: Assembled,
-    clock?: StepClock,
-  ): { readonly run: Run; readonly scratch: number } {
+  private instantiate({ bytes, imports, scratch }: Assembled, clock?: StepClock): ProgramCode {
     const { constants } = this;
     const words = constants.contents();
     // Pools do not shrink; the code made so far keeps its own.
@@ -264,26 +293,22 @@ class CompiledProgram implements Executable {
   private readonly device: WasmDevice;
   private readonly outs: readonly number[];
   private readonly arena: number;
-  private readonly code: { readonly run: Run; readonly scratch: number };
+  private readonly codeOf: () => ProgramCode;
   private readonly consts: readonly Storage[];
   private readonly program: Program;
 
-  constructor(
-    device: WasmDevice,
-    program: Program,
-    code: { readonly run: Run; readonly scratch: number },
-    consts: readonly Storage[],
-  ) {
+  constructor(device: WasmDevice, program: Program, codeOf: () => ProgramCode, consts: readonly Storage[]) {
     this.device = device;
     this.outs = program.outs.map(bytesOf);
     this.program = program;
     this.arena = program.arena;
-    this.code = code;
+    this.codeOf = codeOf;
     this.consts = consts;
   }
 
   run(ins: readonly Storage[]): readonly Storage[] {
-    const { device, code, outs } = this;
+    const { device, outs } = this;
+    const code = this.codeOf();
     const { memory } = device;
     const held: WasmStorage[] = [];
     const addresses: number[] = [];
@@ -297,7 +322,7 @@ class CompiledProgram implements Executable {
       for (const storage of this.consts) hold(storage as WasmStorage);
       for (const storage of ins) hold(storage as WasmStorage);
       const made = outs.map((bytes) => hold(memory.allocate(bytes)));
-      arena = hold(this.room());
+      arena = hold(this.room(code.scratch));
       addresses.push(addresses.at(-1)! + this.arena);
       const table = device.tableOf(addresses.length);
       memory.words.set(addresses, table >> 2);
@@ -310,13 +335,13 @@ class CompiledProgram implements Executable {
   }
 
   /** Memory for what lives while the program runs. @throws DeviceMemoryError naming its peak and its largest values */
-  private room(): WasmStorage {
+  private room(scratch: number): WasmStorage {
     try {
-      return this.device.memory.allocate(this.arena + this.code.scratch);
+      return this.device.memory.allocate(this.arena + scratch);
     } catch (error) {
       if (!(error instanceof DeviceMemoryError)) throw error;
       const { largest, outs, ins } = this.program;
-      const total = [...ins, ...outs].reduce((sum, aval) => sum + bytesOf(aval), this.arena + this.code.scratch);
+      const total = [...ins, ...outs].reduce((sum, aval) => sum + bytesOf(aval), this.arena + scratch);
       const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
       throw new DeviceMemoryError({
         op: 'wasm',

@@ -12,7 +12,9 @@ import { type Code, call, get, i32, select, set } from './code/instructions.ts';
 import { type Func, Module } from './code/module.ts';
 import { emitConv } from './conv/conv.ts';
 import { callsOf, type EmitOptions, emitKernel, isPartitioned, scratchBytes } from './emit/kernel.ts';
+import type { Element } from './gemm/arithmetic.ts';
 import { emitContraction } from './gemm/gemm.ts';
+import { emitGeneric } from './gemm/generic.ts';
 import type { Product } from './gemm/outer.ts';
 
 /** A product of matrices, or a convolution. */
@@ -47,6 +49,13 @@ function moduleFor(kernels: readonly Kernel[], target: Target, marked = false) {
 export function assembleKernel(kernel: Kernel, target: Target): Assembled {
   const { module, options, imports } = moduleFor([kernel], target);
   module.export('run', emitKernel(module, kernel, options));
+  return { bytes: module.encode(), imports, scratch: 0 };
+}
+
+/** A module of products of matrices of any size, exported as `run`. */
+export function assembleProduct(dtype: Element, target: Target): Assembled {
+  const { module, imports } = moduleFor([], target);
+  module.export('run', emitGeneric(module, dtype, target.options.relaxed));
   return { bytes: module.encode(), imports, scratch: 0 };
 }
 

@@ -21,6 +21,8 @@ export type Unit =
 export interface Limits {
   /** Buffers that a kernel reads and writes. */
   readonly buffers: number;
+  /** Whether products of matrices are left to kernels of the machine, as they are by default, or are loops. */
+  readonly products?: boolean;
 }
 
 interface Node {

@@ -228,6 +228,8 @@ class Sorting {
     );
     const pair: Index = { name: `s${count++ % 100}`, extent: pairs };
     const [begin, middle, stop] = [local('begin', 'int32'), local('middle', 'int32'), local('stop', 'int32')];
+    // Written with the index, and not with `begin`, so that the length beside it is seen to be a size (`generalize.ts`).
+    const starts = op('mul', index(pair), op('add', w, w));
     const [left, right] = [local('left', 'int32'), local('right', 'int32')];
     const [a, b] = [local('a', key.dtype), local('b', key.dtype)];
     // What is read beyond a run is not taken.
@@ -255,9 +257,9 @@ class Sorting {
       declare(from, halves[0]!),
       declare(into, halves[1]!),
       serial(pair, [
-        declare(begin, op('mul', index(pair), op('add', w, w))),
-        declare(middle, op('min', op('add', value(begin), w), end)),
-        declare(stop, op('min', op('add', value(middle), w), end)),
+        declare(begin, starts),
+        declare(middle, op('min', op('add', starts, w), end)),
+        declare(stop, op('min', op('add', op('add', starts, w), w), end)),
         declare(left, value(begin)),
         declare(right, value(middle)),
         declare(a, read(value(begin))),

@@ -67,7 +67,7 @@ const samePlace = (a: Place, b: Place): boolean =>
 class Planner {
   readonly arena = new Arena();
   readonly largest: Aval[] = [];
-  private readonly limits: Limits;
+  readonly limits: Limits;
   private count = 0;
 
   constructor(limits: Limits) {
@@ -195,7 +195,7 @@ class Scope {
       for (const v of unit.stored) this.make(v);
       return;
     }
-    const product = productOf(unit.body, unit.stored, flow);
+    const product = this.planner.limits.products === false ? null : productOf(unit.body, unit.stored, flow);
     if (product) {
       this.product(unit, product);
       return;

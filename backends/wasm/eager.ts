@@ -1,0 +1,98 @@
+/** Eager operations other than single kernels: products of matrices, which are compiled once, and code that is made for shapes. */
+
+import type { Executable, Storage } from '../../src/core/backend.ts';
+import { bytesOf } from '../loop/plan/plan.ts';
+import type { Contraction, Place, Program, Step } from '../loop/plan/program.ts';
+import { count } from './gemm/axes.ts';
+import { type GenericCalls, genericCalls } from './gemm/generic.ts';
+import { simplified } from './gemm/plan.ts';
+import type { LinearMemory } from './memory.ts';
+import type { WasmStorage } from './storage.ts';
+
+/** An instantiated function. */
+export type Run = (...args: number[]) => void;
+
+type ContractStep = Step & { readonly kind: 'contract' };
+
+/** The step of a program that is one product of matrices; `null` for other programs. */
+export function soleProduct({ steps }: Program): ContractStep | null {
+  const [only] = steps;
+  const { kind } = only ?? {};
+  return steps.length === 1 && kind === 'contract' ? (only as ContractStep) : null;
+}
+
+const plain = (x: Contraction) => simplified({ ...x, relaxed: false, epilogue: null });
+
+/** Fewer rows or columns than these are loops: packing would cost as much as the product. */
+const narrow = 4;
+
+/** Whether a product is loops rather than packed. */
+export function isNarrow(contraction: Contraction): boolean {
+  const { m, n } = plain(contraction);
+  return Math.min(count(m), count(n)) < narrow;
+}
+
+/** What operations need of the device. */
+interface Machine {
+  readonly memory: LinearMemory;
+  scratchOf(bytes: number): number;
+}
+
+/** One product of matrices, by the function for all sizes. */
+export class EagerProduct implements Executable {
+  private readonly device: Machine;
+  private readonly kernel: Run;
+  private readonly places: readonly [Place, Place, Place];
+  private readonly inputs: number;
+  private readonly bytes: number;
+  private readonly how: GenericCalls;
+
+  constructor(device: Machine, { ins, outs }: Program, step: ContractStep, kernel: Run) {
+    this.device = device;
+    this.kernel = kernel;
+    this.how = genericCalls(plain(step.contraction));
+    this.places = this.how.transposed ? [step.b, step.a, step.c] : [step.a, step.b, step.c];
+    this.inputs = ins.length;
+    this.bytes = bytesOf(outs[0]!);
+  }
+
+  run(ins: readonly Storage[]): readonly Storage[] {
+    const { kernel, places, how, device } = this;
+    const { memory } = device;
+    const scratch = device.scratchOf(how.scratchBytes);
+    const pinned: WasmStorage[] = [];
+    const pin = (storage: WasmStorage): number => {
+      const address = memory.pin(storage);
+      pinned.push(storage);
+      return address;
+    };
+    try {
+      const addresses = ins.slice(0, this.inputs).map((x) => pin(x as WasmStorage));
+      const made = memory.allocate(this.bytes);
+      const result = pin(made);
+      const [a, b, c] = places.map(
+        ({ base, position, offset }) => (base === 'input' ? addresses[position]! : result) + offset,
+      ) as [number, number, number];
+      for (const call of how.calls) kernel(a + call.a, b + call.b, c + call.c, scratch, ...call.rest);
+      return [made];
+    } finally {
+      for (const storage of pinned) memory.unpin(storage);
+    }
+  }
+}
+
+/** Modules of shapes that are kept. */
+const kept = 128;
+
+/** The code used last: eager operations of ever new shapes leave no more than this behind, and what is met again is made again. */
+export class RecentCode<Code> {
+  private readonly byShape = new Map<object, Code>();
+
+  of(shape: object, make: () => Code): Code {
+    const found = this.byShape.get(shape) ?? make();
+    this.byShape.delete(shape);
+    this.byShape.set(shape, found);
+    if (this.byShape.size > kept) this.byShape.delete(this.byShape.keys().next().value!);
+    return found;
+  }
+}
