@@ -145,10 +145,14 @@ class Lifting {
 
 const indexed = new WeakMap<Expr, boolean>();
 
-/** Is this whole-number arithmetic on indices, or a comparison of it? Numbers in it are sizes, wherever it is used. */
+/**
+ * Is this whole-number arithmetic on indices, or a comparison of it? Numbers in it are sizes, wherever it is used. So is a number that is
+ * converted to uint32 rather than written as one: what starts that are data are compared with.
+ */
 function ofIndices(x: Expr): boolean {
   if (x.op === 'index') return true;
   if (x.op !== 'apply') return false;
+  if (x.fn === 'convert' && x.dtype === 'uint32' && x.args[0]!.op === 'const') return true;
   let found = indexed.get(x);
   if (found === undefined) {
     found = x.args.some((y) => y.dtype === 'int32' && ofIndices(y)) && (x.dtype === 'int32' || x.dtype === 'bool');

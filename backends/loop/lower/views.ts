@@ -99,15 +99,17 @@ export const concatenate: Pointwise<FirstOrderParams<'concatenate'>> = (read, at
 export const iota: Pointwise<FirstOrderParams<'iota'>> = (_read, at, { out, params: { dimension } }) =>
   convert(at[dimension]!, out.dtype);
 
+/** A size beside what is no index: written as a conversion, by which `generalize.ts` knows it. */
+const unsigned = (limit: number): Expr => convert(int(limit), 'uint32');
+
 /** A start where a window of this length lies inside: what is less than 0 is 0, what is too large the last such place. */
 export function clamped(start: Expr, limit: number): Expr {
-  if (start.dtype === 'uint32') return convert(op('min', start, constant(limit, 'uint32')), 'int32');
+  if (start.dtype === 'uint32') return convert(op('min', start, unsigned(limit)), 'int32');
   return op('max', op('min', convert(start, 'int32'), int(limit)), int(0));
 }
 
 /** Whether a start is in 0 … limit. */
-export const inBounds = (start: Expr, limit: number): Expr =>
-  compare('le', convert(start, 'uint32'), constant(limit, 'uint32'));
+export const inBounds = (start: Expr, limit: number): Expr => compare('le', convert(start, 'uint32'), unsigned(limit));
 
 export const dynamicSlice: Pointwise<FirstOrderParams<'dynamic_slice'>> = (read, at, { ins, params: { sliceSizes } }) =>
   read(
