@@ -4,6 +4,7 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setDefaultDevice } from 'pullback';
 import { describe, expect, it, vi } from 'vitest';
 import { instrument } from './docs/claims.ts';
 import { matches, record } from './docs/recorder.ts';
@@ -33,6 +34,9 @@ const run = async (snippet: Snippet, name: string): Promise<readonly string[]> =
     log.mockRestore();
   }
 };
+
+// Snippets print what users see, on the default device, whatever PULLBACK_DEVICE says.
+setDefaultDevice(null);
 
 const { snippets, problems } = snippetsOfRepository();
 const nameOf = (index: number): string => `${String(index).padStart(3, '0')}.ts`;

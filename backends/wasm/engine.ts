@@ -34,7 +34,7 @@ export function requireSimd(): void {
       op: 'wasmDevice',
       problem: `this machine compiles no WebAssembly with SIMD: ${why}`,
       remedy:
-        "use a newer one, or the slower reference device: setDefaultDevice(referenceDevice()) before anything is computed, or the entry 'pullback/reference'",
+        "use a newer engine (on a page: allow 'wasm-unsafe-eval' in its policy), or the slower reference device: setDefaultDevice(referenceDevice()) before anything is computed, or the entry 'pullback/reference'",
     });
   }
   usable = true;

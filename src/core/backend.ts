@@ -41,35 +41,37 @@ export interface Device {
   inspect?(jaxpr: Jaxpr): Inspection;
 }
 
+/** What a program has chosen; `null` stands for the registered device. */
 let chosen: Device | null = null;
-/** Makes the default device when it is first asked for. */
-let registered: (() => Device) | null = null;
+let make: (() => Device) | null = null;
+let registered: Device | null = null;
 
 /** The device that new tensors are put on. @throws CompileError when no entry point has registered one */
 export function defaultDevice(): Device {
-  if (chosen) return chosen;
-  if (!registered) {
+  const found = chosen ?? registered;
+  if (found) return found;
+  if (!make) {
     throw new CompileError({
       op: 'defaultDevice',
       problem: 'no device is registered',
       remedy: "import from 'pullback' or one of its entry points, which register one, or call setDefaultDevice",
     });
   }
-  chosen = registered();
-  return chosen;
+  registered = make();
+  return registered;
 }
 
 /**
- * Make `make()` the default device when one is first asked for and none has been chosen: what entry points do when they are loaded. Of
- * several registrations the first one counts.
+ * Register the default device for programs that choose none: what entry points do when they are loaded. It is made when it is first asked
+ * for, and of several registrations the first one counts.
  */
-export function registerDefaultDevice(make: () => Device): void {
-  registered ??= make;
+export function registerDefaultDevice(device: () => Device): void {
+  make ??= device;
 }
 
 /**
- * Make `device` the one that new tensors are put on; returns the one before. `null`, which is returned if none had been asked for yet,
- * stands for the device that the entry point registers.
+ * Make `device` the one that new tensors are put on; returns what was chosen before. `null` stands for the device that the entry point
+ * registers.
  */
 export function setDefaultDevice(device: Device | null): Device | null {
   const before = chosen;

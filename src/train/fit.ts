@@ -77,7 +77,7 @@ const lookEvery = 16;
  * const batches = [np.array([1, 1]), np.array([0, 0])];
  * const start = train.startRun({ w, state: sgd.init(w) }, random.key(0));
  * const end = await train.fit(step, start, (_epoch, from) => batches.slice(from), { epochs: 2 })();
- * if (end._tag === 'Right') console.log(end.right.history.map(({ training }) => training)); // => [ { loss: 3 }, { loss: 0.625 } ]
+ * if (end._tag === 'Right') console.log(end.right.history.map(({ training }) => training)); // => [ { loss: 3 }, { loss: 0.5625 } ]
  * ```
  */
 export const fit =

@@ -191,8 +191,8 @@ describe('in a browser', { timeout: 180_000 }, () => {
     expect(printed).toEqual([
       'CompileError',
       'wasmDevice: this machine compiles no WebAssembly with SIMD: there is no WebAssembly\n' +
-        '  remedy: use a newer one, or the slower reference device: setDefaultDevice(referenceDevice()) before anything is computed, ' +
-        "or the entry 'pullback/reference'",
+        "  remedy: use a newer engine (on a page: allow 'wasm-unsafe-eval' in its policy), or the slower reference device: " +
+        "setDefaultDevice(referenceDevice()) before anything is computed, or the entry 'pullback/reference'",
       '1,1',
     ]);
   });
