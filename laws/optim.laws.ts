@@ -111,12 +111,24 @@ const transformation: fc.Arbitrary<Named> = fc.oneof(
   },
 );
 
+/** A loss with this gradient at these parameters, ⟨g, q − p⟩ + ½‖q − p‖². */
+function extraOf<P>(grad: P, params: P): optim.Extra<P> {
+  const [gs, ps] = [leaves(grad), leaves(params)];
+  const valueFn = (at: P): Value =>
+    leaves(at).reduce<Value>((sum, q, i) => {
+      const away = np.sub(q, ps[i]!);
+      return np.add(sum, np.sum(np.mul(away, np.add(gs[i]!, np.mul(away, 0.5)))));
+    }, np.zeros([]));
+  return { value: np.zeros([]), grad, valueFn };
+}
+
 /** The updates of all steps. */
 function run(t: optim.GradientTransformation, [first, ...rest]: readonly Step[]): readonly Params[] {
   const params = build(first!);
   let state = t.init(params);
   return rest.map((step) => {
-    const [updates, next] = t.update(build(step), state, params);
+    const gradient = build(step);
+    const [updates, next] = t.update(gradient, state, params, extraOf(gradient, params));
     state = next;
     return updates;
   });
@@ -154,8 +166,8 @@ const purityLaws: readonly Law[] = [
       const [params, gradients] = [frozen(build(xs[0]!)), frozen(build(xs[1]!))];
       const state = frozen(t.init(params));
       const seen = leaves([params, gradients, state]).map((x) => x.dataSync());
-      const [once] = t.update(gradients, state, params);
-      const [again] = t.update(gradients, state, params);
+      const [once] = t.update(gradients, state, params, extraOf(gradients, params));
+      const [again] = t.update(gradients, state, params, extraOf(gradients, params));
       const now = leaves([params, gradients, state]).map((x) => x.dataSync());
       const same = now.every((data, i) => data.every((x: number, k: number) => Object.is(x, seen[i]![k])));
       if (!same) return fails('an argument has other elements than before');
@@ -175,7 +187,8 @@ const purityLaws: readonly Law[] = [
   law('the structure of the state does not change', [transformation, steps], ([, t], xs) => {
     const params = build(xs[0]!);
     const state = t.init(params);
-    const [, next] = t.update(build(xs[1]!), state, params);
+    const gradient = build(xs[1]!);
+    const [, next] = t.update(gradient, state, params, extraOf(gradient, params));
     const show = (s: optim.OptState): string =>
       `${structure(s).key} ${leaves(s).map((x) => `${x.dtype}[${x.shape}]${x.aval.weak}`)}`;
     return expect(show(next) === show(state), () => `${show(state)} became ${show(next)}`);
@@ -195,8 +208,8 @@ const resumedLaws: readonly Law[] = [
   law('a run that is resumed from its leaves is the run', [transformation, steps], ([, t], xs) => {
     const resumed: optim.GradientTransformation = {
       init: (params) => reread(t.init(params)),
-      update: (g, s, p) => {
-        const [updates, next] = t.update(g, s, p);
+      update: (g, s, p, extra) => {
+        const [updates, next] = t.update(g, s, p, extra);
         return [updates, reread(next)];
       },
     };
@@ -206,7 +219,7 @@ const resumedLaws: readonly Law[] = [
 
 const compiledLaws: readonly Law[] = [
   law('jit = eager, traced once for all steps', [transformation, steps], ([, t], xs) => {
-    const update = jit((g: Params, s: optim.OptState, p: Params) => t.update(g, s, p));
+    const update = jit((g: Params, s: optim.OptState, p: Params) => t.update(g, s, p, extraOf(g, p)));
     const compiled: optim.GradientTransformation = {
       init: t.init,
       update: (g, s, p) =>
@@ -224,7 +237,7 @@ const compiledLaws: readonly Law[] = [
           0,
         ),
       );
-    const one = (g: Params): Params => t.update(g, t.init(g), g)[0];
+    const one = (g: Params): Params => t.update(g, t.init(g), g, extraOf(g, g))[0];
     const all = vmap(one)({ w: batched(0), layers: [batched(1)] });
     const single = xs.map((step) => one(build(step)));
     // A device may sum the squares of a batch in another order than those of one.

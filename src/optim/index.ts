@@ -37,6 +37,13 @@ export {
   scaleByTrustRatio,
   type TrustRatioOptions,
 } from './layerwise.ts';
+export { type LbfgsOptions, lbfgs, type ScaleByLbfgsOptions, scaleByLbfgs } from './lbfgs.ts';
+export {
+  type BacktrackingOptions,
+  scaleByBacktrackingLinesearch,
+  scaleByZoomLinesearch,
+  type ZoomOptions,
+} from './linesearch.ts';
 export { type Labels, type LabelTree, type Mask, masked, multiTransform } from './masking.ts';
 export { addNoise, type SamOptions, sam } from './noise.ts';
 export {

@@ -1,16 +1,14 @@
 /** Rates that a loop can see and change: held in the state, or made smaller where the loss does not go down any more. */
 
 import { makeAval } from '../core/aval.ts';
-import { type DType, isFloat } from '../core/dtype.ts';
 import { TreeError } from '../core/errors.ts';
-import { Value } from '../core/value.ts';
+import type { Value } from '../core/value.ts';
 import * as np from '../ops/np.ts';
-import { describe } from '../ops/untyped.ts';
 import { convertElementType } from '../prim/arithmetic.ts';
 import { full } from '../prim/compose.ts';
-import { leaves, map } from '../tree/tree.ts';
+import { map } from '../tree/tree.ts';
 import { expectBound, expectHyperparameters, expectNumber, expectSteps } from './hyperparameters.ts';
-import { countOf, partsOf, wrongState } from './state.ts';
+import { countOf, dtypeFor, partsOf, scalarOf } from './state.ts';
 import {
   type Extra,
   type GradientTransformation,
@@ -19,18 +17,6 @@ import {
   oneMore,
   type Schedule,
 } from './transformation.ts';
-
-/** The dtype of numbers that belong to these parameters: that of their first leaf, if it is a float. */
-const dtypeFor = (params: unknown): DType => {
-  const [first] = leaves(params);
-  return first !== undefined && isFloat(first.dtype) ? first.dtype : 'float32';
-};
-
-/** A scalar of a state. @throws TreeError unless it is one */
-function scalarOf(op: string, name: string, x: OptState | undefined): Value {
-  if (x instanceof Value && x.ndim === 0) return x;
-  throw wrongState(op, `state.${name} is ${describe(x)}, not a scalar`);
-}
 
 /**
  * An optimizer whose hyperparameters are in its state, where a loop reads and changes them: `{ hyperparams, inner }`.

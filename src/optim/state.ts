@@ -4,6 +4,7 @@
  */
 
 import { showAval } from '../core/aval.ts';
+import { type DType, isFloat } from '../core/dtype.ts';
 import { ShapeError, TreeError } from '../core/errors.ts';
 import { sameShape } from '../core/shape.ts';
 import { Value } from '../core/value.ts';
@@ -39,6 +40,18 @@ export function partsOf<N extends string>(
 export function countOf(op: string, count: OptState): Value<'int32'> {
   if (count instanceof Value && count.dtype === 'int32' && count.ndim === 0) return count as Value<'int32'>;
   throw wrongState(op, `state.count is ${describe(count)}, not an int32 scalar`);
+}
+
+/** The dtype of numbers that belong to these parameters: that of their first leaf, if it is a float. */
+export const dtypeFor = (params: unknown): DType => {
+  const [first] = flatten(params).leaves;
+  return first !== undefined && isFloat(first.dtype) ? first.dtype : 'float32';
+};
+
+/** A scalar of a state. @throws TreeError unless it is one */
+export function scalarOf(op: string, name: string, x: OptState | undefined): Value {
+  if (x instanceof Value && x.ndim === 0) return x;
+  throw wrongState(op, `state.${name} is ${describe(x)}, not a scalar`);
 }
 
 /**

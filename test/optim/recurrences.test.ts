@@ -61,6 +61,8 @@ const optimizers: Readonly<Record<string, optim.GradientTransformation>> = {
     clippingThreshold: 0.5,
   }),
   agc: optim.chain(optim.adaptiveGradClip(0.1), optim.sgd(0.5)),
+  lbfgs: optim.lbfgs(0.1, { memorySize: 3, linesearch: null }),
+  lbfgsUnscaled: optim.lbfgs(0.1, { memorySize: 2, scaleInitPrecond: false, linesearch: null }),
   lookahead: optim.lookahead(optim.adam(0.1), 3, 0.5),
   multiSteps: optim.multiSteps(optim.adam(0.1), 3),
   multiTransform: optim.multiTransform(
