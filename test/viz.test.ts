@@ -1,46 +1,64 @@
-/** Charts: what they look like as text, and that they are XML whatever they are given. */
-import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { type LineChart, lineChart, type Series } from '../src/viz/chart.ts';
-import { axisOf } from '../src/viz/scale.ts';
+/** Pictures: that they are XML whatever they are given, show what they should, and say what they cannot draw. */
 
-const chart = (series: readonly Series[], rest: Partial<LineChart> = {}): LineChart => ({
-  title: 'Title',
-  xLabel: 'x',
-  yLabel: 'y',
-  series,
-  ...rest,
-});
+import fc from 'fast-check';
+import { decode } from 'fast-png';
+import { grad, jit, makeJaxpr, np, random, type Tensor } from 'pullback';
+import * as viz from 'pullback/viz';
+import { describe, expect, it, test } from 'vitest';
+import { message } from './errors/message.ts';
+
+/** An element of a picture. */
+interface Element {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  text: string;
+}
+
+const unescaped = (text: string): string =>
+  text.replace(/&(\w+|#\d+);/g, (_, name: string) =>
+    name.startsWith('#')
+      ? String.fromCodePoint(Number(name.slice(1)))
+      : { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }[name]!,
+  );
 
 /** A reader of the XML that we need: nested elements, double-quoted attributes, entities. Throws at what is not well-formed. */
-function elementsOf(xml: string): { readonly names: string[]; readonly texts: string[] } {
-  const open: string[] = [];
-  const names: string[] = [];
-  const texts: string[] = [];
-  const token = /<(\/?)([a-z]+)((?: [\w:-]+="[^"<&]*")*)(\/?)>|((?:[^<>&]|&(?:amp|lt|gt);)+)/y;
+function elementsOf(xml: string): readonly Element[] {
+  const open: Element[] = [];
+  const elements: Element[] = [];
+  const token =
+    /<(\/?)([a-zA-Z]+)((?:\s[\w:-]+="[^"<&]*(?:&(?:\w+|#\d+);[^"<&]*)*")*)\s?(\/?)>|((?:[^<>&]|&(?:\w+|#\d+);)+)/y;
   let closed = false;
   while (token.lastIndex < xml.length) {
     const at = token.lastIndex;
     const match = token.exec(xml);
-    if (match === null || closed) throw new Error(`not well-formed at ${at}: ${xml.slice(at, at + 40)}`);
-    const [, end, name, , empty, text] = match;
-    if (text !== undefined) texts.push(text);
-    else if (end === '/') {
-      if (open.pop() !== name) throw new Error(`</${name}> closes another element`);
+    if (match === null || closed) throw new Error(`not well-formed at ${at}: ${xml.slice(at, at + 60)}`);
+    const [, end, name, given = '', empty, text] = match;
+    if (text !== undefined) {
+      if (open.length > 0) open.at(-1)!.text += unescaped(text);
+    } else if (end === '/') {
+      if (open.pop()?.name !== name) throw new Error(`</${name}> closes another element`);
       closed = open.length === 0;
     } else {
-      names.push(name!);
-      if (empty === '') open.push(name!);
+      const attributes = Object.fromEntries(
+        [...given.matchAll(/\s([\w:-]+)="([^"]*)"/g)].map(([, key, value]) => [key!, unescaped(value!)]),
+      );
+      const element = { name: name!, attributes, text: '' };
+      elements.push(element);
+      if (empty === '') open.push(element);
     }
   }
-  if (open.length > 0) throw new Error(`<${open.at(-1)}> is not closed`);
-  return { names, texts };
+  if (open.length > 0) throw new Error(`<${open.at(-1)!.name}> is not closed`);
+  return elements;
 }
+
+const named = (svg: string, name: string): readonly Element[] =>
+  elementsOf(svg).filter((element) => element.name === name);
+const textsOf = (svg: string): readonly string[] => named(svg, 'text').map(({ text }) => text.trim());
 
 const number = fc.oneof(
   fc.double(),
   fc.integer({ min: -10, max: 10 }),
-  fc.constantFrom(Number.NaN, Infinity, -0, 1e300),
+  fc.constantFrom(Number.NaN, Infinity, -0, 1e300, 5e-324),
 );
 const text = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -51,118 +69,355 @@ const charts = fc.record({
   title: text,
   xLabel: text,
   yLabel: text,
-  series: fc.array(fc.record({ name: text, points: fc.array(fc.tuple(number, number)) })),
+  xScale: fc.constantFrom('linear' as const, 'log' as const),
+  yScale: fc.constantFrom('linear' as const, 'log' as const),
+  series: fc.array(fc.record({ name: text, points: fc.array(fc.tuple(number, number)) }), { maxLength: 3 }),
 });
 
+/** Well-formed, and no coordinate that is not a number. */
+function expectDrawn(svg: string): void {
+  const elements = elementsOf(svg);
+  expect(elements[0]!.name).toBe('svg');
+  for (const { attributes } of elements) {
+    for (const [key, value] of Object.entries(attributes)) {
+      if (key !== 'href') expect(`${key}="${value}"`).not.toMatch(/NaN|Infinity|undefined/);
+    }
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that none is left is the point
+  expect(svg).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/);
+}
+
+/** The longest path: of a chart with one line, the line. */
+const longestPath = (svg: string): string =>
+  named(svg, 'path').reduce((longest, { attributes: { d = '' } }) => (d.length > longest.length ? d : longest), '');
+
 describe('lineChart', () => {
-  test('a small one, verbatim', () => {
-    const points: Series['points'] = [
-      [0, 0.5],
-      [1, 0.25],
-      [2, Number.NaN],
-      [3, 0.1],
-    ];
-    expect(lineChart(chart([{ name: 'a<b', points }], { width: 300, height: 200 }))).toMatchInlineSnapshot(`
-      "<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200" viewBox="0 0 300 200" role="img">
-      <title>Title</title>
-      <style>text{font:13px system-ui,"Segoe UI","DejaVu Sans",sans-serif;fill:#333}.title{font-size:16px;font-weight:600;fill:#000}.grid{stroke:#e4e4e4}.frame{fill:none;stroke:#555}.line{fill:none;stroke-width:2;stroke-linejoin:round}</style>
-      <rect width="300" height="200" fill="#fff"/>
-      <text class="title" x="68" y="24">Title</text>
-      <path class="line" stroke="#0072b2" d="M68 45h26"/>
-      <text x="100" y="45" dy="0.35em">a&lt;b</text>
-      <line class="grid" x1="68" x2="68" y1="66" y2="146"/>
-      <text x="68" y="164" text-anchor="middle">0.0</text>
-      <line class="grid" x1="103.33" x2="103.33" y1="66" y2="146"/>
-      <text x="103.33" y="164" text-anchor="middle">0.5</text>
-      <line class="grid" x1="138.67" x2="138.67" y1="66" y2="146"/>
-      <text x="138.67" y="164" text-anchor="middle">1.0</text>
-      <line class="grid" x1="174" x2="174" y1="66" y2="146"/>
-      <text x="174" y="164" text-anchor="middle">1.5</text>
-      <line class="grid" x1="209.33" x2="209.33" y1="66" y2="146"/>
-      <text x="209.33" y="164" text-anchor="middle">2.0</text>
-      <line class="grid" x1="244.67" x2="244.67" y1="66" y2="146"/>
-      <text x="244.67" y="164" text-anchor="middle">2.5</text>
-      <line class="grid" x1="280" x2="280" y1="66" y2="146"/>
-      <text x="280" y="164" text-anchor="middle">3.0</text>
-      <line class="grid" x1="68" x2="280" y1="146" y2="146"/>
-      <text x="60" y="146" dy="0.35em" text-anchor="end">0.1</text>
-      <line class="grid" x1="68" x2="280" y1="126" y2="126"/>
-      <text x="60" y="126" dy="0.35em" text-anchor="end">0.2</text>
-      <line class="grid" x1="68" x2="280" y1="106" y2="106"/>
-      <text x="60" y="106" dy="0.35em" text-anchor="end">0.3</text>
-      <line class="grid" x1="68" x2="280" y1="86" y2="86"/>
-      <text x="60" y="86" dy="0.35em" text-anchor="end">0.4</text>
-      <line class="grid" x1="68" x2="280" y1="66" y2="66"/>
-      <text x="60" y="66" dy="0.35em" text-anchor="end">0.5</text>
-      <path class="frame" d="M68 66V146H280"/>
-      <path class="line" stroke="#0072b2" d="M68 66L138.67 116"/>
-      <circle cx="280" cy="146" r="3" fill="#0072b2"/>
-      <text x="174" y="188" text-anchor="middle">x</text>
-      <text x="18" y="106" text-anchor="middle" transform="rotate(-90 18 106)">y</text>
-      </svg>"
-    `);
-  });
+  const chart = (points: viz.Series['points'], rest: Partial<viz.LineChart> = {}): string =>
+    viz.lineChart({ xLabel: 'x', yLabel: 'y', series: [{ name: 'line', points }], ...rest });
 
   test('is well-formed XML for any text and any numbers, none of them in its coordinates', () => {
     fc.assert(
-      fc.property(charts, (any) => {
-        const svg = lineChart(any);
-        const { names } = elementsOf(svg);
-        expect(names[0]).toBe('svg');
-        expect(svg.replace(/<(text|title|style)[^>]*>[^<]*/g, '')).not.toMatch(/NaN|Infinity|undefined/);
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: that none is left is the point
-        expect(svg).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/);
-      }),
+      fc.property(charts, (any) => expectDrawn(viz.lineChart(any))),
+      { numRuns: 60 },
     );
   });
 
   test('text comes back from the XML as it went in', () => {
-    const { texts } = elementsOf(lineChart(chart([{ name: 'R&D <3', points: [] }], { title: 'a "b" > c' })));
-    expect(texts).toContain('R&amp;D &lt;3');
-    expect(texts).toContain('a "b" &gt; c');
+    const svg = chart([], { title: 'a "b" > c', series: [{ name: 'R&D <3', points: [] }] });
+    expect(textsOf(svg)).toEqual(expect.arrayContaining(['a "b" > c', 'R&D <3']));
   });
 
-  test('values that are not finite are gaps, and a point alone is a dot', () => {
-    const line = (ys: readonly number[]): string[] => {
-      const svg = lineChart(chart([{ name: '', points: ys.map((y, x): [number, number] => [x, y]) }]));
-      return elementsOf(svg)
-        .names.filter((name) => name === 'path' || name === 'circle')
-        .slice(2);
-    };
-    expect(line([1, 2, 3])).toEqual(['path']);
-    expect(line([1, 2, Number.NaN, 3, 4])).toEqual(['path', 'path']);
-    expect(line([Infinity, 1, Number.NaN, 3, 4])).toEqual(['circle', 'path']);
-    expect(line([Number.NaN])).toEqual([]);
+  test('points are where the axes say, gaps are gaps, and a point alone is a dot', () => {
+    const line = longestPath(
+      chart([
+        [0, 0],
+        [1, 10],
+        [2, 5],
+        [3, Number.NaN],
+        [4, 1],
+        [5, 2],
+      ]),
+    );
+    expect(line.split('M').length - 1).toBe(2);
+    const [x0, y0, x1, y1, x2, y2] = line.match(/[\d.]+/g)!.map(Number) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    expect([x1 - x0, y0 - y1]).toEqual([x2 - x1, 2 * (y2 - y1)]);
+    expect(
+      named(
+        chart([
+          [0, 1],
+          [1, Number.NaN],
+          [2, 1],
+        ]),
+        'circle',
+      ).length,
+    ).toBe(2);
+  });
+
+  test('a logarithmic axis has equal steps for equal ratios', () => {
+    const svg = chart(
+      [
+        [0, 1],
+        [1, 10],
+        [2, 100],
+      ],
+      { yScale: 'log' },
+    );
+    const ys = longestPath(svg)
+      .match(/[\d.]+/g)!
+      .map(Number);
+    expect(ys[1]! - ys[3]!).toBeCloseTo(ys[3]! - ys[5]!, 6);
   });
 });
 
-describe('axisOf', () => {
-  test('examples', () => {
-    const ticks = (values: readonly number[], count: number): string[] => {
-      const axis = axisOf(values, count);
-      return axis.ticks.map(axis.show);
-    };
-    expect(ticks([0, 10], 5)).toEqual(['0', '2', '4', '6', '8', '10']);
-    expect(ticks([0.012, 0.49], 5)).toEqual(['0.0', '0.1', '0.2', '0.3', '0.4', '0.5']);
-    expect(ticks([-1, 1], 4)).toEqual(['-1.0', '-0.5', '0.0', '0.5', '1.0']);
-    expect(ticks([0, 3e7], 3)).toEqual(['0', '1e7', '2e7', '3e7']);
-    expect(ticks([1e-7, 6e-7], 3)).toEqual(['0', '2e-7', '4e-7', '6e-7']);
-    expect(ticks([3], 2)).toEqual(['2.5', '3.0', '3.5']);
-    expect(ticks([], 2)).toEqual(['0.0', '0.5', '1.0']);
+test('a histogram counts every finite number once, and says how many are not', () => {
+  const values = [0, 0, 0.4, 1, 1, Number.NaN, Infinity];
+  const svg = viz.histogram({ xLabel: 'x', groups: [{ name: 'g', values }], bins: 2 });
+  expectDrawn(svg);
+  expect(textsOf(svg)).toContain('g (2 not finite)');
+  const bars = named(svg, 'rect')
+    .slice(1)
+    .map(({ attributes }) => Number(attributes['height']));
+  expect(bars.length).toBe(2);
+  expect(bars[0]! / bars[1]!).toBeCloseTo(3 / 2, 1);
+});
+
+describe('heatMap', () => {
+  it('has a cell for each finite element, with its number, and the names of rows and columns', () => {
+    const svg = viz.heatMap({
+      values: np.array([
+        [1, 2, 3],
+        [4, Number.NaN, 6],
+      ]),
+      rows: ['a', 'b'],
+      columns: ['x', 'y', 'z'],
+      digits: 1,
+    });
+    expectDrawn(svg);
+    expect(named(svg, 'rect').length).toBe(1 + 5);
+    expect(textsOf(svg)).toEqual(expect.arrayContaining(['1.0', '6.0', 'a', 'b', 'x', 'y', 'z']));
   });
 
-  test('holds every value between ticks that rise and differ in print', () => {
-    const value = fc.double({ noNaN: true, min: -1e100, max: 1e100 }).map((x) => (Math.abs(x) < 1e-100 ? 0 : x));
+  it('draws any matrix, and attention over words', () => {
     fc.assert(
-      fc.property(fc.array(value, { minLength: 1 }), fc.integer({ min: 2, max: 10 }), (values, count) => {
-        const { low, high, ticks, show } = axisOf(values, count);
-        const slack = (high - low) * 1e-6;
-        for (const x of values) expect(low - slack <= x && x <= high + slack).toBe(true);
-        expect(ticks.length).toBeGreaterThanOrEqual(2);
-        expect(ticks.length).toBeLessThanOrEqual(2 * count + 3);
-        for (let i = 1; i < ticks.length; i++) expect(ticks[i]!).toBeGreaterThan(ticks[i - 1]!);
-        expect(new Set(ticks.map(show)).size).toBe(ticks.length);
-      }),
+      fc.property(
+        fc.array(fc.tuple(number, number, number), { maxLength: 4 }),
+        fc.constantFrom('sequential' as const, 'diverging' as const),
+        (values, colours) => expectDrawn(viz.heatMap({ values, colours })),
+      ),
+      { numRuns: 30 },
+    );
+    expect(textsOf(viz.attentionOverWords({ weights: [[0.25, 0.75]], queries: ['le'], keys: ['the', 'cat'] }))).toEqual(
+      expect.arrayContaining(['le', 'the', 'cat', '0.25', '0.75']),
     );
   });
+
+  it('refuses what is no matrix', () => {
+    expect(message(() => viz.heatMap({ values: np.zeros([3]) }))).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.heatMap: the matrix is float32[3]
+        remedy: pass a matrix: a tensor of two axes, or rows of one length
+        at test/viz.test.ts:LINE
+      "
+    `);
+    expect(message(() => viz.heatMap({ values: [[1], [1, 2]] }))).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.heatMap: row 1 has 2 numbers, row 0 has 1
+        remedy: pass a matrix: a tensor of two axes, or rows of one length
+        at test/viz.test.ts:LINE
+      "
+    `);
+    expect(message(() => viz.heatMap({ values: [[1, 2]], columns: ['a'] }))).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.heatMap: there are 1 names of 2 columns
+        remedy: name each of them
+        at test/viz.test.ts:LINE
+      "
+    `);
+    expect(
+      message(() => jit((x: Tensor) => np.array(viz.heatMap({ values: x }).length))(np.zeros([2, 2]))),
+    ).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.heatMap: float32[2,2] is a tracer and has no elements to draw
+        remedy: draw what a transformed function returns, or use debug.callback inside of it
+        at test/viz.test.ts:LINE
+      "
+    `);
+  });
+});
+
+describe('pictures of the plane', () => {
+  const bowl = (p: Tensor): Tensor => np.sum(np.square(p), 1);
+
+  it('contours lie where the function has their value', () => {
+    const svg = viz.contourPlot({
+      f: bowl,
+      x: [-1, 1],
+      y: [-1, 1],
+      levels: 3,
+      width: 400,
+      height: 400,
+      paths: [
+        {
+          name: 'path',
+          points: [
+            [1, 1],
+            [0, 0],
+          ],
+        },
+      ],
+    });
+    expectDrawn(svg);
+    const rings = elementsOf(svg).filter(
+      ({ name, attributes }) => name === 'path' && (attributes['d']?.length ?? 0) > 500,
+    );
+    expect(rings.length).toBeGreaterThanOrEqual(3);
+    expect(textsOf(svg)).toContain('path');
+  });
+
+  it('a boundary has the colours of the classes on their sides', () => {
+    const svg = viz.decisionBoundary({
+      scores: (p) => np.index(p, [null], 0) as Tensor,
+      points: [
+        [-1, 0],
+        [1, 0.5],
+      ],
+      labels: [0, 1],
+      resolution: 20,
+    });
+    expectDrawn(svg);
+    const pixels = decode(Buffer.from(named(svg, 'image')[0]!.attributes['href']!.split(',')[1]!, 'base64'));
+    expect([...pixels.data.slice(0, 3)]).toEqual([0x00, 0x72, 0xb2]);
+    expect([...pixels.data.slice(19 * 4, 19 * 4 + 3)]).toEqual([0xd5, 0x5e, 0x00]);
+    expect(named(svg, 'circle').length).toBe(2);
+  });
+
+  it('refuses scores that are not of the points', () => {
+    const some = { points: [[0, 1]], labels: [0], resolution: 2 };
+    expect(message(() => viz.decisionBoundary({ ...some, scores: () => np.zeros([3]) }))).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.decisionBoundary: of float32[4,2] the function has made float32[3]
+        remedy: return one row for each point, float32[4] or float32[4,classes]
+        at test/viz.test.ts:LINE
+      "
+    `);
+    expect(message(() => viz.decisionBoundary({ ...some, labels: [], scores: bowl }))).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.decisionBoundary: there are 1 points and 0 labels
+        remedy: label each point
+        at test/viz.test.ts:LINE
+      "
+    `);
+    expect(message(() => viz.contourPlot({ f: (p) => p, x: [0, 1], y: [0, 1], resolution: 2 }))).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.contourPlot: of float32[4,2] the function has made float32[4,2]
+        remedy: return one row for each point, float32[4]
+        at test/viz.test.ts:LINE
+      "
+    `);
+  });
+});
+
+describe('images', () => {
+  it('are the pixels that they were', () => {
+    const images = np.reshape(np.arange(24), [2, 2, 2, 3]);
+    const svg = viz.imageGrid({ images, captions: ['one & only', 'two'], range: [0, 255] });
+    expectDrawn(svg);
+    expect(textsOf(svg)).toEqual(['one & only', 'two']);
+    const [, second] = named(svg, 'image').map(({ attributes }) =>
+      decode(Buffer.from(attributes['href']!.split(',')[1]!, 'base64')),
+    );
+    expect([...second!.data]).toEqual([12, 13, 14, 255, 15, 16, 17, 255, 18, 19, 20, 255, 21, 22, 23, 255]);
+  });
+
+  it('are light where attention is', () => {
+    const svg = viz.attentionOverImage({
+      image: np.ones([4, 4]),
+      weights: [
+        [
+          [1, 0],
+          [0.5, 0],
+        ],
+      ],
+      words: ['w'],
+    });
+    const shade = decode(Buffer.from(named(svg, 'image')[1]!.attributes['href']!.split(',')[1]!, 'base64'));
+    expect([3, 7, 11, 15].map((i) => shade.data[i])).toEqual([0, 200, 100, 200]);
+  });
+
+  it('refuse what is no image', () => {
+    expect(message(() => viz.imageGrid({ images: np.zeros([4, 4]) }))).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.imageGrid: these are no images: float32[4,4]
+        remedy: pass [n, height, width], or [n, height, width, channels] with 1, 3 or 4 channels
+        at test/viz.test.ts:LINE
+      "
+    `);
+    expect(message(() => viz.imageGrid({ images: np.zeros([1, 4, 4]), captions: [] }))).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.imageGrid: there are 0 captions of 1 images
+        remedy: give each image one
+        at test/viz.test.ts:LINE
+      "
+    `);
+    expect(
+      message(() => viz.attentionOverImage({ image: np.zeros([4, 4]), weights: [], words: ['a'] })),
+    ).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.attentionOverImage: there are 0 steps and 1 words
+        remedy: give each step its word
+        at test/viz.test.ts:LINE
+      "
+    `);
+  });
+});
+
+test('a sparkline', () => {
+  expect(viz.sparkline([0, 1, 2, 3, 4, 5, 6, 7])).toBe('▁▂▃▄▅▆▇█');
+  expect(viz.sparkline([1, Number.NaN, 1])).toBe('▁ ▁');
+  expect(viz.sparkline([0, 2, 10, 10], 2)).toBe('▁█');
+  expect(viz.sparkline([])).toBe('');
+});
+
+describe('graph', () => {
+  const f = (x: Tensor, y: Tensor) => np.mul(np.add(x, y), np.sin(x));
+  const program = makeJaxpr(f)(np.zeros([]), np.zeros([]));
+
+  it('has a node for each input, equation and output', () => {
+    const svg = viz.graph(program, { title: 'f' });
+    expectDrawn(svg);
+    expect(named(svg, 'rect').length).toBe(1 + 2 + 3 + 1);
+    expect(textsOf(svg)).toEqual(expect.arrayContaining(['a', 'b', 'add', 'sin', 'mul', 'output', 'c:f32[]']));
+  });
+
+  it('carries values and derivatives', () => {
+    const [x, y] = [1.25, 2.5];
+    const texts = textsOf(viz.graph(program, { at: [x, y], names: ['x', 'y'] }));
+    const dx = grad(f)(np.array(x), np.array(y)).item();
+    expect(texts).toEqual(
+      expect.arrayContaining([
+        'x = 1.25',
+        'y = 2.5',
+        `∂ = ${dx.toPrecision(3)}`,
+        `∂ = ${Math.sin(x).toPrecision(3)}`,
+        'c = 3.75',
+        `e = ${(3.75 * Math.sin(x)).toPrecision(3)}`,
+        '∂ = 1',
+      ]),
+    );
+  });
+
+  it('draws programs with literals, constants, integers, calls and several outputs', () => {
+    const key = random.key(0);
+    const g = (x: Tensor, n: Tensor<'int32'>) =>
+      [jit(np.tanh)(np.mul(x, 2)), np.add(n, 1), random.normal(key, [2])] as const;
+    expectDrawn(viz.graph(makeJaxpr(g)(np.zeros([3]), np.array(1, { dtype: 'int32' })), { at: [np.ones([3]), 4] }));
+  });
+
+  it('refuses as many values as there are not', () => {
+    expect(message(() => viz.graph(program, { at: [1] }))).toMatchInlineSnapshot(`
+      "
+      ShapeError: viz.graph: there are 1 values of 2 inputs
+        remedy: pass one for each input of the jaxpr, leaves of trees in their order
+        at test/viz.test.ts:LINE
+      "
+    `);
+  });
+});
+
+test('a page holds its figures and escapes its words', () => {
+  const html = viz.page({
+    title: 'a < b',
+    about: 'R&D',
+    figures: [{ svg: '<svg></svg>', caption: '"x"' }, { svg: '<svg/>' }],
+  });
+  expect(html).toContain(
+    '<h1>a &lt; b</h1>\n<p>R&amp;D</p>\n<figure><svg></svg><figcaption>&quot;x&quot;</figcaption></figure>\n<figure><svg/></figure>',
+  );
 });
