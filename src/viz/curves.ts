@@ -1,7 +1,8 @@
 /** Lines over two axes, and histograms. */
 
 import * as Plot from '@observablehq/plot';
-import { colourOf, dashOf, type FigureOptions, figure, isDrawable, plain } from './figure.ts';
+import { colourOf, dashOf, figure, isDrawable, plain } from './figure.ts';
+import type { FigureOptions } from './options.ts';
 
 /** A named line. */
 export interface Series {

@@ -7,14 +7,7 @@
 
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-
-/** What all figures have. */
-export interface FigureOptions {
-  readonly title?: string;
-  /** Pixels. */
-  readonly width?: number;
-  readonly height?: number;
-}
+import type { FigureOptions } from './options.ts';
 
 /** Colours of classes and lines, in turn. */
 export const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#000000'] as const;

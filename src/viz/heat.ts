@@ -2,8 +2,9 @@
 
 import * as Plot from '@observablehq/plot';
 import { ShapeError } from '../core/errors.ts';
-import { type FigureOptions, figure, isDrawable, plain } from './figure.ts';
+import { figure, isDrawable, plain } from './figure.ts';
 import { type Grid, rowsOf } from './grid.ts';
+import type { FigureOptions } from './options.ts';
 
 /** What a heat map shows. */
 export interface HeatMap extends FigureOptions {

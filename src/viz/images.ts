@@ -3,8 +3,9 @@
 import { showAval } from '../core/aval.ts';
 import { ShapeError } from '../core/errors.ts';
 import type { Value } from '../core/value.ts';
-import { escaped, type FigureOptions, svgDocument } from './figure.ts';
+import { escaped, svgDocument } from './figure.ts';
 import { type Grid, numbersOf, rowsOf } from './grid.ts';
+import type { FigureOptions } from './options.ts';
 import { pngAddress } from './png.ts';
 
 /** What a grid of images shows. */

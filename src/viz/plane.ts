@@ -5,8 +5,9 @@ import { makeAval, showAval } from '../core/aval.ts';
 import { ShapeError } from '../core/errors.ts';
 import { tensorFrom, type Value } from '../core/value.ts';
 import { domainOf, type Series } from './curves.ts';
-import { colourOf, dashOf, type FigureOptions, figure, isDrawable, plain } from './figure.ts';
+import { colourOf, dashOf, figure, isDrawable, plain } from './figure.ts';
 import { type Grid, numbersOf, rowsOf } from './grid.ts';
+import type { FigureOptions } from './options.ts';
 import { bytesOfColour, pngAddress } from './png.ts';
 
 /** From and to. */

@@ -4,7 +4,7 @@
  * Nothing is downloaded: the dependencies are installed from this checkout's own `node_modules`.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,19 +33,6 @@ function run(command: string, args: readonly string[], cwd: string): string {
   return stdout;
 }
 
-/** What is to be installed beside the package: its dependencies and these, with theirs, all the way down. */
-function closure(names: readonly string[]): readonly string[] {
-  const dependenciesIn = (path: string): readonly string[] => {
-    const { dependencies = {} } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as {
-      readonly dependencies?: Readonly<Record<string, string>>;
-    };
-    return Object.keys(dependencies);
-  };
-  const found = new Set([...dependenciesIn('.'), ...names]);
-  for (const name of found) for (const next of dependenciesIn(join('node_modules', name))) found.add(next);
-  return [...found];
-}
-
 beforeAll(() => {
   // A build of its own, so that a run of the tests does not take away the one in `dist`.
   const staged = join(folder, 'staged');
@@ -56,12 +43,37 @@ beforeAll(() => {
   }
   run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], staged);
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly version: string };
-  mkdirSync(user);
+  const installed = join(user, 'node_modules');
+  mkdirSync(join(installed, 'pullback'), { recursive: true });
   writeFileSync(join(user, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }));
-  const local = closure(['fast-check']).map((name) => realpathSync(join(root, 'node_modules', name)));
-  const options = ['--offline', '--install-links', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  run('npm', ['install', ...options, join(folder, `pullback-${version}.tgz`), ...local], user);
+  run('tar', ['-xzf', join(folder, `pullback-${version}.tgz`), '--strip-components=1'], join(installed, 'pullback'));
+  for (const name of shipped()) cpSync(join(root, 'node_modules', name), join(installed, name), { recursive: true });
 }, 300_000);
+
+/** The package's dependencies and those of its peers that are written in JavaScript, with all of theirs. */
+function shipped(): ReadonlySet<string> {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, Dependent>>;
+  };
+  const { dependencies, peerDependencies } = packages['']!;
+  const found = new Set<string>();
+  const visit = (names: Readonly<Record<string, string>> = {}): void => {
+    for (const name of Object.keys(names)) {
+      if (found.has(name) || name === 'webgpu') continue;
+      found.add(name);
+      visit(packages[`node_modules/${name}`]?.dependencies);
+    }
+  };
+  visit(dependencies);
+  visit(peerDependencies);
+  return found;
+}
+
+/** What a lock file says of a package. */
+interface Dependent {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+}
 
 /** Save a module of the user's. */
 const save = (name: string, text: string): string => {
@@ -160,8 +172,8 @@ describe('in a browser', { timeout: 180_000 }, () => {
   test('every entry bundles, and imports nothing of Node', async () => {
     for (const name of names.filter((entry) => entry !== './laws')) {
       const text = await bundle(`export * from '${specifier(name)}';`, 'esm');
-      expect(text, name).not.toMatch(/\b(?:from|import)\s*\(?["'](?:node:|fs|path|url)/);
-      expect(text, name).not.toMatch(/\brequire\(/);
+      expect(/\b(?:from|import)\s*\(?["'](?:node:|fs|path|url)/.test(text), name).toBe(false);
+      expect(/\brequire\(/.test(text), name).toBe(false);
     }
   });
 
