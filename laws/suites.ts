@@ -9,6 +9,7 @@ import { immutabilityLaws } from './immutability.laws.ts';
 import { implicitLaws } from './implicit.laws.ts';
 import type { Suite } from './law.ts';
 import { metricsLaws } from './metrics.laws.ts';
+import { nnLaws } from './nn.laws.ts';
 import { optimLaws } from './optim.laws.ts';
 import { passesLaws } from './passes.laws.ts';
 import { primitiveLaws } from './primitives.laws.ts';
@@ -36,6 +37,7 @@ export const suites: readonly Suite[] = [
   randomLaws,
   optimLaws,
   metricsLaws,
+  nnLaws,
   dataLaws,
   immutabilityLaws,
 ];

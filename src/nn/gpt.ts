@@ -11,7 +11,7 @@ import { Value } from '../core/value.ts';
 import * as np from '../ops/np.ts';
 import type { Tensor } from '../ops/types.ts';
 import { describe, expectOptions } from '../ops/untyped.ts';
-import { type Key, split } from '../random/key.ts';
+import { foldIn, type Key, split } from '../random/key.ts';
 import { normal } from '../random/samplers.ts';
 import { dropped } from './dropped.ts';
 import { embedding } from './functional/attention.ts';
@@ -235,26 +235,26 @@ const generate = <D extends FloatDType>(params: GptParams<D>, options: Partial<G
       });
     }
     if (steps === 0) return prompt;
-    const keys = key === undefined ? null : np.stack(split(key, steps) as readonly Key[]);
-    const draw = (logits: Value, k: Value | null, done: Value | null): Value<'int32'> => {
+    // One key for each step, made where it is used: the program does not grow with the steps.
+    const draw = (logits: Value, step: Value | number, done: Value | null): Value<'int32'> => {
       const last = np.index(logits, [], -1) as Value<'float32'>;
-      const symbols = sampleSymbols((k ?? undefined) as Key | undefined, last, sampling);
+      const symbols = sampleSymbols(key === undefined ? undefined : foldIn(key, step), last, sampling);
       return (done === null ? symbols : np.where(done, stop!, symbols)) as Value<'int32'>;
     };
     const isStop = (symbols: Value): Value | null => (stop === undefined ? null : (np.equal(symbols, stop) as Value));
     const [logits, cache] = read(prompt, emptyCache(params as never, batch, time + steps - 1));
-    const first = draw(logits, keys && (np.index(keys, 0) as Value), null);
+    const first = draw(logits, 0, null);
     type Carry = readonly [Value<'int32'>, Value | null, GptCache];
-    const step = ([symbols, done, before]: Carry, k: Value | null): readonly [Carry, Value] => {
+    const step = ([symbols, done, before]: Carry, i: Value): readonly [Carry, Value] => {
       const [scores, after] = read(np.expandDims(symbols, 1) as Value<'int32'>, before);
-      const next = draw(scores, k, done);
+      const next = draw(scores, i, done);
       return [[next, done && (np.logicalOr(done, isStop(next)!) as Value), after], next];
     };
-    const rest = keys && (np.index(keys, [1, null]) as Value);
     const start: Carry = [first, isStop(first), cache];
-    const [, others] = scan<never, Value | null, Value>(step as never, start as never, rest, {
-      length: steps - 1,
-    }) as unknown as [Carry, Value];
+    const [, others] = scan<never, Value, Value>(step as never, start as never, np.arange(1, steps)) as unknown as [
+      Carry,
+      Value,
+    ];
     const generated = np.concatenate([np.expandDims(first, 1), np.transpose(others) as Value<'int32'>], 1);
     return np.concatenate([prompt, generated], 1) as Tensor<'int32'>;
   };

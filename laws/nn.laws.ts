@@ -1,0 +1,7 @@
+/** The laws of layers, of every family. */
+
+import type { Suite } from './law.ts';
+import { sequenceLaws } from './nn-sequence.laws.ts';
+
+/** The laws of layers. */
+export const nnLaws: Suite = { name: 'nn', laws: [...sequenceLaws] };
