@@ -4,8 +4,11 @@ import { DTypeError, grad, jit, nn, np, random, type Tensor, valueAndGrad, vmap 
 import { checkGrads } from 'pullback/laws';
 import { describe, expect, it, test } from 'vitest';
 import { message } from '../errors/message.ts';
+
+onReference();
+
 import fixture from '../fixtures/sequence/attention.json' with { type: 'json' };
-import { type Described, expectNear, expectOnWasm, fill, flat, type Wide } from './sequence-fixtures.ts';
+import { type Described, expectNear, expectOnWasm, fill, flat, onReference, type Wide } from './sequence-fixtures.ts';
 
 type Params = nn.MultiHeadParams<'float64'>;
 

@@ -4,7 +4,10 @@ import { grad, jit, nn, np, random, type Tensor, tree, valueAndGrad, vmap } from
 import { describe, expect, it, test } from 'vitest';
 import { message } from '../errors/message.ts';
 import fixture from '../fixtures/sequence/models.json' with { type: 'json' };
-import { type Described, expectNear, expectOnWasm, fill, flat, type Wide } from './sequence-fixtures.ts';
+import { type Described, expectNear, expectOnWasm, fill, flat, onReference, type Wide } from './sequence-fixtures.ts';
+
+onReference();
+
 import { decoderLayer, encoderLayer, norm, type Raw } from './torch-transformer.ts';
 
 const ids = (rows: readonly (readonly number[])[]): Tensor<'int32'> =>

@@ -4,8 +4,11 @@ import { grad, jit, makeJaxpr, nn, np, random, type Tensor, valueAndGrad, vmap }
 import { checkGrads } from 'pullback/laws';
 import { describe, expect, it } from 'vitest';
 import { message } from '../errors/message.ts';
+
+onReference();
+
 import fixture from '../fixtures/sequence/recurrent.json' with { type: 'json' };
-import { type Described, expectNear, expectOnWasm, fill, flat, type Wide } from './sequence-fixtures.ts';
+import { type Described, expectNear, expectOnWasm, fill, flat, onReference, type Wide } from './sequence-fixtures.ts';
 
 type Cell = { wx: Wide; wh: Wide; b: Wide; bn?: Wide };
 type Layer = { forward: Cell; backward?: Cell };

@@ -3,8 +3,11 @@
 import { jit, nn, np, random, type Tensor, tree, valueAndGrad } from 'pullback';
 import { describe, expect, it, test } from 'vitest';
 import { message } from '../errors/message.ts';
+
+onReference();
+
 import fixture from '../fixtures/sequence/models.json' with { type: 'json' };
-import { type Described, expectNear, expectOnWasm, fill, flat, type Wide } from './sequence-fixtures.ts';
+import { type Described, expectNear, expectOnWasm, fill, flat, onReference, type Wide } from './sequence-fixtures.ts';
 
 type Raw = Readonly<Record<string, Wide>>;
 

@@ -1,6 +1,6 @@
 /** Parameters and inputs of the fixtures in `test/fixtures/sequence`, and closeness to what they hold. */
 
-import { np, referenceDevice, type Tensor, wasmDevice, withDefaultDevice } from 'pullback';
+import { np, referenceDevice, setDefaultDevice, type Tensor, wasmDevice, withDefaultDevice } from 'pullback';
 import { expect } from 'vitest';
 
 export type Wide = Tensor<'float64'>;
@@ -46,4 +46,13 @@ export function expectOnWasm(f: () => readonly Tensor[], tolerance = 1e-4): void
   got.forEach((x, i) => {
     expectNear(x, wanted[i]!, tolerance, `result ${i}, element`);
   });
+}
+
+/**
+ * The tests of a file run on the reference device, unless PULLBACK_DEVICE names another: they compute many small programs once, which
+ * it need not compile. What is the same on WebAssembly is said by {@link expectOnWasm}.
+ */
+export function onReference(): void {
+  // At once, as describe blocks make tensors; a file is a process by itself.
+  if (!process.env['PULLBACK_DEVICE']) setDefaultDevice(referenceDevice());
 }

@@ -18,7 +18,10 @@ import { checkGrads } from 'pullback/laws';
 import { describe, expect, it, test } from 'vitest';
 import { message } from '../errors/message.ts';
 import fixture from '../fixtures/sequence/transformer.json' with { type: 'json' };
-import { type Described, expectNear, expectOnWasm, fill, flat, type Wide } from './sequence-fixtures.ts';
+import { type Described, expectNear, expectOnWasm, fill, flat, onReference, type Wide } from './sequence-fixtures.ts';
+
+onReference();
+
 import { decoderLayer, encoderLayer, norm, type Raw } from './torch-transformer.ts';
 
 const normal = (seed: number, ...shape: number[]): Tensor => random.normal(random.key(seed), shape);
