@@ -3,6 +3,7 @@
 import './device.ts';
 
 export type { AsyncStream } from '../data/async.ts';
+export * as augment from '../data/augment/index.ts';
 export type { BatchOptions } from '../data/counts.ts';
 export type { Dataset } from '../data/dataset.ts';
 export * as dataset from '../data/dataset.ts';
@@ -12,4 +13,22 @@ export { type LabelledImage, labelledImages } from '../data/images.ts';
 export type { Position, PositionCodec } from '../data/position.ts';
 export type { Step, Stream } from '../data/stream.ts';
 export * as stream from '../data/streams.ts';
+export {
+  type BytePairsJson,
+  type BytePairTokenizer,
+  bytePairsJson,
+  bytePairsOf,
+  gpt2Pattern,
+  type TrainBytePairsOptions,
+  trainBytePairs,
+} from '../data/tokens/bpe.ts';
+export {
+  type CharactersJson,
+  type CharactersOptions,
+  type CharacterTokenizer,
+  characters,
+  charactersJson,
+  charactersOf,
+} from '../data/tokens/characters.ts';
+export type { Tokenizer } from '../data/tokens/tokenizer.ts';
 export type { LabelledImages } from '../io/mnist.ts';

@@ -32,8 +32,8 @@ const toldAtMost = 20;
  *
  * const pet = t.type({ name: t.string, legs: t.array(t.number) });
  * const decode = (text: string) => decodeJsonLines(pet)(text, 'pets.jsonl');
- * console.log(decode('{"name":"Tom","legs":[4]}\n{"name":"Tweety","legs":[2]}\n'));
- * // => { _tag: 'Right', right: [ { name: 'Tom', legs: [ 4 ] }, { name: 'Tweety', legs: [ 2 ] } ] }
+ * const right = decode('{"name":"Tom","legs":[4]}\n{"name":"Tweety","legs":[2]}\n');
+ * console.log(E.isRight(right) && right.right.map(({ name }) => name)); // => [ 'Tom', 'Tweety' ]
  * const wrong = decode('{"name":"Tom","legs":[4]}\n{"name":"Rex","legs":["four"]}\n');
  * if (E.isLeft(wrong)) console.log(showFailure(wrong.left)); // => pets.jsonl:2: legs[0]: expected number, got "four"
  * ```
