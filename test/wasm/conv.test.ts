@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { countUp, sequence } from '../../backends/wasm/code/control.ts';
 import { call, f32, get, i32 } from '../../backends/wasm/code/instructions.ts';
+import { isOfTaps } from '../../backends/wasm/conv/channelwise-taps.ts';
 import { emitConv } from '../../backends/wasm/conv/conv.ts';
-import type { ConvShape, ConvStrides, SpatialAxis } from '../../backends/wasm/conv/shape.ts';
-import type { Element } from '../../backends/wasm/gemm/arithmetic.ts';
+import { type ConvShape, type ConvStrides, plainParts, type SpatialAxis } from '../../backends/wasm/conv/shape.ts';
+import { arithmetic, type Element } from '../../backends/wasm/gemm/arithmetic.ts';
 import { compute, numbers, sameBits, type Values } from './contraction.ts';
 
 /** All index tuples of some extents. */
@@ -290,6 +291,31 @@ describe('a convolution', () => {
       expect(
         report(convolution({ batch: 3, inputs: 1, outputs: multiplier, groups: channels, spatial: [a, a], orders })),
       ).toBeNull();
+    }
+  });
+
+  test('depthwise, of the taps, channels side by side', () => {
+    for (const dtype of ['float32', 'float64', 'int32'] as const) {
+      for (const [channels, images, length, window, pad, rhsDilation] of [
+        [8, 1, 18, 16, 0, 1],
+        [4, 2, 17, 17, 1, 1],
+        [21, 3, 9, 9, 1, 1],
+        [37, 2, 12, 12, 2, 1],
+        [9, 2, 15, 7, 1, 2],
+      ] as const) {
+        const a = axis(length, window, pad, { rhsDilation });
+        const geometry = { batch: channels, inputs: images, outputs: 1, batchGroups: channels, dtype };
+        for (const [spatial, digits] of [
+          [[a, a], '01'],
+          [[a], '0'],
+        ] as const) {
+          if (spatial.length === 1 && window < 16) continue;
+          const orders = [`c${digits}n`, `c${digits}o`, `${digits}no`] as const;
+          const made = convolution({ ...geometry, spatial, orders });
+          expect(isOfTaps(arithmetic(dtype, true), plainParts(made.x)[0]!)).toBe(true);
+          expect(report(made)).toBeNull();
+        }
+      }
     }
   });
 

@@ -16,6 +16,7 @@ import { emitContraction } from '../gemm/gemm.ts';
 import type { Product } from '../gemm/outer.ts';
 import type { Contraction } from '../gemm/plan.ts';
 import { copySize, emitChannelwise, folded, isChannelwise } from './channelwise.ts';
+import { emitTaps, isOfTaps } from './channelwise-taps.ts';
 import { planCopy } from './copy.ts';
 import { emitHoles } from './holes.ts';
 import { type ConvShape, type ConvStrides, isInside, type Plain, plainParts } from './shape.ts';
@@ -115,6 +116,8 @@ export function emitConv(module: Module, x: ConvShape): Product {
   const all = plainParts(x).filter(({ spatial }) => spatial.every(({ out }) => out > 0));
   const channelwise = all.every((p) => isChannelwise(e, p));
   const parts = channelwise ? all.map(folded) : all;
+  const lone = x.spatial.every(({ lhsDilation }) => lhsDilation === 1) && !x.epilogue ? all[0] : undefined;
+  if (lone && !channelwise && isOfTaps(e, lone)) return emitTaps(module, e, lone);
   const func = module.func(['i32', 'i32', 'i32', 'i32', 'i32', 'i32']);
   if (parts.length === 0 || parts[0]!.images * parts[0]!.outputs === 0) {
     return { func: func.body(nothing), scratchBytes: 0, blocks: 0 };
