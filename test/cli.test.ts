@@ -175,6 +175,21 @@ test('kepler finds the eccentricity, and implicit gradients are those through al
   expect(summary['implicit']).toBeCloseTo(summary['unrolled']!, 5);
 });
 
+test('every optimizer comes down the valley', () => {
+  const out = mkdtempSync(join(tmpdir(), 'pullback-optimizers-'));
+  const run = runExamples('optimizers', '--json', '--steps=60', `--out=${out}`);
+  expect(readdirSync(out)).toEqual(['losses.txt']);
+  rmSync(out, { recursive: true });
+  expect(run.status, run.stderr).toBe(0);
+  const { example, device, start, ...losses } = JSON.parse(run.stdout.trim().split('\n').at(-1)!) as Readonly<
+    Record<string, number>
+  >;
+  expect([example, device, start]).toEqual(['optimizers', 'wasm', 6.5]);
+  expect(Object.keys(losses).length).toBeGreaterThan(20);
+  for (const [name, loss] of Object.entries(losses)) expect(loss, name).toBeLessThan(start! / 1.5);
+  expect(losses['lbfgs']).toBeLessThan(1e-6);
+});
+
 test('lenet checks its gradient, learns, and writes what it learned', () => {
   const out = mkdtempSync(join(tmpdir(), 'pullback-lenet-'));
   const run = runExamples('lenet', '--json', '--epochs=1', '--images=1000', `--out=${out}`);
@@ -191,7 +206,7 @@ test('examples/run.ts lists the examples for a name that is none', () => {
   const unknown = runExamples('nothing');
   expect([unknown.status, unknown.stdout]).toEqual([2, '']);
   expect(unknown.stderr).toMatch(
-    /^There is no example 'nothing'\. There are:\n {2}compose\n {2}digits\n {2}kepler\n {2}laws\n {2}lenet\n/,
+    /^There is no example 'nothing'\. There are:\n {2}compose\n {2}digits\n {2}kepler\n {2}laws\n {2}lenet\n {2}optimizers\n/,
   );
   expect(runExamples().stderr).toMatch(/^Which example\? There are:\n/);
 });
