@@ -77,7 +77,11 @@ export class Blocks<T> {
   take(size: number): Block<T> | null {
     if (size > this.free) return null;
     const hole = this.#best(size);
-    if (!hole) return null;
+    return hole && this.cut(hole, size);
+  }
+
+  /** A block of `size` bytes from the beginning of a hole that holds it. */
+  cut(hole: Block<T>, size: number): Block<T> {
     this.#unbin(hole);
     hole.free = false;
     this.used++;

@@ -16,6 +16,7 @@ import { bytesOf, plan } from '../loop/plan/plan.ts';
 import type { StepClock } from '../loop/plan/profile.ts';
 import type { Place, Program, Step } from '../loop/plan/program.ts';
 import { hostFunctions } from '../loop/scalar.ts';
+import { aligned } from './blocks.ts';
 import { EagerProduct, isNarrow, RecentCode, type Run, soleProduct } from './eager.ts';
 import { isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { Constants } from './emit/pool.ts';
@@ -35,11 +36,16 @@ export interface WasmOptions extends MemoryOptions {
 const limits = { buffers: 48 };
 const constantBytes = 1 << 16;
 
-/** Instantiated code, and what it needs to write to besides its operands. */
-interface ProgramCode {
+/** Code that runs, with what must stay as long: its constants. */
+interface Code {
   readonly run: Run;
+  /** Bytes of a program's scratch area. */
   readonly scratch: number;
+  readonly constants: Constants;
 }
+
+/** How many kernels of eager operations are kept for other sizes; executables keep their own. */
+const kernelLimit = 1024;
 
 type KernelStep = Step & { readonly kind: 'kernel' };
 
@@ -70,21 +76,24 @@ class WasmDevice implements Device {
   readonly memory: LinearMemory;
   private readonly relaxed: boolean;
   private constants: Constants;
-  /** Kernels of eager operations, compiled for all sizes. */
-  private readonly kernels = new Map<string, Run>();
+  private readonly pools = new FinalizationRegistry<number>((base) => this.memory.giveBack(base));
+  /** Kernels of eager operations, compiled for all sizes, the one used last at the end. */
+  private readonly kernels = new Map<string, Code>();
   /** Code of eager operations that is made for their shapes. */
-  private readonly shaped = new RecentCode<ProgramCode>();
-  /** Addresses of a running program. */
-  private table = 0;
-  private entries = 0;
-  private scratch = 0;
-  private scratchBytes = 0;
+  private readonly shaped = new RecentCode<Code>();
 
   constructor(options: WasmOptions) {
     requireSimd();
     this.memory = new LinearMemory(options);
     this.relaxed = (options.relaxed ?? true) && hasRelaxedSimd();
-    this.constants = new Constants(this.memory.reserve(constantBytes));
+    this.constants = this.pool();
+  }
+
+  /** Room for constants, given back once no code that reads them is left. */
+  private pool(): Constants {
+    const pool = new Constants(this.memory.reserve(constantBytes));
+    this.pools.register(pool, pool.base);
+    return pool;
   }
 
   put(_aval: Aval, host: TypedArray): Storage {
@@ -108,7 +117,7 @@ class WasmDevice implements Device {
     const { program, consts } = planned(jaxpr);
     const only = soleKernel(program, consts);
     if (only) return this.single(program, only);
-    const make = (): ProgramCode => this.instantiate(assembleProgram(program, this.target()));
+    const make = (): Code => this.instantiate(assembleProgram(program, this.target()));
     if (!isEager(jaxpr)) {
       const code = make();
       return new CompiledProgram(this, program, () => code, this.own(consts));
@@ -120,21 +129,24 @@ class WasmDevice implements Device {
       if (nest) return this.single(loops, nest);
     }
     if (product) {
-      return new EagerProduct(this, program, product, this.productOf(product.contraction.dtype));
+      return new EagerProduct(this.memory, program, product, this.productOf(product.contraction.dtype));
     }
     const shape = {};
     return new CompiledProgram(this, program, () => this.shaped.of(shape, make), this.own(consts));
   }
 
   /** Products of matrices of any size. */
-  private productOf(dtype: Element): Run {
-    const key = `product ${dtype}`;
-    let run = this.kernels.get(key);
-    if (!run) {
-      run = this.instantiate(assembleProduct(dtype, this.target())).run;
-      this.kernels.set(key, run);
-    }
-    return run;
+  private productOf(dtype: Element): Code {
+    return this.kernelOf(`product ${dtype}`, () => assembleProduct(dtype, this.target()));
+  }
+
+  /** Code for all sizes, as it was made before if it was used not long ago. */
+  private kernelOf(key: string, assemble: () => Assembled): Code {
+    const code = this.kernels.get(key) ?? this.instantiate(assemble());
+    this.kernels.delete(key);
+    this.kernels.set(key, code);
+    if (this.kernels.size > kernelLimit) this.kernels.delete(this.kernels.keys().next().value!);
+    return code;
   }
 
   /** Made of the program again: what runs keeps nothing that only people ask for. */
@@ -172,24 +184,16 @@ class WasmDevice implements Device {
   /** An eager operation, mostly: its kernel is compiled once for all sizes. */
   private single(program: Program, step: KernelStep, clock: StepClock | null = null): Executable {
     const { kernel, sizes } = generalized(step.kernel);
-    const key = kernelKey(kernel);
-    let run = this.kernels.get(key);
-    if (!run) {
-      run = this.instantiate(assembleKernel(kernel, this.target())).run;
-      this.kernels.set(key, run);
-    }
+    const code = this.kernelOf(kernelKey(kernel), () => assembleKernel(kernel, this.target()));
     const timed: Run = (...args) => {
       clock?.start();
-      run!(...args);
+      code.run(...args);
       clock?.mark(0);
     };
     const scratch = scratchBytes(kernel, sizes);
     const turns = isPartitioned(kernel) ? [0, turnsOf(step.kernel)] : [];
-    return new CompiledKernel(this, program, step.places, clock ? timed : run, [
-      this.scratchOf(scratch),
-      ...sizes,
-      ...turns,
-    ]);
+    const rest = [...sizes, ...turns];
+    return new CompiledKernel(this, program, step.places, clock ? { ...code, run: timed } : code, scratch, rest);
   }
 
   /** The constants of a program, copied to this device. */
@@ -205,11 +209,11 @@ class WasmDevice implements Device {
     };
   }
 
-  private instantiate({ bytes, imports, scratch }: Assembled, clock?: StepClock): ProgramCode {
+  private instantiate({ bytes, imports, scratch }: Assembled, clock?: StepClock): Code {
     const { constants } = this;
     const words = constants.contents();
     // Pools do not shrink; the code made so far keeps its own.
-    if (words.byteLength > constantBytes / 2) this.constants = new Constants(this.memory.reserve(constantBytes));
+    if (words.byteLength > constantBytes / 2) this.constants = this.pool();
     if (words.byteLength > constantBytes) {
       throw new CompileError({
         op: 'wasm',
@@ -221,135 +225,128 @@ class WasmDevice implements Device {
     const env: Record<string, unknown> = { memory: this.memory.memory, ...(clock ? { mark: clock.mark } : {}) };
     for (const name of imports) env[name] = name === 'rem' ? remainder : hostFunctions[name]!.of;
     const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), { env });
-    return { run: exports.run as Run, scratch };
-  }
-
-  /** The address of a table of so many words, which is the caller's until the next call. */
-  tableOf(words: number): number {
-    if (words > this.entries) {
-      this.entries = Math.max(words, 2 * this.entries, 64);
-      this.table = this.memory.reserve(this.entries * 4);
-    }
-    return this.table;
-  }
-
-  /** The address of so many bytes, which are the caller's until the next call. */
-  scratchOf(bytes: number): number {
-    if (bytes > this.scratchBytes) {
-      this.scratchBytes = Math.max(bytes, 2 * this.scratchBytes);
-      this.scratch = this.memory.reserve(this.scratchBytes);
-    }
-    return this.scratch;
+    return { run: exports.run as Run, scratch, constants };
   }
 }
+
+/** Bytes that a run needs beside its operands and results; its error says what they are for. */
+const atPeak = (program: Program, room: number, error: unknown): unknown => {
+  if (!(error instanceof DeviceMemoryError)) return error;
+  const { largest, outs, ins } = program;
+  const total = [...ins, ...outs].reduce((sum, aval) => sum + bytesOf(aval), room);
+  const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  return new DeviceMemoryError({
+    op: 'wasm',
+    problem:
+      `a program needs ${mebibytes(total)} at its peak, ${mebibytes(room)} of them between its operands and results; ` +
+      `the largest values: ${largest.map(showAval).join(', ')}; ${error.problem}`,
+    remedy: 'give the device a larger budget, compute in smaller pieces, or recompute with checkpoint',
+  });
+};
 
 /** One kernel on inputs and outputs: what eager operations are. */
 class CompiledKernel implements Executable {
   private readonly device: WasmDevice;
-  private readonly outs: readonly number[];
-  /** Which parameter each input and output is. */
-  private readonly places: readonly Place[];
-  private readonly kernel: Run;
+  private readonly program: Program;
+  /** Bytes of each output and, if the kernel needs any, of its scratch. */
+  private readonly sizes: readonly number[];
+  private readonly scratch: number;
+  /** Which address each parameter is: an input or output, the last one for its scratch. */
+  private readonly parameters: readonly number[];
+  private readonly code: Code;
   private readonly args: number[];
-  private readonly pinned: number[];
-  private readonly results: number[];
+  private readonly addresses: number[];
 
-  constructor(device: WasmDevice, program: Program, places: readonly Place[], kernel: Run, rest: readonly number[]) {
+  constructor(
+    device: WasmDevice,
+    program: Program,
+    places: readonly Place[],
+    code: Code,
+    scratch: number,
+    rest: readonly number[],
+  ) {
     this.device = device;
-    this.outs = program.outs.map(bytesOf);
-    this.places = places;
-    this.kernel = kernel;
-    this.args = [...places.map(() => 0), ...rest];
-    this.pinned = new Array<number>(program.ins.length).fill(0);
-    this.results = new Array<number>(program.outs.length).fill(0);
+    this.program = program;
+    const { ins, outs } = program;
+    this.scratch = scratch;
+    this.sizes = scratch > 0 ? [...outs.map(bytesOf), scratch] : outs.map(bytesOf);
+    this.parameters = places.map(({ base, position }) => (base === 'input' ? position : ins.length + position));
+    if (scratch > 0) this.parameters = [...this.parameters, ins.length + outs.length];
+    this.code = code;
+    this.args = [...places.map(() => 0), 0, ...rest];
+    this.addresses = new Array<number>(ins.length + this.sizes.length).fill(0);
   }
 
   run(ins: readonly Storage[]): readonly Storage[] {
     const { memory } = this.device;
-    const { outs, places, args, pinned, results } = this;
-    const made = new Array<WasmStorage>(outs.length);
-    let [taken, given] = [0, 0];
+    const { args, addresses, parameters } = this;
+    const made = this.hold(ins as readonly WasmStorage[]);
     try {
-      for (; taken < pinned.length; taken++) pinned[taken] = memory.pin(ins[taken] as WasmStorage);
-      for (; given < made.length; given++) {
-        made[given] = memory.allocate(outs[given]!);
-        results[given] = memory.pin(made[given]!);
-      }
-      for (let i = 0; i < places.length; i++) {
-        const { base, position } = places[i]!;
-        args[i] = base === 'input' ? pinned[position]! : results[position]!;
-      }
-      this.kernel(...args);
+      for (let i = 0; i < parameters.length; i++) args[i] = addresses[parameters[i]!]!;
+      this.code.run(...args);
     } finally {
-      for (let i = 0; i < taken; i++) memory.unpin(ins[i] as WasmStorage);
-      for (let i = 0; i < given; i++) memory.unpin(made[i]!);
+      memory.letGo(ins as readonly WasmStorage[], made);
     }
+    if (this.scratch > 0) memory.free(made.pop()!);
     return made;
+  }
+
+  private hold(ins: readonly WasmStorage[]): WasmStorage[] {
+    try {
+      return this.device.memory.hold(ins, this.sizes, this.addresses);
+    } catch (error) {
+      throw atPeak(this.program, this.scratch, error);
+    }
   }
 }
 
 /** A program of several steps. */
 class CompiledProgram implements Executable {
   private readonly device: WasmDevice;
-  private readonly outs: readonly number[];
-  private readonly arena: number;
-  private readonly codeOf: () => ProgramCode;
-  private readonly consts: readonly Storage[];
   private readonly program: Program;
+  private readonly codeOf: () => Code;
+  private readonly consts: readonly WasmStorage[];
+  /** Bytes of the table of addresses, at the beginning of what lives while the program runs. */
+  private readonly table: number;
+  /** Bytes of each output. */
+  private readonly outs: readonly number[];
 
-  constructor(device: WasmDevice, program: Program, codeOf: () => ProgramCode, consts: readonly Storage[]) {
+  constructor(device: WasmDevice, program: Program, codeOf: () => Code, consts: readonly Storage[]) {
     this.device = device;
-    this.outs = program.outs.map(bytesOf);
     this.program = program;
-    this.arena = program.arena;
     this.codeOf = codeOf;
-    this.consts = consts;
+    this.consts = consts as readonly WasmStorage[];
+    this.table = aligned(4 * (program.ins.length + program.outs.length + 2));
+    this.outs = program.outs.map(bytesOf);
   }
 
   run(ins: readonly Storage[]): readonly Storage[] {
-    const { device, outs } = this;
+    const { device, consts, program } = this;
     const code = this.codeOf();
     const { memory } = device;
-    const held: WasmStorage[] = [];
+    const operands = (consts.length > 0 ? [...consts, ...ins] : ins) as readonly WasmStorage[];
     const addresses: number[] = [];
-    const hold = (storage: WasmStorage): WasmStorage => {
-      addresses.push(memory.pin(storage));
-      held.push(storage);
-      return storage;
-    };
-    let arena: WasmStorage | null = null;
+    const made = this.hold(operands, code.scratch, addresses);
     try {
-      for (const storage of this.consts) hold(storage as WasmStorage);
-      for (const storage of ins) hold(storage as WasmStorage);
-      const made = outs.map((bytes) => hold(memory.allocate(bytes)));
-      arena = hold(this.room(code.scratch));
-      addresses.push(addresses.at(-1)! + this.arena);
-      const table = device.tableOf(addresses.length);
+      const table = addresses.at(-1)!;
+      const arena = table + this.table;
+      addresses[addresses.length - 1] = arena;
+      addresses.push(arena + program.arena);
       memory.words.set(addresses, table >> 2);
       code.run(table);
-      return made;
     } finally {
-      for (const storage of held) memory.unpin(storage);
-      if (arena) memory.free(arena);
+      memory.letGo(operands, made);
     }
+    memory.free(made.pop()!);
+    return made;
   }
 
-  /** Memory for what lives while the program runs. @throws DeviceMemoryError naming its peak and its largest values */
-  private room(scratch: number): WasmStorage {
+  private hold(operands: readonly WasmStorage[], scratch: number, addresses: number[]): WasmStorage[] {
+    const room = this.program.arena + scratch;
     try {
-      return this.device.memory.allocate(this.arena + scratch);
+      return this.device.memory.hold(operands, [...this.outs, this.table + room], addresses);
     } catch (error) {
-      if (!(error instanceof DeviceMemoryError)) throw error;
-      const { largest, outs, ins } = this.program;
-      const total = [...ins, ...outs].reduce((sum, aval) => sum + bytesOf(aval), this.arena + scratch);
-      const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-      throw new DeviceMemoryError({
-        op: 'wasm',
-        problem:
-          `a program needs ${mebibytes(total)} at its peak, ${mebibytes(this.arena)} of them between its operands and results; ` +
-          `the largest values: ${largest.map(showAval).join(', ')}; ${error.problem}`,
-        remedy: 'give the device a larger budget, compute in smaller pieces, or recompute with checkpoint',
-      });
+      throw atPeak(this.program, room, error);
     }
   }
 }

@@ -32,52 +32,41 @@ export function isNarrow(contraction: Contraction): boolean {
   return Math.min(count(m), count(n)) < narrow;
 }
 
-/** What operations need of the device. */
-interface Machine {
-  readonly memory: LinearMemory;
-  scratchOf(bytes: number): number;
-}
-
 /** One product of matrices, by the function for all sizes. */
 export class EagerProduct implements Executable {
-  private readonly device: Machine;
-  private readonly kernel: Run;
+  private readonly memory: LinearMemory;
+  private readonly code: { readonly run: Run };
   private readonly places: readonly [Place, Place, Place];
   private readonly inputs: number;
-  private readonly bytes: number;
+  private readonly sizes: readonly number[];
   private readonly how: GenericCalls;
 
-  constructor(device: Machine, { ins, outs }: Program, step: ContractStep, kernel: Run) {
-    this.device = device;
-    this.kernel = kernel;
+  constructor(memory: LinearMemory, { ins, outs }: Program, step: ContractStep, code: { readonly run: Run }) {
+    this.memory = memory;
+    this.code = code;
     this.how = genericCalls(plain(step.contraction));
     this.places = this.how.transposed ? [step.b, step.a, step.c] : [step.a, step.b, step.c];
     this.inputs = ins.length;
-    this.bytes = bytesOf(outs[0]!);
+    this.sizes = [bytesOf(outs[0]!), this.how.scratchBytes];
   }
 
+  /** @throws DeviceMemoryError */
   run(ins: readonly Storage[]): readonly Storage[] {
-    const { kernel, places, how, device } = this;
-    const { memory } = device;
-    const scratch = device.scratchOf(how.scratchBytes);
-    const pinned: WasmStorage[] = [];
-    const pin = (storage: WasmStorage): number => {
-      const address = memory.pin(storage);
-      pinned.push(storage);
-      return address;
-    };
+    const { code, places, how, memory, inputs, sizes } = this;
+    const operands = ins as readonly WasmStorage[];
+    const addresses: number[] = [];
+    const [made, scratch] = memory.hold(operands, sizes, addresses) as [WasmStorage, WasmStorage];
     try {
-      const addresses = ins.slice(0, this.inputs).map((x) => pin(x as WasmStorage));
-      const made = memory.allocate(this.bytes);
-      const result = pin(made);
       const [a, b, c] = places.map(
-        ({ base, position, offset }) => (base === 'input' ? addresses[position]! : result) + offset,
+        ({ base, position, offset }) => addresses[base === 'input' ? position : inputs]! + offset,
       ) as [number, number, number];
-      for (const call of how.calls) kernel(a + call.a, b + call.b, c + call.c, scratch, ...call.rest);
-      return [made];
+      const room = addresses[inputs + 1]!;
+      for (const call of how.calls) code.run(a + call.a, b + call.b, c + call.c, room, ...call.rest);
     } finally {
-      for (const storage of pinned) memory.unpin(storage);
+      memory.letGo(operands, [made, scratch]);
     }
+    memory.free(scratch);
+    return [made];
   }
 }
 

@@ -9,6 +9,10 @@
  * it, not when it is made, because that costs as much as a small kernel (1–1.5 µs with its share of garbage collection), and
  * in a job that never ends the records would pile up without ever being of use. Until then the table of blocks may hold the
  * storage itself: in this job only an eviction could free its block, and an eviction lets it go.
+ *
+ * A program *holds* what it needs, all of it or nothing ({@link LinearMemory.hold}). What lies scattered when it is pinned one
+ * after the other may leave no hole for the rest although the bytes are there: then memory is laid out anew, and only a program
+ * whose bytes are more than there are is refused.
  */
 
 import { DeviceMemoryError, DonatedTensorError } from '../../src/core/errors.ts';
@@ -44,11 +48,13 @@ export interface MemoryUse {
   readonly blocks: number;
   /** Bytes in the cells where small tensors take turns. */
   readonly nursery: number;
-  /** Bytes of constants and scratch. */
+  /** Bytes of constants. */
   readonly reserved: number;
   /** Bytes moved to the host so far, and the number of tensors, small ones included. */
   readonly evicted: number;
   readonly evictions: number;
+  /** How often memory was laid out anew for a program. */
+  readonly layouts: number;
   /** Blocks that finalizers gave back so far. */
   readonly collected: number;
   /** Bytes of the linear memory itself, which only grows. */
@@ -82,7 +88,10 @@ export class LinearMemory implements Ground {
   readonly #registry = new FinalizationRegistry<Lease>((lease) => this.#collect(lease));
   /** The pages that `memory` may have: fewer than the budget once the machine refused more. */
   #pages: number;
-  #reserved = 0;
+  /** What is no tensor: constants and the cells of small tensors, by address. */
+  readonly #lent = new Map<number, Block<LargeBytes>>();
+  #lentBytes = 0;
+  #layouts = 0;
   #evicted = 0;
   #evictions = 0;
   #collected = 0;
@@ -115,20 +124,129 @@ export class LinearMemory implements Ground {
       resident: this.#resident,
       blocks: this.#recency.size,
       nursery: this.#nursery.bytes,
-      reserved: this.#reserved - this.#nursery.bytes,
+      reserved: this.#lentBytes - this.#nursery.bytes,
       evicted: this.#evicted + this.#nursery.evicted,
       evictions: this.#evictions + this.#nursery.evictions,
+      layouts: this.#layouts,
       collected: this.#collected,
       committed: this.bytes.length,
     };
   }
 
-  /** The address of bytes for as long as the device lives: constants and scratch. @throws DeviceMemoryError */
+  /** The address of bytes that stay until {@link giveBack}. @throws DeviceMemoryError */
+  lend(bytes: number): number {
+    const size = blockSize(bytes);
+    return this.#lend(this.#claim(size, bytes));
+  }
+
+  /**
+   * As {@link lend}, for long: as low as possible, where they part no hole of tensors. What lies there is moved out.
+   * @throws DeviceMemoryError
+   */
   reserve(bytes: number): number {
     const size = blockSize(bytes);
-    const block = this.#claim(size, bytes);
-    this.#reserved += size;
+    this.#nursery.clear();
+    const run = lowestRun(this.#blocks, size);
+    if (!run) return this.lend(bytes);
+    // Each eviction lengthens the hole that begins with the run.
+    let hole = run[0]!;
+    for (const block of run) if (block.tenant) hole = this.#evict(block.tenant);
+    return this.#lend(this.#blocks.cut(hole, size));
+  }
+
+  giveBack(address: number): void {
+    const block = this.#lent.get(address)!;
+    this.#lent.delete(address);
+    this.#lentBytes -= block.size;
+    this.#blocks.give(block);
+  }
+
+  #lend(block: Block<LargeBytes>): number {
+    this.#lent.set(block.address, block);
+    this.#lentBytes += block.size;
     return block.address;
+  }
+
+  /**
+   * Pin storages and make new ones, pinned too; `addresses` gets where they are, in this order. All or nothing.
+   * @throws DeviceMemoryError if they are more bytes than others leave, DonatedTensorError if one of them was freed
+   */
+  hold(storages: readonly WasmStorage[], sizes: readonly number[], addresses: number[]): WasmStorage[] {
+    const made = new Array<WasmStorage>(sizes.length);
+    const count = storages.length;
+    let [pinned, given] = [0, 0];
+    try {
+      for (; pinned < count; pinned++) addresses[pinned] = this.pin(storages[pinned]!);
+      for (; given < sizes.length; given++) {
+        made[given] = this.allocate(sizes[given]!);
+        addresses[count + given] = this.pin(made[given]!);
+      }
+      return made;
+    } catch (error) {
+      for (let i = 0; i < pinned; i++) this.unpin(storages[i]!);
+      for (let i = 0; i < given; i++) this.#drop(made[i]!);
+      if (!(error instanceof DeviceMemoryError) || !this.#couldHold(storages, sizes)) throw error;
+    }
+    try {
+      return this.#layOut(storages, sizes, addresses);
+    } catch (error) {
+      if (!(error instanceof DeviceMemoryError)) throw error;
+      // What is left over in rings of cells may be what is missing.
+      this.#nursery.frugal = true;
+      return this.#layOut(storages, sizes, addresses);
+    } finally {
+      this.#nursery.frugal = false;
+    }
+  }
+
+  /** Undo {@link hold}, but for what it made, which stays. */
+  letGo(storages: readonly WasmStorage[], made: readonly WasmStorage[]): void {
+    for (let i = 0; i < storages.length; i++) this.unpin(storages[i]!);
+    for (let i = 0; i < made.length; i++) this.unpin(made[i]!);
+  }
+
+  #drop(storage: WasmStorage): void {
+    this.unpin(storage);
+    this.free(storage);
+  }
+
+  /** Whether so much could be held if nothing else were in memory but what cannot move. */
+  #couldHold(storages: readonly WasmStorage[], sizes: readonly number[]): boolean {
+    let wanted = [...new Set(storages)].reduce((sum, { byteLength }) => sum + blockSize(byteLength), 0);
+    for (const bytes of sizes) wanted += blockSize(bytes);
+    return wanted <= this.#pages * pageBytes - alignment - (this.#lentBytes - this.#nursery.bytes);
+  }
+
+  /** {@link hold} after everything else has left: large ones first, one behind the other, so that no bytes are lost between them. */
+  #layOut(storages: readonly WasmStorage[], sizes: readonly number[], addresses: number[]): WasmStorage[] {
+    this.#layouts++;
+    for (let large = this.#recency.oldest; large; ) {
+      const { newer } = large;
+      if (large.pins === 0) this.#evict(large);
+      large = newer;
+    }
+    this.#nursery.clear();
+    const made = new Array<WasmStorage>(sizes.length);
+    const pinned: WasmStorage[] = [];
+    try {
+      for (const small of [false, true]) {
+        storages.forEach((storage, i) => {
+          if ((storage.small !== null) !== small) return;
+          addresses[i] = this.pin(storage);
+          pinned.push(storage);
+        });
+        sizes.forEach((bytes, i) => {
+          if (bytes <= smallBytes !== small) return;
+          made[i] = this.allocate(bytes);
+          addresses[storages.length + i] = this.pin(made[i]!);
+        });
+      }
+      return made;
+    } catch (error) {
+      for (const storage of pinned) this.unpin(storage);
+      for (const storage of made) if (storage) this.#drop(storage);
+      throw error;
+    }
   }
 
   /** A storage in linear memory, with whatever was there. @throws DeviceMemoryError if what is pinned leaves no room */
@@ -213,7 +331,7 @@ export class LinearMemory implements Ground {
 
   /** Give `large` a block. */
   #settle(storage: WasmStorage, large: LargeBytes): void {
-    const block = this.#claim(blockSize(large.byteLength), large.byteLength);
+    const block = this.#roomFor(large.byteLength);
     block.tenant = large;
     large.block = block;
     large.address = block.address;
@@ -274,6 +392,18 @@ export class LinearMemory implements Ground {
     if (!bytes || bytes.pins > 0) return;
     this.#collected++;
     this.#leave(bytes);
+  }
+
+  /** A block for a tensor; if there is none, small tensors leave their cells, which may lie between holes. */
+  #roomFor(bytes: number): Block<LargeBytes> {
+    const size = blockSize(bytes);
+    try {
+      return this.#claim(size, bytes);
+    } catch (error) {
+      this.#nursery.clear();
+      if (size > this.#blocks.free + this.#resident) throw error;
+      return this.#claim(size, bytes);
+    }
   }
 
   /** A block of `size` bytes: from a hole, or else from new pages, or else from what was used least recently. */
@@ -349,7 +479,7 @@ export class LinearMemory implements Ground {
         `${inUnits(bytes)} do not fit into a memory of ${inUnits(limit)}` +
         `${limit < this.budget ? ` (the machine refused the rest of ${inUnits(this.budget)})` : ''}, of which ` +
         `the running program uses ${inUnits(total)}${largest && ` (${pinned.length} tensors; the largest: ${largest})`} ` +
-        `and constants, scratch and small tensors ${inUnits(this.#reserved)}`,
+        `and constants and small tensors ${inUnits(this.#lentBytes)}`,
       remedy: 'give the device a larger budget, or compute in smaller pieces',
     });
   }
@@ -400,6 +530,23 @@ function cheapestRun(blocks: Iterable<Block<LargeBytes>>, size: number): readonl
     }
   }
   return best;
+}
+
+/** The first blocks from the lowest address on that make room for `size` bytes and can all move; `null` if there are none. */
+function lowestRun(blocks: Iterable<Block<LargeBytes>>, size: number): readonly Block<LargeBytes>[] | null {
+  let run: Block<LargeBytes>[] = [];
+  let room = 0;
+  for (const block of blocks) {
+    if (!block.free && (!block.tenant || block.tenant.pins > 0)) {
+      run = [];
+      room = 0;
+      continue;
+    }
+    run.push(block);
+    room += block.size;
+    if (room >= size) return run;
+  }
+  return null;
 }
 
 /** A copy that is not shared, as `slice` of a view of shared memory would not be either. */

@@ -8,7 +8,7 @@
  * allocate and to free, so larger tensors go eight at a time, in one buffer: whoever keeps one of them keeps eight at worst.
  * What was used since the hand came by gets another turn (the clock algorithm), so that what a loop uses stays.
  *
- * A ring whose cells are all pinned gets more cells; it never gets fewer.
+ * A ring whose cells are all pinned gets more cells. It keeps them until memory is laid out anew, and then begins with none.
  */
 
 import { DeviceMemoryError } from '../../src/core/errors.ts';
@@ -32,8 +32,9 @@ export interface Ground {
   readonly budget: number;
   /** All of it as words; another array after it has grown. */
   readonly words: Int32Array;
-  /** Bytes for good. @throws DeviceMemoryError */
-  reserve(bytes: number): number;
+  /** Bytes until they are given back. @throws DeviceMemoryError */
+  lend(bytes: number): number;
+  giveBack(address: number): void;
 }
 
 /** The cells of one size. */
@@ -43,6 +44,8 @@ class Ring {
   readonly tenants: (SmallBytes | null)[] = [];
   /** Cells whose tenant was freed. */
   readonly vacant: number[] = [];
+  /** Where the pieces of memory begin that its cells are in. */
+  readonly pieces: number[] = [];
   hand = 0;
 
   constructor(room: number) {
@@ -67,6 +70,8 @@ class Ring {
 export class Nursery {
   readonly #ground: Ground;
   readonly #rings: readonly Ring[];
+  /** Whether rings get one cell at a time, as where every byte counts. */
+  frugal = false;
   /** Bytes in cells, used or not. */
   bytes = 0;
   /** How many small tensors were moved out. */
@@ -100,6 +105,20 @@ export class Nursery {
     ring.tenants[small.cell] = null;
     ring.vacant.push(small.cell);
     small.address = 0;
+  }
+
+  /** Move everything out and give the memory back, but for rings in which something is pinned. */
+  clear(): void {
+    for (const ring of this.#rings) {
+      if (ring.tenants.some((tenant) => tenant !== null && tenant.pins > 0)) continue;
+      for (const tenant of ring.tenants) {
+        if (tenant) this.#departed(tenant, copyOut(this.#ground.words, tenant.address >>> 2, tenant.words), 0);
+      }
+      for (const piece of ring.pieces) this.#ground.giveBack(piece);
+      this.bytes -= ring.tenants.length * (ring.room + slack);
+      for (const list of [ring.addresses, ring.tenants, ring.vacant, ring.pieces]) list.length = 0;
+      ring.hand = 0;
+    }
   }
 
   #ringOf(byteLength: number): Ring {
@@ -158,8 +177,11 @@ export class Nursery {
   #enlarge(ring: Ring): number {
     const stride = ring.room + slack;
     const cells = ring.addresses.length;
-    const wanted = cells || Math.max(1, Math.floor(Math.min(ringBytes, this.#ground.budget / 128) / stride));
-    const [address, count] = this.#reserve(stride, wanted);
+    const wanted = this.frugal
+      ? 1
+      : cells || Math.max(1, Math.floor(Math.min(ringBytes, this.#ground.budget / 128) / stride));
+    const [address, count] = this.#borrow(stride, wanted);
+    ring.pieces.push(address);
     this.bytes += count * stride;
     for (let i = count - 1; i >= 0; i--) {
       ring.addresses[cells + i] = address + i * stride;
@@ -170,14 +192,14 @@ export class Nursery {
   }
 
   /** The address of so many cells, or of one, and how many they are. */
-  #reserve(stride: number, count: number): readonly [number, number] {
+  #borrow(stride: number, count: number): readonly [number, number] {
     // The slack of the last cell is what the ground keeps behind everything.
     const bytes = (n: number): number => n * stride - slack;
     try {
-      return [this.#ground.reserve(bytes(count)), count];
+      return [this.#ground.lend(bytes(count)), count];
     } catch (error) {
       if (count === 1 || !(error instanceof DeviceMemoryError)) throw error;
-      return [this.#ground.reserve(bytes(1)), 1];
+      return [this.#ground.lend(bytes(1)), 1];
     }
   }
 }

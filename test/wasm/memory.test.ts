@@ -279,11 +279,11 @@ test('what cannot fit is refused with sizes, and changes nothing', () => {
   memory.pin(b);
   memory.reserve(1000);
   expect(message(() => memory.allocate(1.5 * mebibyte))).toMatchInlineSnapshot(`
-    "wasm: 1.5 MiB do not fit into a memory of 4 MiB, of which the running program uses 3 MiB (2 tensors; the largest: 2 MiB, 1 MiB) and constants, scratch and small tensors 1.1 KiB
+    "wasm: 1.5 MiB do not fit into a memory of 4 MiB, of which the running program uses 3 MiB (2 tensors; the largest: 2 MiB, 1 MiB) and constants and small tensors 1.1 KiB
       remedy: give the device a larger budget, or compute in smaller pieces"
   `);
   expect(message(() => memory.allocate(2 ** 33))).toMatchInlineSnapshot(`
-    "wasm: 8192 MiB do not fit into a memory of 4 MiB, of which the running program uses 3 MiB (2 tensors; the largest: 2 MiB, 1 MiB) and constants, scratch and small tensors 1.1 KiB
+    "wasm: 8192 MiB do not fit into a memory of 4 MiB, of which the running program uses 3 MiB (2 tensors; the largest: 2 MiB, 1 MiB) and constants and small tensors 1.1 KiB
       remedy: give the device a larger budget, or compute in smaller pieces"
   `);
   expect(message(() => new LinearMemory({ budget: 0 }))).toMatchInlineSnapshot(`
