@@ -15,6 +15,8 @@ export default defineConfig({
   },
   test: {
     setupFiles: ['test/setup.ts'],
+    // The kernels of every program are checked (`backends/loop/check.ts`), as its equations are.
+    env: { PULLBACK_CHECK: '1' },
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'dist/**', '.cache/**'],
     // One worker per core, as the laws are compute-bound. Each file is a process: tests of memory measure their own only.

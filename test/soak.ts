@@ -11,7 +11,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as t from 'io-ts';
 import { PathReporter } from 'io-ts/lib/PathReporter.js';
 
-/** What a part runs, `test/laws.test.ts` if it does not say, and sets for it; the seed is added. */
+/** What a part runs, `test/laws.test.ts` if it does not say, and sets for it; the seed is added. `test` may be several files. */
 interface Part {
   readonly about: string;
   readonly test?: string;
@@ -38,15 +38,15 @@ const parts = {
   device: {
     about: 'random programs, and their derivatives, on the WebAssembly device against the reference device',
     test: 'test/wasm/device-laws.test.ts',
-    runs: 1_000,
+    runs: 400,
     env: { LAWS_OF: 'programs' },
   },
   memory: {
     about:
-      'loops of 100,000 steps over 1 MiB tensors in a device memory of 64 MiB; runs are steps, and no seed is used',
-    test: 'test/wasm/memory.test.ts',
-    runs: 100_000,
-    env: { SOAK_ITERATIONS: '100000' },
+      'loops of 100,000 steps over 1 MiB tensors in a device memory of 64 MiB; then random programs (as many as runs), 40 histories of folds, loops and scans, and what programs hold, in memories of 2 and 4 MiB',
+    test: 'test/wasm/memory.test.ts test/wasm/hold.test.ts test/wasm/budget.test.ts test/wasm/budget-loops.test.ts',
+    runs: 1_000,
+    env: { SOAK_ITERATIONS: '100000', BUDGET_RUNS: '40' },
   },
   loops: {
     about:
@@ -57,10 +57,10 @@ const parts = {
   },
   math: {
     about:
-      'the float32 functions of `backends/loop/math`, with `madd` rounded once and twice, against float64: all bits from the seed on, 257 apart; runs are the floats of each',
+      'the float32 functions of `backends/loop/math`, with `madd` rounded once and twice, against float64: all bits from the seed on, 1021 apart; runs are the floats of each',
     test: 'test/loop/math.test.ts',
-    runs: 16_711_935,
-    env: { MATH_STEP: '257' },
+    runs: 4_206_627,
+    env: { MATH_STEP: '1021' },
   },
 } satisfies Record<string, Part>;
 
@@ -117,7 +117,7 @@ const soak = async (name: PartName, seed: number): Promise<Row & { readonly ok: 
   const started = performance.now();
   const child = spawn(
     'node_modules/.bin/vitest',
-    ['run', test, `--outputFile.json=${report}`, `--testTimeout=${limit}`],
+    ['run', ...test.split(' '), `--outputFile.json=${report}`, `--testTimeout=${limit}`],
     {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, LAWS: String(runs), LAWS_SEED: String(seed), ...env },

@@ -8,19 +8,20 @@ import type { Inspection } from '../../src/core/inspection.ts';
 import { constsAsInputs, type Jaxpr } from '../../src/core/jaxpr.ts';
 import type { Value } from '../../src/core/value.ts';
 import { optimize } from '../../transforms/passes/index.ts';
+import { checkKernel } from '../loop/check.ts';
 import { decompose } from '../loop/decompose/program.ts';
 import { generalized } from '../loop/generalize.ts';
 import { kernelKey } from '../loop/key.ts';
 import { decomposedNames } from '../loop/lower/table.ts';
 import { bytesOf, plan } from '../loop/plan/plan.ts';
 import type { StepClock } from '../loop/plan/profile.ts';
-import type { Place, Program, Step } from '../loop/plan/program.ts';
+import { kernelsOf, type Place, type Program, type Step } from '../loop/plan/program.ts';
 import { hostFunctions } from '../loop/scalar.ts';
 import { aligned } from './blocks.ts';
 import { EagerProduct, isNarrow, RecentCode, type Run, soleProduct } from './eager.ts';
 import { isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { Constants } from './emit/pool.ts';
-import { hasRelaxedSimd, requireSimd } from './engine.ts';
+import { checksByDefault, hasRelaxedSimd, requireSimd } from './engine.ts';
 import type { Element } from './gemm/arithmetic.ts';
 import { PlannedInspection } from './inspect.ts';
 import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
@@ -30,6 +31,11 @@ import { webAssembly } from './webassembly.ts';
 export interface WasmOptions extends MemoryOptions {
   /** Use relaxed SIMD where the engine has it: faster, and rounded as the machine likes. Default true. */
   readonly relaxed?: boolean;
+  /**
+   * Check every kernel before it is compiled, as programs always are: for who works on the compiler, at a tenth of the time of
+   * compilation. Default: whether `PULLBACK_CHECK` is `1`, as in this library's own tests.
+   */
+  readonly check?: boolean;
 }
 
 /** Buffers of one kernel: each is a parameter of a function. */
@@ -75,6 +81,7 @@ class WasmDevice implements Device {
   readonly name = 'wasm';
   readonly memory: LinearMemory;
   private readonly relaxed: boolean;
+  private readonly checked: boolean;
   private constants: Constants;
   private readonly pools = new FinalizationRegistry<number>((base) => this.memory.giveBack(base));
   /** Kernels of eager operations, compiled for all sizes, the one used last at the end. */
@@ -86,6 +93,7 @@ class WasmDevice implements Device {
     requireSimd();
     this.memory = new LinearMemory(options);
     this.relaxed = (options.relaxed ?? true) && hasRelaxedSimd();
+    this.checked = options.check ?? checksByDefault();
     this.constants = this.pool();
   }
 
@@ -115,6 +123,7 @@ class WasmDevice implements Device {
 
   compile(jaxpr: Jaxpr): Executable {
     const { program, consts } = planned(jaxpr);
+    if (this.checked) for (const kernel of kernelsOf(program.steps)) checkKernel(kernel);
     const only = soleKernel(program, consts);
     if (only) return this.single(program, only);
     const make = (): Code => this.instantiate(assembleProgram(program, this.target()));
@@ -184,6 +193,7 @@ class WasmDevice implements Device {
   /** An eager operation, mostly: its kernel is compiled once for all sizes. */
   private single(program: Program, step: KernelStep, clock: StepClock | null = null): Executable {
     const { kernel, sizes } = generalized(step.kernel);
+    if (this.checked) checkKernel(kernel);
     const code = this.kernelOf(kernelKey(kernel), () => assembleKernel(kernel, this.target()));
     const timed: Run = (...args) => {
       clock?.start();

@@ -16,6 +16,10 @@ interface Process {
   readonly getBuiltinModule?: (name: string) => unknown;
 }
 
+/** Whether kernels are to be checked where nobody says: in this library's own tests, by `PULLBACK_CHECK`. */
+export const checksByDefault = (): boolean =>
+  (globalThis as { readonly process?: Process }).process?.env?.['PULLBACK_CHECK'] === '1';
+
 /** A module of Node; `null` elsewhere, and where `PULLBACK_V8_FLAGS` is `0` and no flag of V8 may be set. */
 function builtin<M>(name: string): M | null {
   const { process } = globalThis as { readonly process?: Process };

@@ -39,7 +39,7 @@ const ops = {
     const y = np.sub(x, s);
     return np.sub(np.mul(y, y), np.add(y, x));
   },
-  sorted: jit((x: Tensor) => np.add(np.sort(np.tanh(x), 1), np.mean(np.square(x), 0))),
+  sorted: jit((x: Tensor) => np.add(np.sort(np.tanh(x), 0), np.mean(np.square(x), 0))),
   product: jit((x: Tensor) => np.tanh(np.matmul(np.matmul(x, np.transpose(np.tanh(x))), x))),
   softmax: jit((x: Tensor) => {
     const e = np.exp(np.sub(x, np.max(x, 1, { keepdims: true })));
@@ -52,7 +52,7 @@ const ops = {
   cond: jit((x: Tensor) =>
     cond(
       np.greater(np.sum(x), 0),
-      (v: Tensor) => np.sort(v, 0),
+      (v: Tensor) => np.cumsum(v, 1),
       (v: Tensor) => np.sub(1, v),
       x,
     ),
@@ -79,7 +79,7 @@ const history = fc.record({
   forms: fc.array(forms, { minLength: 3, maxLength: 16, size: 'max' }),
   steps: fc.array(
     fc.record({ op: fc.constantFrom(...names), which: fc.nat(15), by: fc.double({ min: 0, max: 1, noNaN: true }) }),
-    { minLength: 10, maxLength: 40, size: 'max' },
+    { minLength: 10, maxLength: deep ? 40 : 20, size: 'max' },
   ),
 });
 
