@@ -1,7 +1,8 @@
 /** The laws of layers, of every family. */
 
 import type { Suite } from './law.ts';
+import { lossLaws } from './nn-losses.laws.ts';
 import { sequenceLaws } from './nn-sequence.laws.ts';
 
 /** The laws of layers. */
-export const nnLaws: Suite = { name: 'nn', laws: [...sequenceLaws] };
+export const nnLaws: Suite = { name: 'nn', laws: [...sequenceLaws, ...lossLaws] };
