@@ -13,6 +13,27 @@ export { type LabelledImage, labelledImages } from '../data/images.ts';
 export type { Position, PositionCodec } from '../data/position.ts';
 export type { Step, Stream } from '../data/stream.ts';
 export * as stream from '../data/streams.ts';
+export { type DatePair, dates } from '../data/synthetic/dates.ts';
+export {
+  type BlobsOptions,
+  blobs,
+  type CirclesOptions,
+  circles,
+  type LabelledPoints,
+  type NoiseOptions,
+  type SpiralOptions,
+  spirals,
+  twoMoons,
+} from '../data/synthetic/planar.ts';
+export {
+  type AddingBatch,
+  addingProblem,
+  type CopyBatch,
+  type CopyOptions,
+  copyTask,
+} from '../data/synthetic/sequences.ts';
+export { type CaptionedPicture, captionedShapes, type Shape, type ShapesOptions } from '../data/synthetic/shapes.ts';
+export { type SentencePair, translations } from '../data/synthetic/translations.ts';
 export {
   type BytePairsJson,
   type BytePairTokenizer,
