@@ -175,6 +175,16 @@ test('kepler finds the eccentricity, and implicit gradients are those through al
   expect(summary['implicit']).toBeCloseTo(summary['unrolled']!, 5);
 });
 
+test('dates are learned, and what the attention looked at is drawn', () => {
+  const out = mkdtempSync(join(tmpdir(), 'pullback-dates-'));
+  const run = runExamples('dates', '--json', '--steps=3', `--out=${out}`);
+  expect(run.status, run.stderr).toBe(0);
+  expect(readdirSync(out)).toEqual(['attention.svg']);
+  rmSync(out, { recursive: true });
+  const summary = JSON.parse(run.stdout.trim().split('\n').at(-1)!) as Readonly<Record<string, number>>;
+  expect(Object.keys(summary)).toEqual(['example', 'device', 'lastState', 'lookingBack', 'transformer']);
+});
+
 test('every optimizer comes down the valley', () => {
   const out = mkdtempSync(join(tmpdir(), 'pullback-optimizers-'));
   const run = runExamples('optimizers', '--json', '--steps=60', `--out=${out}`);
@@ -206,7 +216,7 @@ test('examples/run.ts lists the examples for a name that is none', () => {
   const unknown = runExamples('nothing');
   expect([unknown.status, unknown.stdout]).toEqual([2, '']);
   expect(unknown.stderr).toMatch(
-    /^There is no example 'nothing'\. There are:\n {2}compose\n {2}digits\n {2}kepler\n {2}laws\n {2}lenet\n {2}optimizers\n/,
+    /^There is no example 'nothing'\. There are:\n {2}compose\n {2}dates\n {2}digits\n {2}kepler\n {2}laws\n {2}lenet\n {2}optimizers\n/,
   );
   expect(runExamples().stderr).toMatch(/^Which example\? There are:\n/);
 });

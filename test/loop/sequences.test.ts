@@ -1,11 +1,13 @@
-/** Programs of attention layers: products, their biases and rows of softmax; nothing is transposed, copied or put together. */
+/**
+ * Programs of layers for sequences. Attention: products, their biases and rows of softmax; nothing is transposed, copied or put
+ * together. Recurrences: one product for all inputs, and in the loop a product and a kernel.
+ */
 
-import { nn, random, type Tensor } from 'pullback';
+import { jit, makeAval, nn, random, type Tensor, tree, wasmDevice, withDefaultDevice } from 'pullback';
 import { expect, test } from 'vitest';
 import { plan } from '../../backends/loop/plan/plan.ts';
 import { kernelsOf } from '../../backends/loop/plan/program.ts';
 import { printKernel } from '../../backends/loop/print.ts';
-import { makeAval } from '../../src/core/aval.ts';
 import { constsAsInputs } from '../../src/core/jaxpr.ts';
 import { stage } from '../../src/core/stage.ts';
 import type { Value } from '../../src/core/value.ts';
@@ -36,4 +38,30 @@ test.each([
           : text,
   );
   expect(shown.sort()).toEqual(['bias', 'bias', 'bias', 'bias', 'mask', 'softmax']);
+});
+
+test.each([
+  ['rnn', nn.rnn.init, nn.rnn],
+  ['lstm', nn.lstm.init, nn.lstm],
+  ['gru', nn.gru.init, nn.gru],
+] as const)('a step of %s is a product and a kernel', (_, init, layer) => {
+  const params = init(random.key(0), 16, 32) as nn.GruLayers;
+  const ys = (p: nn.GruLayers, x: Tensor): Tensor => (layer as typeof nn.gru)(p)(x)[1];
+  const avals = tree.map((x) => x.aval, params);
+  const program = withDefaultDevice(wasmDevice(), () =>
+    jit(ys)
+      .lower(avals as never, makeAval([4, 10, 16], 'float32'))
+      .compile(),
+  );
+  const lines = program
+    .text('plan')
+    .split('\n')
+    .filter((line) => /^ *\d+: /.test(line));
+  const kinds = (within: boolean): string[] =>
+    lines.filter((line) => line.startsWith(' ') === within).map((line) => /: ([a-z]+)/.exec(line)![1]!);
+  expect(kinds(false).filter((kind) => kind === 'contract')).toHaveLength(1);
+  expect(kinds(false)).toContain('repeat');
+  const inside = kinds(true).filter((kind) => kind !== 'copy');
+  expect(inside).toHaveLength(2);
+  expect(inside).toContain('contract');
 });
