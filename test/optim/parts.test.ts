@@ -213,6 +213,23 @@ describe('parts of the parameters', () => {
   });
 });
 
+test("Nesterov's own form, with the gradient taken ahead, has the same points ahead", () => {
+  const slope = (x: number): number => 3 * x + 0.5 * x ** 3;
+  const [rate, decay] = [0.05, 0.9];
+  const optimizer = optim.sgd(rate, { momentum: decay, nesterov: true });
+  let x = np.array(1.5, { dtype: 'float64' });
+  let state = optimizer.init(x);
+  let [theta, v] = [1.5, 0];
+  for (let t = 0; t < 20; t++) {
+    v = decay * v + rate * slope(theta - decay * v);
+    theta -= v;
+    const g = np.add(np.mul(x, 3), np.mul(np.power(x, 3), 0.5));
+    const [updates, next] = optimizer.update(g, state, x);
+    [x, state] = [optim.applyUpdates(x, updates), next];
+    expect(x.item(), `step ${t}`).toBeCloseTo(theta - decay * v, 12);
+  }
+});
+
 describe('noise and sharpness', () => {
   test('noise has the variance eta/t^gamma, is new at each step, and the same for the same key', () => {
     const t = optim.addNoise(0.25, 1, random.key(7));
