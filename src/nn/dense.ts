@@ -2,14 +2,15 @@
 
 import { makeAval, showAval } from '../core/aval.ts';
 import type { FloatDType } from '../core/dtype.ts';
-import { ShapeError, TreeError } from '../core/errors.ts';
-import { Value } from '../core/value.ts';
+import { ShapeError } from '../core/errors.ts';
+import type { Value } from '../core/value.ts';
 import { toValue } from '../ops/convert.ts';
 import * as np from '../ops/np.ts';
-import { describe } from '../ops/untyped.ts';
 import { zeros } from '../prim/compose.ts';
 import type { Key } from '../random/key.ts';
 import { lecunNormal } from './initializers.ts';
+import type { Layer } from './layer.ts';
+import { expectParams } from './params.ts';
 
 /** Parameters of a dense layer. */
 export interface DenseParams<D extends FloatDType = 'float32'> {
@@ -19,27 +20,12 @@ export interface DenseParams<D extends FloatDType = 'float32'> {
   readonly b: Value<D>;
 }
 
-/** @throws TreeError or ShapeError unless these are parameters of a dense layer; they may come from a file */
-function expectParams({ w, b }: Partial<DenseParams<FloatDType>>): void {
-  const remedy = 'make parameters with nn.dense.init(key, inSize, outSize): { w: float[in, out], b: float[out] }';
-  for (const [name, part] of [
-    ['w', w],
-    ['b', b],
-  ] as const) {
-    if (!(part instanceof Value)) {
-      throw new TreeError({ op: 'nn.dense', problem: `params.${name} is ${describe(part)}, not a tensor`, remedy });
-    }
-  }
-  if (w!.ndim === 2 && b!.ndim === 1 && b!.shape[0] === w!.shape[1]) return;
-  throw new ShapeError({
-    op: 'nn.dense',
-    problem: `weights ${showAval(w!.aval)} and bias ${showAval(b!.aval)} do not make a layer`,
-    remedy,
-  });
-}
+const remedy = 'make parameters with nn.dense.init(key, inSize, outSize): { w: float[in, out], b: float[out] }';
 
 const apply = <D extends FloatDType>(params: DenseParams<D>): ((x: Value<D>) => Value<D>) => {
-  expectParams(params ?? {});
+  expectParams('nn.dense', params, { w: ['weights', 2], b: ['bias', 1] }, remedy, (p) => {
+    return p['b']!.shape[0] === p['w']!.shape[1];
+  });
   const { w, b } = params;
   return (x) => {
     const input = toValue('nn.dense', x);
@@ -59,10 +45,17 @@ const init = (key: Key, inSize: number, outSize: number): DenseParams => ({
   b: zeros(makeAval([outSize], 'float32')) as Value<'float32'>,
 });
 
+const layer = (inSize: number, outSize: number): Layer<DenseParams, Value<'float32'>, Value<'float32'>> => ({
+  init: (key) => init(key, inSize, outSize),
+  apply,
+  name: `dense ${inSize}→${outSize}`,
+});
+
 /**
  * The affine map x·w + b of the last axis: float[..., in] → float[..., out].
  *
  * `dense.init(key, inSize, outSize)` draws w by {@link lecunNormal} and sets b to 0, as JAX's libraries do.
+ * `dense.layer(inSize, outSize)` is the layer without parameters, for {@link serial}.
  *
  * @throws ShapeError if the last axis of the input is not that of the weights
  * @throws TreeError for parameters that are not `{ w, b }`
@@ -77,4 +70,4 @@ const init = (key: Key, inSize: number, outSize: number): DenseParams => ({
  * console.log(model(np.ones([5, 3])).shape); // => [ 5, 2 ]
  * ```
  */
-export const dense = Object.assign(apply, { init });
+export const dense = Object.assign(apply, { init, layer });

@@ -54,6 +54,22 @@ export * as functional from './functional/index.ts';
 export { type GenerateOptions, type GptCache, type GptConfig, type GptOptions, type GptParams, gpt } from './gpt.ts';
 export { lecunNormal } from './initializers.ts';
 export {
+  type AllInputs,
+  type AllOutputs,
+  type AllParams,
+  type AnyLayer,
+  type Chained,
+  fanOut,
+  type InputOf,
+  type Layer,
+  lift,
+  type OutputOf,
+  type ParamsOf,
+  parallel,
+  residual,
+  serial,
+} from './layer.ts';
+export {
   type BinaryCrossEntropyOptions,
   binaryCrossEntropy,
   type SigmoidBinaryCrossEntropyOptions,
