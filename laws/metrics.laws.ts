@@ -70,7 +70,8 @@ const all: readonly (readonly [string, () => Measured])[] = [
 
 const metric = fc.constantFrom(...all);
 
-const same = (what: string, a: unknown, b: unknown): Verdict => closeValues(what, leaves(a), leaves(b), 1e-12);
+/** Counts are the same; losses are float32, whose last digit a device may round otherwise in another program. */
+const same = (what: string, a: unknown, b: unknown): Verdict => closeValues(what, leaves(a), leaves(b), 2e-6);
 
 const laws: readonly Law[] = [
   law('concat is associative', [metric, batch, batch, batch], ([name, make], a, b, c) => {

@@ -2,7 +2,7 @@
  * Metrics as monoids: what a batch says is a small tree of tensors, two of those are one, and a value is read at the end.
  *
  * So a metric of a data set is that of its batches, in whatever sizes and order they come; and a batch can be measured inside of a
- * compiled step. Counts are added in `int32`, exactly; sums in `float64`, to its rounding.
+ * compiled step. Counts are added in `int32`, exactly; sums in `float64`, which adds no error to that of what is summed.
  */
 
 import type * as M from 'fp-ts/lib/Monoid.js';
