@@ -8,14 +8,14 @@
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { jit, nn, np, optim, random, type Tensor, train, valueAndGrad } from 'pullback';
-import { characters } from 'pullback/data';
+import { characters, dates } from 'pullback/data';
 import { writeText } from 'pullback/io';
 import { attentionOverWords } from 'pullback/viz';
 import * as cli from './cli.ts';
 
-const months = 'january february march april may june july august september october november december'.split(' ');
-const letters = characters(`${months.join('')} 0123456789-`, { specials: ['<pad>', '<go>'] });
-const [go, longest, written] = [1, 17, '2031-05-07'.length];
+const alphabet = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,./-';
+const letters = characters(alphabet, { specials: ['<pad>', '<go>'] });
+const [go, longest, written] = [1, 'Wednesday, 30 September 2031'.length, '2031-09-30'.length];
 
 /** Texts as rows of symbols, padded, and how many each has. */
 function encoded(texts: readonly string[], length: number) {
@@ -27,19 +27,15 @@ function encoded(texts: readonly string[], length: number) {
   return { ids: int32(rows), lengths: int32(texts.map((text) => text.length)) };
 }
 
-/** So many dates of a century, as read and as written. */
-function dates(key: random.Key, count: number) {
-  const draw = (i: number, low: number, high: number): number[] =>
-    Array.from(random.randint(random.foldIn(key, i), [count], low, high).dataSync());
-  const [days, names, years] = [draw(0, 1, 29), draw(1, 0, 12), draw(2, 1970, 2070)];
-  const two = (n: number): string => String(n).padStart(2, '0');
-  const read = days.map((day, i) => `${day} ${months[names[i]!]} ${years[i]}`);
-  const wanted = days.map((day, i) => `${years[i]}-${two(names[i]! + 1)}-${two(day)}`);
+/** So many dates, as read and as written. */
+function drawn(key: random.Key, count: number) {
+  const pairs = [...dates(key, count)];
+  const [read, wanted] = [pairs.map(({ human }) => human), pairs.map(({ iso }) => iso)];
   const { ids: source, lengths } = encoded(read, longest);
   return { read, wanted, source, lengths, symbols: encoded(wanted, written).ids };
 }
 
-type Batch = ReturnType<typeof dates>;
+type Batch = ReturnType<typeof drawn>;
 
 /** A model: how it scores the symbols behind those that are known, and how it writes by itself. */
 interface Model<P> {
@@ -89,7 +85,7 @@ function learned<P>(model: Model<P>, steps: number, heldOut: Batch): { readonly 
   };
   const batches = (function* () {
     for (let i = 0; i < steps; i++) {
-      const { source, lengths, symbols } = dates(random.foldIn(random.key(2), i), 64);
+      const { source, lengths, symbols } = drawn(random.foldIn(random.key(2), i), 64);
       yield { source, lengths, symbols };
     }
   })();
@@ -101,14 +97,14 @@ function learned<P>(model: Model<P>, steps: number, heldOut: Batch): { readonly 
   return { params, right: np.mean(np.astype(np.all(same, 1), 'float32')).item() };
 }
 
-const options = { ...cli.commonOptions('dates'), steps: cli.count(500, 'steps that each model learns') };
+const options = { ...cli.commonOptions('dates'), steps: cli.count(1000, 'steps that each model learns') };
 
 const example: cli.Example<typeof options> = {
   name: 'dates',
   about: 'translates dates, character by character, with recurrent cells, with attention, and with a transformer.',
   options,
   body: ({ out, steps }) => {
-    const heldOut = dates(random.key(3), 256);
+    const heldOut = drawn(random.key(3), 256);
     const lastState = learned(recurrent(false), steps, heldOut);
     const lookingBack = learned(recurrent(true), steps, heldOut);
     const transformer = learned(attentive, steps, heldOut);

@@ -99,7 +99,8 @@ const apply = <D extends FloatDType>(params: AdditiveParams<D>) => {
  * Σᵢ aᵢ·valueᵢ with a = softmax over the keys of v·tanh(query·wq + keyᵢ·wk): attention of an RNN (course notes §6.1.2).
  *
  * Queries float[..., queries, querySize], keys float[..., keys, keySize], the result is float[..., queries, valueSize]; the values are
- * the keys unless `{ values }` are given. A query that sees no key (`mask`) has the mean of all values.
+ * the keys unless `{ values }` are given. A query that sees no key (`mask`) has the mean of all values. A grid of features, as of an
+ * image (§6.3), is a sequence of them: reshape its height and width to one axis.
  * `additiveAttention.init(key, querySize, keySize, size)`; `additiveAttention.weights(params)(query, keys, { mask })` are the weights
  * a, float[..., queries, keys].
  *

@@ -305,6 +305,7 @@ const init = (key: Key, size: number, heads: number, options: MultiHeadInitOptio
  * The projection comes before the splitting into heads, so that each head sees all features. In the course notes (§6.5.4) each
  * head gets a chunk of the input: that is this with weights of 0 between the features of one chunk and the heads of others.
  *
+ * - `multiHeadAttention.layer(size, heads, options)`: self-attention as a configured layer, for composition.
  * - `multiHeadAttention.weights(params, options)(x, { keys, mask })`: what the heads look at, [batch, heads, queries, keys].
  * - `multiHeadAttention.cache(params, batch, length)` and `multiHeadAttention.decode(params, options)(x, cache) → [y, cache]`: a
  *   sequence read in pieces of any length. Law: the pieces together are the causal attention of the whole. Where more than `length`
@@ -329,6 +330,16 @@ const init = (key: Key, size: number, heads: number, options: MultiHeadInitOptio
  */
 export const multiHeadAttention = Object.assign(apply, {
   init,
+  /** Self-attention as a configured layer: `{ init(key), apply(params) }`. */
+  layer: (size: number, heads: number, options: MultiHeadInitOptions & MultiHeadOptions = {}) => {
+    const { isCausal, rotary: turns, scale, dropout, ...sizes } = options;
+    const how = given({ isCausal, rotary: turns, scale, dropout }) as MultiHeadOptions;
+    return {
+      name: 'multiHeadAttention',
+      init: (key: Key): MultiHeadParams => init(key, size, heads, sizes),
+      apply: (params: MultiHeadParams) => apply(params, how),
+    };
+  },
   weights: <D extends FloatDType>(params: MultiHeadParams<D>, options: MultiHeadOptions = {}) => {
     const op = `${name}.weights`;
     expectHow(op, options);

@@ -315,6 +315,12 @@ const init = (key: Key, config: GptConfig): GptParams => {
  */
 export const gpt = Object.assign(apply, {
   init,
+  /** A configured layer: `{ init(key), apply(params) }`. */
+  layer: (config: GptConfig) => ({
+    name: 'gpt',
+    init: (key: Key): GptParams => init(key, config),
+    apply: (params: GptParams) => apply(params, config),
+  }),
   decode,
   generate,
   cache: <D extends FloatDType>(params: GptParams<D>, batch: number, length: number): GptCache =>

@@ -178,6 +178,12 @@ const applyLearned = <D extends FloatDType>(params: PositionParams<D>, options: 
  * ```
  */
 export const learnedPositions = Object.assign(applyLearned, {
+  /** A configured layer: `{ init(key), apply(params) }`. */
+  layer: (length: number, size: number, options: PositionOptions = {}) => ({
+    name: 'learnedPositions',
+    init: (key: Key): PositionParams => learnedPositions.init(key, length, size),
+    apply: (params: PositionParams) => applyLearned(params, options),
+  }),
   init: (key: Key, length: number, size: number): PositionParams => ({
     table: np.mul(normal(key, [length, size]), 0.02),
   }),

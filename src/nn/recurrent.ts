@@ -166,7 +166,7 @@ export interface Directions<T> {
 }
 
 /** Options of {@link rnn}, {@link lstm} and {@link gru}. */
-export interface LayerOptions {
+export interface RecurrentOptions {
   /** The forward direction begins at the last step; default false. */
   readonly reverse?: boolean;
   /** The probability with which outputs between two layers are 0 (the others are scaled up), where a key is given; default 0. */
@@ -184,7 +184,7 @@ export interface SequenceOptions<C> extends Pick<RecurrenceOptions, 'lengths' | 
 }
 
 /** Options of the initializers of recurrent layers. */
-export interface LayersOptions {
+export interface RecurrentInitOptions {
   /** How many layers, each on the outputs of the one before; default 1. */
   readonly layers?: number;
   /** A second cell in every layer reads backwards; the outputs of both lie side by side. Default false. */
@@ -215,7 +215,7 @@ function expectLayers<P extends AnyParams, C, O>(
 }
 
 function layersOf<P extends AnyParams, C, O extends object>(op: string, kind: CellKind<P, C, O>) {
-  return (params: readonly Directions<P>[], options: LayerOptions & O) => {
+  return (params: readonly Directions<P>[], options: RecurrentOptions & O) => {
     expectOptions(op, options, 'reverse', 'dropout', 'unroll', ...kind.options);
     expectLayers(op, kind, params);
     const { reverse = false, dropout = 0, unroll = 1 } = options;
@@ -276,7 +276,7 @@ function initLayers<P>(
   key: Key,
   inSize: number,
   hidden: number,
-  { layers = 1, bidirectional = false }: LayersOptions,
+  { layers = 1, bidirectional = false }: RecurrentInitOptions,
   cell: (key: Key, inSize: number, hidden: number) => P,
 ): readonly Directions<P>[] {
   if (!Number.isSafeInteger(layers) || layers < 1) {
@@ -298,13 +298,13 @@ export type RecurrentLayers<D extends FloatDType = 'float32'> = readonly Directi
 /** Parameters of {@link gru}: a cell for each layer and direction. */
 export type GruLayers<D extends FloatDType = 'float32'> = readonly Directions<GruParams<D>>[];
 
-const applyRnn = <D extends FloatDType>(params: RecurrentLayers<D>, options: LayerOptions & RnnOptions = {}) =>
+const applyRnn = <D extends FloatDType>(params: RecurrentLayers<D>, options: RecurrentOptions & RnnOptions = {}) =>
   layersOf('nn.rnn', rnnKind)(params, options) as unknown as Apply<Value<D>, D>;
 
-const applyLstm = <D extends FloatDType>(params: RecurrentLayers<D>, options: LayerOptions = {}) =>
+const applyLstm = <D extends FloatDType>(params: RecurrentLayers<D>, options: RecurrentOptions = {}) =>
   layersOf('nn.lstm', lstmKind)(params, options) as unknown as Apply<LstmCarry<D>, D>;
 
-const applyGru = <D extends FloatDType>(params: GruLayers<D>, options: LayerOptions & GruOptions = {}) =>
+const applyGru = <D extends FloatDType>(params: GruLayers<D>, options: RecurrentOptions & GruOptions = {}) =>
   layersOf('nn.gru', gruKind)(params, options) as unknown as Apply<Value<D>, D>;
 
 /**
@@ -325,7 +325,7 @@ const applyGru = <D extends FloatDType>(params: GruLayers<D>, options: LayerOpti
  * ```
  */
 export const rnn = Object.assign(applyRnn, {
-  init: (key: Key, inSize: number, hidden: number, options: LayersOptions = {}): RecurrentLayers => {
+  init: (key: Key, inSize: number, hidden: number, options: RecurrentInitOptions = {}): RecurrentLayers => {
     expectOptions('nn.rnn.init', options, 'layers', 'bidirectional');
     return initLayers('nn.rnn.init', key, inSize, hidden, options, initRnn);
   },
@@ -352,7 +352,12 @@ export const rnn = Object.assign(applyRnn, {
  * ```
  */
 export const lstm = Object.assign(applyLstm, {
-  init: (key: Key, inSize: number, hidden: number, options: LayersOptions & LstmInitOptions = {}): RecurrentLayers => {
+  init: (
+    key: Key,
+    inSize: number,
+    hidden: number,
+    options: RecurrentInitOptions & LstmInitOptions = {},
+  ): RecurrentLayers => {
     expectOptions('nn.lstm.init', options, 'layers', 'bidirectional', 'forgetBias');
     const { forgetBias = 1 } = options;
     return initLayers('nn.lstm.init', key, inSize, hidden, options, (k, n, m) => initLstm(k, n, m, { forgetBias }));
@@ -378,7 +383,7 @@ export const lstm = Object.assign(applyLstm, {
  * ```
  */
 export const gru = Object.assign(applyGru, {
-  init: (key: Key, inSize: number, hidden: number, options: LayersOptions = {}): GruLayers => {
+  init: (key: Key, inSize: number, hidden: number, options: RecurrentInitOptions = {}): GruLayers => {
     expectOptions('nn.gru.init', options, 'layers', 'bidirectional');
     return initLayers('nn.gru.init', key, inSize, hidden, options, initGru);
   },

@@ -30,7 +30,7 @@ import { dropped, expectRate } from './dropped.ts';
 import { layerNorm } from './functional/norm.ts';
 
 /** Scale and bias of a layer norm: float[size]. */
-export interface NormParams<D extends FloatDType = 'float32'> {
+export interface TransformerNormParams<D extends FloatDType = 'float32'> {
   readonly scale: Value<D>;
   readonly bias: Value<D>;
 }
@@ -46,16 +46,16 @@ export interface FeedForwardParams<D extends FloatDType = 'float32'> {
 /** Parameters of {@link transformerEncoderLayer}. */
 export interface EncoderLayerParams<D extends FloatDType = 'float32'> {
   readonly attention: MultiHeadParams<D>;
-  readonly attentionNorm: NormParams<D>;
+  readonly attentionNorm: TransformerNormParams<D>;
   readonly feedForward: FeedForwardParams<D>;
-  readonly feedForwardNorm: NormParams<D>;
+  readonly feedForwardNorm: TransformerNormParams<D>;
 }
 
 /** Parameters of {@link transformerDecoderLayer}. */
 export interface DecoderLayerParams<D extends FloatDType = 'float32'> extends EncoderLayerParams<D> {
   /** Attention to the memory. */
   readonly cross: MultiHeadParams<D>;
-  readonly crossNorm: NormParams<D>;
+  readonly crossNorm: TransformerNormParams<D>;
 }
 
 /** Parameters of a layer of either kind. */
@@ -132,7 +132,8 @@ export function expectLayerOptions(op: string, options: TransformerLayerOptions)
 export function expectLayer(op: string, params: AnyLayerParams, cross: boolean): void {
   const norms = ['attentionNorm', 'feedForwardNorm', ...(cross ? ['crossNorm'] : [])] as const;
   for (const name of norms) {
-    const scale: unknown = (params as unknown as Record<string, NormParams | undefined> | undefined)?.[name]?.scale;
+    const scale: unknown = (params as unknown as Record<string, TransformerNormParams | undefined> | undefined)?.[name]
+      ?.scale;
     if (scale instanceof Value) continue;
     throw new TreeError({
       op,
@@ -145,7 +146,7 @@ export function expectLayer(op: string, params: AnyLayerParams, cross: boolean):
 }
 
 /** Layer norm with these parameters. */
-export const normed = (x: Value, { scale, bias }: NormParams<FloatDType>, epsilon: number): Value =>
+export const normed = (x: Value, { scale, bias }: TransformerNormParams<FloatDType>, epsilon: number): Value =>
   layerNorm(x, { scale, bias, epsilon }) as Value;
 
 /** One layer: what it computes, and the cache with the new positions. */
@@ -161,7 +162,7 @@ export function block(
   const drop = (i: number, y: Value): Value => (keys === null ? y : dropped(op, keys[i]!, dropout, y));
   const dropping = (i: number) => (keys === null ? {} : { dropoutKey: keys[i]! });
   const masked = (mask: Value<'bool'> | undefined) => (mask === undefined ? {} : { mask });
-  const bridge = (y: Value, part: (z: Value) => Value, scales: NormParams<FloatDType>): Value =>
+  const bridge = (y: Value, part: (z: Value) => Value, scales: TransformerNormParams<FloatDType>): Value =>
     norm === 'pre'
       ? (np.add(y, part(normed(y, scales, epsilon))) as Value)
       : normed(np.add(y, part(y)) as Value, scales, epsilon);
@@ -214,7 +215,7 @@ export interface TransformerLayerInitOptions {
 }
 
 /** Parameters of a norm that changes nothing. */
-export const initNorm = (size: number): NormParams => ({
+export const initNorm = (size: number): TransformerNormParams => ({
   scale: filled([size], 1, 'float32') as Value<'float32'>,
   bias: filled([size], 0, 'float32') as Value<'float32'>,
 });
@@ -289,7 +290,8 @@ const applyDecoder = <D extends FloatDType>(params: DecoderLayerParams<D>, optio
  *
  * PyTorch's `nn.TransformerEncoderLayer`: `norm: 'pre'` is its `norm_first`. Its parameters are ours, with the names
  * self_attn → attention, linear1 → feedForward.hidden, linear2 → feedForward.out, norm1 → attentionNorm, norm2 → feedForwardNorm,
- * weights transposed ({@link multiHeadAttention} says how). `transformerEncoderLayer.init(key, size, heads, { feedForwardSize })`.
+ * weights transposed ({@link multiHeadAttention} says how). `transformerEncoderLayer.init(key, size, heads, { feedForwardSize })`;
+ * `transformerEncoderLayer.layer(size, heads, options)` is the configured layer, for composition.
  *
  * A. Vaswani et al., "Attention is all you need" (2017); R. Xiong et al., "On layer normalization in the transformer
  * architecture" (2020) for norms before.
@@ -306,6 +308,15 @@ const applyDecoder = <D extends FloatDType>(params: DecoderLayerParams<D>, optio
  * ```
  */
 export const transformerEncoderLayer = Object.assign(applyEncoder, {
+  /** A configured layer: `{ init(key), apply(params) }`. */
+  layer: (size: number, heads: number, options: TransformerLayerInitOptions & TransformerLayerOptions = {}) => {
+    const { feedForwardSize = 4 * size, keyHeads = heads, memorySize: _, ...how } = options;
+    return {
+      name: 'transformerEncoderLayer',
+      init: (key: Key): EncoderLayerParams => initEncoderLayer(key, size, heads, { feedForwardSize, keyHeads }),
+      apply: (params: EncoderLayerParams) => applyEncoder(params, how),
+    };
+  },
   init: (key: Key, size: number, heads: number, options: TransformerLayerInitOptions = {}): EncoderLayerParams => {
     expectOptions(`${encoderName}.init`, options, 'feedForwardSize', 'keyHeads');
     return initEncoderLayer(key, size, heads, options);

@@ -27,11 +27,11 @@ import {
   initEncoderLayer,
   initNorm,
   layerOptions,
-  type NormParams,
   normed,
   type TransformerCall,
   type TransformerLayerInitOptions,
   type TransformerLayerOptions,
+  type TransformerNormParams,
 } from './transformer-layer.ts';
 
 /** Parameters of a stack of layers. */
@@ -39,7 +39,7 @@ export interface TransformerStackParams<L, D extends FloatDType = 'float32'> {
   /** One tree for each layer, or one whose tensors have the layers as their first axis ({@link stackLayers}): then a loop. */
   readonly layers: readonly L[] | L;
   /** A last norm; there may be none. */
-  readonly norm?: NormParams<D>;
+  readonly norm?: TransformerNormParams<D>;
 }
 
 /** Options of stacks of layers. */
@@ -184,7 +184,7 @@ export function expectStack(op: string, params: TransformerStackParams<unknown>,
 }
 
 /** The last norm, if there is one. */
-export const lastNorm = (x: Value, norm: NormParams<FloatDType> | undefined, epsilon = 1e-5): Value =>
+export const lastNorm = (x: Value, norm: TransformerNormParams<FloatDType> | undefined, epsilon = 1e-5): Value =>
   norm === undefined ? x : normed(x, norm, epsilon);
 
 /** @throws ShapeError if the input does not fit the first layer */
@@ -277,6 +277,12 @@ const sizes = ['size', 'heads', 'layers', 'norm', 'stacked', 'feedForwardSize', 
  * ```
  */
 export const transformerEncoder = Object.assign(applyEncoder, {
+  /** A configured layer: `{ init(key), apply(params) }`. */
+  layer: (config: TransformerStackConfig, options: TransformerStackOptions = {}) => ({
+    name: 'transformerEncoder',
+    init: (key: Key): TransformerStackParams<EncoderLayerParams> => transformerEncoder.init(key, config),
+    apply: (params: TransformerStackParams<EncoderLayerParams>) => applyEncoder(params, options),
+  }),
   init: (key: Key, config: TransformerStackConfig): TransformerStackParams<EncoderLayerParams> => {
     const op = `${encoderName}.init`;
     expectOptions(op, config, ...sizes);

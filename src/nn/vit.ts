@@ -173,6 +173,12 @@ const apply = <D extends FloatDType>(params: VitParams<D>, config: VitOptions & 
  * ```
  */
 export const vit = Object.assign(apply, {
+  /** A configured layer: `{ init(key), apply(params) }`. */
+  layer: (config: VitConfig) => ({
+    name: 'vit',
+    init: (key: Key): VitParams => vit.init(key, config),
+    apply: (params: VitParams) => apply(params, config),
+  }),
   init: (key: Key, config: VitConfig): VitParams => {
     const op = `${name}.init`;
     expectOptions(op, config, ...names);

@@ -236,6 +236,27 @@ describe('what goes for all of them', () => {
     });
   });
 
+  it('configured layers are the layers with their parameters', () => {
+    const key = random.key(5);
+    const x = random.normal(random.key(6), [2, 5, 8]);
+    const heads = { keyHeads: 1, isCausal: true, rotary: true } as const;
+    const attention = nn.multiHeadAttention.layer(8, 2, heads);
+    const p = nn.multiHeadAttention.init(key, 8, 2, { keyHeads: 1 });
+    close(attention.apply(attention.init(key))(x), nn.multiHeadAttention(p, { isCausal: true, rotary: true })(x), 0);
+    const one = nn.transformerEncoderLayer.layer(8, 2, { feedForwardSize: 6, norm: 'pre' });
+    const q = nn.transformerEncoderLayer.init(key, 8, 2, { feedForwardSize: 6 });
+    close(one.apply(one.init(key))(x), nn.transformerEncoderLayer(q, { norm: 'pre' })(x), 0);
+    const stack = nn.transformerEncoder.layer({ size: 8, heads: 2, layers: 2 }, { activation: 'silu' });
+    close(stack.apply(stack.init(key))(x), nn.transformerEncoder(stack.init(key), { activation: 'silu' })(x), 0);
+    const positions = nn.learnedPositions.layer(6, 8, { append: true });
+    expect(positions.apply(positions.init(key))(x).shape).toEqual([2, 5, 16]);
+    const model = nn.gpt.layer(sizes);
+    close(model.apply(model.init(key))(text), nn.gpt(nn.gpt.init(key, sizes), sizes)(text), 0);
+    const config = { image: [4, 4], patch: 2, size: 8, heads: 2, layers: 1, classes: 3 } as const;
+    const seeing = nn.vit.layer(config);
+    expect(seeing.apply(seeing.init(key))(np.ones([1, 4, 4, 3])).shape).toEqual([1, 3]);
+  });
+
   it('the transformer writes what its scores say, with norms behind and before, in a loop or not', () => {
     for (const more of [{}, { norm: 'pre', stacked: true, tied: false, keyHeads: 1 }] as const) {
       const config = { sourceVocabulary: 7, targetVocabulary: 6, size: 8, heads: 2, layers: 2, ...more };

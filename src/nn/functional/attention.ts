@@ -157,7 +157,8 @@ export function attentionWeights<A extends Tensor<DType>>(
  * Query [batch, queries, heads, dim], key and value [batch, keys, keyHeads, dim], all without `batch` or all with it; the result
  * has the shape of the query (its last length is that of `value`). If there are fewer key heads than heads (grouped queries),
  * query head h uses key head ⌊h·keyHeads/heads⌋. A query that sees no key has the mean of all values, as in JAX (in PyTorch it
- * has NaN). The plain dot product (course notes §6.4.2) is `{ scale: 1 }`.
+ * has NaN). The plain dot product (course notes §6.4.2) is `{ scale: 1 }`; their attention layer (§6.4.4) has key = x·W_K and
+ * value = x·W_V of one head.
  *
  * A. Vaswani et al., "Attention is all you need" (2017).
  *
