@@ -8,9 +8,9 @@ import { costOf } from '../loop/plan/cost.ts';
 import { bytesOf } from '../loop/plan/plan.ts';
 import { printLoops, printPlan } from '../loop/plan/print.ts';
 import { StepClock } from '../loop/plan/profile.ts';
-import type { Program } from '../loop/plan/program.ts';
+import { type Program, stepsOf } from '../loop/plan/program.ts';
 import { disassemble } from './code/disassemble.ts';
-import { type Assembled, stepsOf } from './program.ts';
+import type { Assembled } from './program.ts';
 
 /** A program with what the device does to it. */
 export interface Planned {

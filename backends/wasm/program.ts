@@ -6,16 +6,18 @@
 
 import type { Kernel } from '../loop/ir/kernel.ts';
 import { kernelKey } from '../loop/key.ts';
-import { type Counter, kernelsOf, type Place, type Program, type Step } from '../loop/plan/program.ts';
+import { type Counter, linesOf, type Place, type Program, type Step, stepsOf } from '../loop/plan/program.ts';
 import { countUp, doWhile, memoryCopy, sequence, when } from './code/control.ts';
 import { type Code, call, get, i32, select, set } from './code/instructions.ts';
 import { type Func, Module } from './code/module.ts';
 import { emitConv } from './conv/conv.ts';
+import type { ConvBlock } from './conv/shape.ts';
 import { callsOf, type EmitOptions, emitKernel, isPartitioned, scratchBytes } from './emit/kernel.ts';
 import type { Element } from './gemm/arithmetic.ts';
 import { emitContraction } from './gemm/gemm.ts';
 import { emitGeneric } from './gemm/generic.ts';
 import type { Product } from './gemm/outer.ts';
+import type { Block } from './gemm/plan.ts';
 
 /** A product of matrices, or a convolution. */
 type ProductStep = Step & { readonly kind: 'contract' | 'convolve' };
@@ -59,6 +61,45 @@ export function assembleProduct(dtype: Element, target: Target): Assembled {
   return { bytes: module.encode(), imports, scratch: 0 };
 }
 
+/** The kernel that a step calls, or that of its parts. */
+function kernelIn(step: Step): readonly Kernel[] {
+  if (step.kind === 'kernel') return [step.kernel];
+  return 'epilogue' in step && step.epilogue ? [step.epilogue.tile.kernel] : [];
+}
+
+/** A product, which calls its epilogue on each part that is there. Addresses of the epilogue's operands are parameters after its own. */
+function emitProduct(
+  module: Module,
+  step: ProductStep,
+  relaxed: boolean,
+  functionOf: (kernel: Kernel) => Func,
+): Product {
+  const tile = step.epilogue?.tile;
+  const operands = tile ? tile.kernel.operands.length : 0;
+  const run = (...rest: readonly Code[]): Code =>
+    call(functionOf(tile!.kernel).index, ...Array.from({ length: operands }, (_, i) => get(6 + i)), ...rest);
+  const nowhere = i32.const(0);
+  if (step.kind === 'convolve') {
+    const epilogue = tile && {
+      operands,
+      code: ({ imageFrom, imageTo }: ConvBlock) => run(nowhere, imageFrom, imageTo),
+    };
+    return emitConv(module, { ...step.convolution, relaxed, epilogue: epilogue ?? null });
+  }
+  const part = ({ batch, rowFrom, rowTo, columnFrom, columnTo }: Block): Code => {
+    const { lines } = linesOf(step.contraction, tile!);
+    const ranges = [
+      [rowFrom, rowTo],
+      [columnFrom, columnTo],
+    ] as const;
+    const [[from, to], [first, end]] = tile!.across ? [ranges[1], ranges[0]] : ranges;
+    const line = (x: Code): Code => i32.add(i32.mul(batch, i32.const(lines)), x);
+    return run(nowhere, first, i32.sub(end, first), line(from), line(to));
+  };
+  const epilogue = tile ? { operands, code: part } : null;
+  return emitContraction(module, { ...step.contraction, relaxed, epilogue, wholeRows: false });
+}
+
 /** The number of turns of the loop that is partitioned. */
 export const turnsOf = ({ body }: Kernel): number => {
   const [first] = body;
@@ -68,7 +109,7 @@ export const turnsOf = ({ body }: Kernel): number => {
 
 /** @param marked - whether `env.mark` is called after each step, with its number in the order of {@link stepsOf} */
 export function assembleProgram(program: Program, target: Target, marked = false): Assembled {
-  const kernels = kernelsOf(program.steps);
+  const kernels = stepsOf(program.steps).flatMap(kernelIn);
   const { module, options, imports } = moduleFor(kernels, target, marked);
   const functions = new Map<string, Func>();
   const functionOf = (kernel: Kernel): Func => {
@@ -83,14 +124,12 @@ export function assembleProgram(program: Program, target: Target, marked = false
   for (const kernel of kernels) functionOf(kernel);
   const products = new Map<string, Product>();
   const productOf = (step: ProductStep): Product => {
-    const how = { relaxed: target.options.relaxed, epilogue: null };
-    const key = JSON.stringify(step.kind === 'contract' ? step.contraction : step.convolution);
+    const tile = step.epilogue?.tile;
+    const shape = JSON.stringify(step.kind === 'contract' ? step.contraction : step.convolution);
+    const key = tile ? `${shape} ${tile.across} ${kernelKey(tile.kernel)}` : shape;
     let found = products.get(key);
     if (!found) {
-      found =
-        step.kind === 'contract'
-          ? emitContraction(module, { ...step.contraction, ...how })
-          : emitConv(module, { ...step.convolution, ...how });
+      found = emitProduct(module, step, target.options.relaxed, functionOf);
       products.set(key, found);
     }
     return found;
@@ -104,14 +143,6 @@ export function assembleProgram(program: Program, target: Target, marked = false
   );
   return { bytes: module.encode(), imports, scratch };
 }
-
-/** The steps of a program in the order in which they are numbered. */
-export const stepsOf = (steps: readonly Step[]): readonly Step[] =>
-  steps.flatMap((step) => {
-    if (step.kind === 'repeat') return [step, ...stepsOf(step.body)];
-    if (step.kind === 'while') return [step, ...stepsOf(step.condition), ...stepsOf(step.body)];
-    return step.kind === 'branch' ? [step, ...step.branches.flatMap(stepsOf)] : [step];
-  });
 
 /** Writes the calls of a program. */
 class Sequencer {
@@ -191,7 +222,8 @@ class Sequencer {
         const { ins, outs } = this.program;
         const scratch = this.base(ins.length + outs.length + 1);
         const operands = [step.a, step.b, step.c].map((place) => this.address(place));
-        return call(func.index, ...operands, scratch, i32.const(0), i32.const(blocks));
+        const beside = (step.epilogue?.tile.places ?? []).map((place) => this.address(place));
+        return call(func.index, ...operands, scratch, i32.const(0), i32.const(blocks), ...beside);
       }
       case 'copy':
         return memoryCopy(this.address(step.to), this.address(step.from), i32.const(step.bytes));

@@ -3,6 +3,7 @@
 import { checkKernel } from '../../backends/loop/check.ts';
 import { decompose } from '../../backends/loop/decompose/program.ts';
 import { runKernel } from '../../backends/loop/interpret.ts';
+import type { Kernel } from '../../backends/loop/ir/kernel.ts';
 import { decomposedNames } from '../../backends/loop/lower/table.ts';
 import { bytesOf, plan } from '../../backends/loop/plan/plan.ts';
 import {
@@ -12,9 +13,11 @@ import {
   type ConvolvedAxes,
   type Counter,
   kernelsOf,
+  linesOf,
   type Place,
   type Program,
   type Step,
+  tilesOf,
 } from '../../backends/loop/plan/program.ts';
 import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { type DType, type TypedArray, viewOf } from '../../src/core/dtype.ts';
@@ -44,7 +47,7 @@ export const loopMachine = (): Device => ({
   compile(jaxpr): Executable {
     const { jaxpr: simple, consts } = decompose(optimize(jaxpr), decomposedNames);
     const program = plan(optimize(constsAsInputs(simple)), { buffers: 16 });
-    for (const kernel of kernelsOf(program.steps)) checkKernel(kernel);
+    for (const kernel of [...kernelsOf(program.steps), ...tilesOf(program.steps)]) checkKernel(kernel);
     const constants = consts.map((x) => copyOf((x as Tensor).dataSync()));
     return {
       run: (ins) => new Run(program, [...constants, ...ins.map((x) => (x as Bytes).buffer)]).outputs(),
@@ -101,20 +104,37 @@ class Run {
     for (const step of steps) this.step(step);
   }
 
+  private kernel(kernel: Kernel, places: readonly Place[], sizes: readonly number[] = []): void {
+    const arrays = kernel.operands.map((buffer, i) =>
+      this.view(places[i]!, buffer.dtype, buffer.size.op === 'const' ? buffer.size.value : 0),
+    );
+    runKernel(kernel, arrays, sizes, { shuffle: this.turns++ });
+  }
+
+  /** By the whole kernel, or column by column, on all lines of each. */
+  private epilogue(step: Step & { readonly kind: 'contract' | 'convolve' }): void {
+    if (!step.epilogue) return;
+    const { kernel, tile, places } = step.epilogue;
+    if (this.turns % 2 === 0) this.kernel(kernel, places);
+    else if (step.kind === 'convolve') this.kernel(tile.kernel, tile.places);
+    else {
+      const { columns } = linesOf(step.contraction, tile);
+      for (let at = 0; at < columns; at += 3) this.kernel(tile.kernel, tile.places, [at, Math.min(3, columns - at)]);
+    }
+  }
+
   private step(step: Step): void {
     switch (step.kind) {
-      case 'kernel': {
-        const arrays = step.kernel.operands.map((buffer, i) =>
-          this.view(step.places[i]!, buffer.dtype, buffer.size.op === 'const' ? buffer.size.value : 0),
-        );
-        runKernel(step.kernel, arrays, [], { shuffle: this.turns++ });
+      case 'kernel':
+        this.kernel(step.kernel, step.places);
         return;
-      }
       case 'contract':
         this.contract(step.contraction, step.a, step.b, step.c);
+        this.epilogue(step);
         return;
       case 'convolve':
         this.convolve(step.convolution, step.a, step.b, step.c);
+        this.epilogue(step);
         return;
       case 'copy':
         this.view(step.to, 'bool', step.bytes).set(this.view(step.from, 'bool', step.bytes));

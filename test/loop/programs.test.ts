@@ -55,9 +55,9 @@ describe('programs as kernels', () => {
     `);
   });
 
-  it('a dense layer with bias and gelu is one product and one pass over it', () => {
+  it('a dense layer with bias and gelu is one step', () => {
     const program = planOf((x, w, b) => nn.gelu(np.add(np.matmul(x, w), b)), [64, 32], [32, 48], [48]);
-    expect(kinds(program)).toBe('contract kernel');
+    expect(kinds(program)).toBe('contract');
     expect(program.arena).toBe(0);
   });
 

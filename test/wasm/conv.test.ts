@@ -373,8 +373,10 @@ describe('a convolution', () => {
         f.body(countUp(image, get(1), get(2), 1, sequence(countUp(feature, get(3), get(4), 1, places))));
         return emitConv(module, {
           ...g.x,
-          epilogue: (block) =>
-            call(f.index, get(2), block.imageFrom, block.imageTo, block.featureFrom, block.featureTo),
+          epilogue: {
+            operands: 0,
+            code: (block) => call(f.index, get(2), block.imageFrom, block.imageTo, block.featureFrom, block.featureTo),
+          },
         });
       },
     });

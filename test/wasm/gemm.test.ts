@@ -326,7 +326,7 @@ describe('emitContraction', () => {
           f.body(countUp(row, get(2), get(3), 1, countUp(column, columnFrom, columnTo, 1, affine)));
           const epilogue = (block: Block) =>
             call(f.index, get(2), block.batch, block.rowFrom, block.rowTo, block.columnFrom, block.columnTo);
-          return emitContraction(module, x(epilogue));
+          return emitContraction(module, x({ operands: 0, code: epilogue }));
         };
         const { values, piecewise } = compute({ dtype: 'float32', emit, a, b, size: batches * m * n });
         const affine = plain.values.map((v) => Math.fround(Math.fround(2 * v) + 1)) as Values;

@@ -8,7 +8,7 @@
 import { isFloat } from '../../../src/core/dtype.ts';
 import type { Var } from '../../../src/core/jaxpr.ts';
 import { range, sizeOf } from '../../../src/core/shape.ts';
-import { type Body, buffersOf, visit } from '../fuse/cluster.ts';
+import { type Body, visit } from '../fuse/cluster.ts';
 import type { Dataflow } from '../fuse/dataflow.ts';
 import {
   type Buffer,
@@ -28,20 +28,20 @@ import { substitution } from '../ir/rewrite.ts';
 import { identity } from '../scalar.ts';
 import { accessesOf, extentOf, mergeable, vectorScore } from './axes.ts';
 
-interface Sum {
+export interface Sum {
   readonly local: Local;
   readonly combiner: Combiner;
   readonly value: Expr;
 }
 
-interface Put {
+export interface Put {
   readonly buffer: Buffer;
   readonly at: Expr;
   readonly value: Expr;
 }
 
 /** A nest before its loops are written. */
-interface Draft {
+export interface Draft {
   kept: readonly Index[];
   reduced: readonly Index[];
   sums: readonly Sum[];
@@ -66,26 +66,8 @@ export function nestOf(name: string, body: Body, stored: readonly Var[], flow: D
   return { name, operands: [...inputs, ...outputs], scratch, sizes: 0, body: statements };
 }
 
-/** What is done with a product of matrices, or another result that fills the rows of a cluster: `product` is read instead of `local`. */
-export function epilogueOf(
-  name: string,
-  body: Body,
-  stored: readonly Var[],
-  flow: Dataflow,
-  local: Local,
-  product: Expr,
-): Kernel {
-  const full = draftOf(body, stored, flow);
-  const by = substitution(new Map([[read(local), product]]));
-  const places = full.rows.map((put) => ({ ...put, value: by(put.value) }));
-  const draft = simplified({ kept: full.kept, reduced: [], sums: [], places, rows: [] });
-  const statements = new Nest(draft, []).statements();
-  const outputs = stored.map((v) => flow.buffer(v));
-  const inputs = [...buffersOf(places.map((put) => put.value))].filter((x) => !outputs.includes(x));
-  return { name, operands: [...inputs, ...outputs], scratch: [], sizes: 0, body: statements };
-}
-
-function draftOf({ cluster, indices, values, held }: Body, stored: readonly Var[], flow: Dataflow): Draft {
+/** The nest of what a cluster stores. */
+export function draftOf({ cluster, indices, values, held }: Body, stored: readonly Var[], flow: Dataflow): Draft {
   const { reduced } = cluster.space;
   const puts = (level: 'place' | 'row'): Put[] =>
     stored.flatMap((v) => {
@@ -104,7 +86,7 @@ function draftOf({ cluster, indices, values, held }: Body, stored: readonly Var[
 }
 
 /** Neighbouring axes that are one walk become one. */
-function simplified(given: Draft): Draft {
+export function simplified(given: Draft): Draft {
   let draft = given;
   for (;;) {
     const { kept, reduced, sums, places, rows } = draft;
@@ -128,7 +110,8 @@ function simplified(given: Draft): Draft {
   }
 }
 
-class Nest {
+/** Writes the loops of a nest; `scratch` are the buffers that it needs for them. */
+export class Nest {
   private readonly draft: Draft;
   private readonly scratch: Buffer[];
   private readonly levels = new Map<Expr, number>();
@@ -332,7 +315,8 @@ class Nest {
   }
 }
 
-function dependsOn(x: Expr, on: ReadonlySet<Expr>): boolean {
+/** Does an expression depend on one of these? */
+export function dependsOn(x: Expr, on: ReadonlySet<Expr>): boolean {
   let found = false;
   visit([x], (y) => {
     if (on.has(y)) found = true;

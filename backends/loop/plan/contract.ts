@@ -7,9 +7,10 @@ import type { FirstOrderParams } from '../../../src/prim/registry.ts';
 import { type Body, rowsOf } from '../fuse/cluster.ts';
 import type { Dataflow } from '../fuse/dataflow.ts';
 import { type Buffer, type Expr, type Index, index, int, type Load, type Local } from '../ir/expr.ts';
-import { linear, plus, times } from '../ir/integer.ts';
+import { linear, plus, times, unflat } from '../ir/integer.ts';
 import { substitution } from '../ir/rewrite.ts';
 import { Elements } from '../lower/elements.ts';
+import type { Lines } from '../nest/epilogue.ts';
 import type { ContractedAxis, Contraction, Convolution } from './program.ts';
 
 /** An operand: a buffer, and the element of it that is first. */
@@ -29,6 +30,8 @@ export interface Product {
   readonly how: ProductKind;
   readonly a: Operand;
   readonly b: Operand;
+  /** How lines and columns of the product are the axes of the cluster; `null` if they cannot be told. */
+  readonly lines: Lines | null;
   /** The result in whose memory the product is computed, and whether it is the product itself; `null` if none is fit. */
   readonly home: { readonly value: Var; readonly exact: boolean } | null;
 }
@@ -60,7 +63,30 @@ export function productOf(body: Body, stored: readonly Var[], flow: Dataflow): P
   return found && { value, local, home, ...found };
 }
 
-type Found = Pick<Product, 'how' | 'a' | 'b'>;
+type Found = Pick<Product, 'how' | 'a' | 'b' | 'lines'>;
+
+const extents = (axes: readonly Index[]): number[] => axes.map(({ extent }) => (extent as { value: number }).value);
+
+/** These axes as one line after the other, and columns in them. */
+function linesOf(down: readonly Index[], along: readonly Index[], across: boolean): Lines & { readonly column: Index } {
+  const [line, column] = [down, along].map(
+    (axes, i): Index => ({
+      name: i === 0 ? 'i' : 'j',
+      extent: int(sizeOf(extents(axes))),
+    }),
+  ) as [Index, Index];
+  const places = new Map<Expr, Expr>();
+  for (const [axes, of] of [
+    [down, line],
+    [along, column],
+  ] as const) {
+    unflat(index(of), extents(axes)).forEach((x, i) => places.set(index(axes[i]!), x));
+  }
+  return { line, column, across, by: substitution(places) };
+}
+
+/** Images, one after the other. */
+const imagesOf = (images: Index): Lines => ({ line: images, column: null, across: false, by: (x) => x });
 
 /** An axis of the space of a product. */
 interface Axis {
@@ -76,18 +102,29 @@ function contraction(body: Body, value: Var, term: Expr, address: Expr): Found |
     const of = body.indices[axis];
     return of ? [{ index: of, extent, reduced: space.reduced.includes(axis) }] : [];
   });
-  const { axes, walks } = takenApart(whole, [...(term.args as readonly Load[]), address]);
+  const own = whole.map((axis) => index(axis.index));
+  const { axes, walks } = takenApart(whole, [...(term.args as readonly Load[]), address, ...own]);
   const [a, b] = walks.slice(0, 2).map(viewOf) as [View | null, View | null];
   const c = linear(walks[2]!);
   if (!a || !b || [...c.terms.keys()].some((atom) => atom.op !== 'index')) return null;
   const kinds: Record<'batch' | 'm' | 'n' | 'k', ContractedAxis[]> = { batch: [], m: [], n: [], k: [] };
+  const leaves: Record<keyof typeof kinds, Index[]> = { batch: [], m: [], n: [], k: [] };
   for (const { index: of, extent, reduced } of axes) {
     const [x, y, z] = [a, b, c].map(({ terms }) => terms.get(index(of)) ?? 0) as [number, number, number];
     if (x < 0 || y < 0) return null;
     const kind = reduced ? 'k' : x !== 0 && y !== 0 ? 'batch' : y !== 0 ? 'n' : x !== 0 ? 'm' : 'batch';
     kinds[kind].push({ extent, a: x, b: y, c: z });
+    leaves[kind].push(of);
   }
-  return { how: { kind: 'contract', contraction: { dtype: value.aval.dtype as 'float32', ...kinds } }, a, b };
+  const across = kinds.n.at(-1)?.c !== 1 && kinds.m.at(-1)?.c === 1;
+  const lines = linesOf([...leaves.batch, ...leaves[across ? 'n' : 'm']], leaves[across ? 'm' : 'n'], across);
+  const named = new Map(own.map((x, i) => [x, lines.by(walks[i + 3]!)]));
+  return {
+    how: { kind: 'contract', contraction: { dtype: value.aval.dtype as 'float32', ...kinds } },
+    a,
+    b,
+    lines: { ...lines, by: substitution(named) },
+  };
 }
 
 /** Axes of which an address needs quotients and remainders, as heads are taken out of features, become two. */
@@ -152,7 +189,9 @@ function convolution(body: Body, eqn: Eqn, flow: Dataflow, address: Expr): Found
     rhs: strides(p.rhsSpec, rhs.strides),
     out: strides(p.outSpec, outStrides),
   };
-  return { how: { kind: 'convolve', convolution }, a: lhs, b: rhs };
+  const images = body.indices[p.outSpec[0]!]!;
+  const whole = p.featureGroupCount === 1 && p.batchGroupCount === 1 && images;
+  return { how: { kind: 'convolve', convolution }, a: lhs, b: rhs, lines: whole ? imagesOf(images) : null };
 }
 
 interface View extends Operand {

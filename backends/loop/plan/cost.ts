@@ -7,7 +7,7 @@ import { byteSize, isFloat } from '../../../src/core/dtype.ts';
 import { type Buffer, type Expr, type Fn, operands } from '../ir/expr.ts';
 import { range } from '../ir/integer.ts';
 import { expressions, inner, type Kernel, type Stmt } from '../ir/kernel.ts';
-import type { ContractedAxis, Contraction, Convolution, Step } from './program.ts';
+import type { ContractedAxis, Contraction, Convolution, Epilogue, Step } from './program.ts';
 
 export interface Cost {
   readonly flops: number;
@@ -70,13 +70,18 @@ export function countKernel(kernel: Kernel): Accesses & { readonly flops: number
   return { flops, loads, stores };
 }
 
-/** A buffer of which more elements are read than it has is read once: the rest comes from caches. */
-function kernelCost(kernel: Kernel): Cost {
+/**
+ * A buffer of which more elements are read than it has is read once: the rest comes from caches.
+ *
+ * @param near - a buffer that is in the nearest cache
+ */
+function kernelCost(kernel: Kernel, near: Buffer | null = null): Cost {
   const { flops, loads, stores } = countKernel(kernel);
   let bytes = 0;
   for (const count of [loads, stores]) {
-    for (const [{ kind, dtype, size }, turns] of count) {
-      if (kind === 'operand') bytes += Math.min(turns, most(size)) * byteSize(dtype);
+    for (const [buffer, turns] of count) {
+      const { kind, dtype, size } = buffer;
+      if (kind === 'operand' && buffer !== near) bytes += Math.min(turns, most(size)) * byteSize(dtype);
     }
   }
   return { flops, bytes };
@@ -119,15 +124,19 @@ function convolutionCost(x: Convolution): Cost {
   };
 }
 
+/** Beside the product, which is written once. */
+const epilogueCost = (epilogue: Epilogue | null): Cost =>
+  epilogue ? kernelCost(epilogue.kernel, epilogue.product) : free;
+
 /** Of one turn, without the steps in it. */
 export function ownCost(step: Step): Cost {
   switch (step.kind) {
     case 'kernel':
       return kernelCost(step.kernel);
     case 'contract':
-      return contractionCost(step.contraction);
+      return plus(contractionCost(step.contraction), epilogueCost(step.epilogue));
     case 'convolve':
-      return convolutionCost(step.convolution);
+      return plus(convolutionCost(step.convolution), epilogueCost(step.epilogue));
     case 'copy':
       return { flops: 0, bytes: 2 * step.bytes };
     default:

@@ -15,7 +15,8 @@ import type { Kernel } from '../ir/kernel.ts';
 import { fill, standalone } from '../kernels/kernel.ts';
 import { writers } from '../kernels/table.ts';
 import { loweringOf } from '../lower/table.ts';
-import { epilogueOf, nestOf } from '../nest/nest.ts';
+import { epilogueOf, tileOf } from '../nest/epilogue.ts';
+import { nestOf } from '../nest/nest.ts';
 import { Arena } from './arena.ts';
 import { type Product, productOf } from './contract.ts';
 import { inPlaceOperands } from './inplace.ts';
@@ -216,10 +217,13 @@ class Scope {
     this.run(kernel, (buffer) => this.place(flow.valueOf(buffer)));
   }
 
-  /** A product of matrices, and then what is done with it in the memory of a result, where it fits. */
+  /**
+   * A product of matrices, and what is done with it in the memory of a result, where it fits: part by part while the product is computed, or
+   * after it.
+   */
   private product({ body, stored }: Unit & { readonly kind: 'cluster' }, product: Product): void {
     const { flow } = this.fused;
-    const { value, local, how, home } = product;
+    const { value, local, how, home, lines } = product;
     for (const v of stored) this.make(v);
     // What takes the product's place is stored last: until then it is read.
     const others = stored.filter((v) => v !== home?.value);
@@ -229,12 +233,28 @@ class Scope {
       const place = this.place(flow.valueOf(buffer));
       return { ...place, offset: place.offset + offset * byteSize(buffer.dtype) };
     };
-    this.made.push({ ...how, a: operand(product.a), b: operand(product.b), c });
-    if (rest.length > 0) {
+    const multiplied = { ...how, a: operand(product.a), b: operand(product.b), c };
+    if (rest.length === 0) this.made.push({ ...multiplied, epilogue: null });
+    else {
       const buffer: Buffer = home ? flow.buffer(home.value) : { ...flow.buffer(value) };
-      const at = body.values.get(home?.value ?? value)!.address;
-      const kernel = epilogueOf(this.planner.name('epilogue'), body, rest, flow, local, load(buffer, at));
-      this.run(kernel, (x) => (x === buffer && !home ? c : this.place(flow.valueOf(x))));
+      const element = load(buffer, body.values.get(home?.value ?? value)!.address);
+      const name = this.planner.name('epilogue');
+      const kernel = epilogueOf(name, body, rest, flow, local, element);
+      const placeOf = (x: Buffer): Place => (x === buffer && !home ? c : this.place(flow.valueOf(x)));
+      const tile = lines && tileOf(name, body, rest, flow, local, element, lines);
+      if (tile) {
+        const places = kernel.operands.map(placeOf);
+        const epilogue = {
+          kernel,
+          product: buffer,
+          places,
+          tile: { kernel: tile, places: tile.operands.map(placeOf), across: lines.across },
+        };
+        this.made.push({ ...multiplied, epilogue });
+      } else {
+        this.made.push({ ...multiplied, epilogue: null });
+        this.run(kernel, placeOf);
+      }
     }
     this.settle();
   }

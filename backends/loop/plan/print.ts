@@ -2,7 +2,8 @@
 
 import { showAvalShort } from '../../../src/core/aval.ts';
 import { byteSize, shortName } from '../../../src/core/dtype.ts';
-import type { Expr } from '../ir/expr.ts';
+import type { Buffer, Expr } from '../ir/expr.ts';
+import type { Kernel } from '../ir/kernel.ts';
 import { printKernel } from '../print.ts';
 import { countKernel } from './cost.ts';
 import { bytesOf } from './plan.ts';
@@ -14,9 +15,9 @@ export function nameOf(step: Step): string {
     case 'kernel':
       return step.kernel.name;
     case 'contract':
-      return `contract ${contractionText(step.contraction)}`;
+      return `contract ${contractionText(step.contraction)}${epilogueText(step)}`;
     case 'convolve':
-      return `convolve ${convolutionText(step.convolution)}`;
+      return `convolve ${convolutionText(step.convolution)}${epilogueText(step)}`;
     case 'copy':
       return `copy ${step.bytes} bytes`;
     case 'repeat':
@@ -27,6 +28,9 @@ export function nameOf(step: Step): string {
       return `branch of ${step.branches.length}`;
   }
 }
+
+const epilogueText = ({ epilogue }: Step & { readonly kind: 'contract' | 'convolve' }): string =>
+  epilogue ? `, ${epilogue.kernel.name}` : '';
 
 /** `f32[64,32]·[32,10]`: batch, rows and columns. */
 function contractionText({ dtype, batch, m, n, k }: Contraction): string {
@@ -94,26 +98,31 @@ function listed(
 
 const extent = (size: Expr): number => (size.op === 'const' ? size.value : 0);
 
+/** Where a kernel reads, and where it writes. */
+function operandsText(kernel: Kernel, at: readonly Place[]) {
+  const counted = countKernel(kernel);
+  const of = (map: ReadonlyMap<Buffer, number>): readonly string[] =>
+    kernel.operands.flatMap((buffer, i) =>
+      map.has(buffer) ? [placeText(at[i]!, extent(buffer.size) * byteSize(buffer.dtype))] : [],
+    );
+  return { loads: of(counted.loads), stores: of(counted.stores) };
+}
+
 /** What a step reads and writes, and where. */
 function placesText(step: Step): string {
   switch (step.kind) {
     case 'kernel': {
-      const { loads, stores } = countKernel(step.kernel);
-      const places = step.kernel.operands.map((buffer, i) => ({
-        buffer,
-        text: placeText(step.places[i]!, extent(buffer.size) * byteSize(buffer.dtype)),
-      }));
-      const of = (map: ReadonlyMap<object, number>): string =>
-        places
-          .filter(({ buffer }) => map.has(buffer))
-          .map(({ text }) => text)
-          .join(', ');
-      return `${of(loads)} -> ${of(stores)}`.trimStart();
+      const { loads, stores } = operandsText(step.kernel, step.places);
+      return `${loads.join(', ')} -> ${stores.join(', ')}`.trimStart();
     }
     case 'contract':
     case 'convolve': {
       const [a, b, c] = sizesOf(step);
-      return `${placeText(step.a, a)}, ${placeText(step.b, b)} -> ${placeText(step.c, c)}`;
+      const { epilogue } = step;
+      const { loads, stores } = epilogue ? operandsText(epilogue.kernel, epilogue.places) : { loads: [], stores: [] };
+      const product = placeText(step.c, c);
+      const read = [placeText(step.a, a), placeText(step.b, b), ...loads.filter((text) => text !== product)];
+      return `${read.join(', ')} -> ${[product, ...stores.filter((text) => text !== product)].join(', ')}`;
     }
     case 'copy':
       return `${placeText(step.from, step.bytes)} -> ${placeText(step.to, step.bytes)}`;
@@ -169,8 +178,11 @@ export function printPlan(program: Program, consts: number): string {
   ].join('\n');
 }
 
+const epilogueLines = (step: Step): readonly string[] =>
+  'epilogue' in step && step.epilogue ? printKernel(step.epilogue.kernel).split('\n') : [];
+
 /** Kernels as loops, and the other steps in words. */
 export const printLoops = (program: Program): string =>
   listed(program.steps, (step) =>
-    step.kind === 'kernel' ? printKernel(step.kernel).split('\n') : [nameOf(step)],
+    step.kind === 'kernel' ? printKernel(step.kernel).split('\n') : [nameOf(step), ...epilogueLines(step)],
   ).join('\n');

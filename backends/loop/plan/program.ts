@@ -4,6 +4,7 @@
  */
 
 import type { Aval } from '../../../src/core/aval.ts';
+import type { Buffer } from '../ir/expr.ts';
 import type { Kernel } from '../ir/kernel.ts';
 
 /** A counter of a loop. */
@@ -69,21 +70,46 @@ export interface Convolution {
   readonly out: ConvolvedAxes;
 }
 
+/**
+ * What is done with the elements of a product while they are in the nearest caches: a kernel over all of them, and the same for a part of
+ * them, which machines run on each part of the product once it is there.
+ */
+export interface Epilogue {
+  readonly kernel: Kernel;
+  /** The operand of the kernel that is the product. */
+  readonly product: Buffer;
+  readonly places: readonly Place[];
+  readonly tile: Tile;
+}
+
+/**
+ * An epilogue of a part of a product: its operands, then, of a contraction, the first of the `columns` and how many, then the lines from and
+ * to. Lines are indices of the batch and of `m` counted as one, columns those of `n`; `across`: of the batch and of `n`, and of `m`. Of a
+ * convolution they are images.
+ */
+export interface Tile {
+  readonly kernel: Kernel;
+  readonly places: readonly Place[];
+  readonly across: boolean;
+}
+
+/** Lines of one index of the batch, and their columns, of a contraction's epilogue. */
+export function linesOf({ m, n }: Contraction, { across }: Tile): { readonly lines: number; readonly columns: number } {
+  const [rows, columns] = [m, n].map((axes) => axes.reduce((size, { extent }) => size * extent, 1)) as [number, number];
+  return across ? { lines: columns, columns: rows } : { lines: rows, columns };
+}
+
+/** Operands and result of a product, and its epilogue, if it has one. */
+interface Multiplied {
+  readonly a: Place;
+  readonly b: Place;
+  readonly c: Place;
+  readonly epilogue: Epilogue | null;
+}
+
 export type Step =
-  | {
-      readonly kind: 'convolve';
-      readonly convolution: Convolution;
-      readonly a: Place;
-      readonly b: Place;
-      readonly c: Place;
-    }
-  | {
-      readonly kind: 'contract';
-      readonly contraction: Contraction;
-      readonly a: Place;
-      readonly b: Place;
-      readonly c: Place;
-    }
+  | (Multiplied & { readonly kind: 'convolve'; readonly convolution: Convolution })
+  | (Multiplied & { readonly kind: 'contract'; readonly contraction: Contraction })
   | { readonly kind: 'kernel'; readonly kernel: Kernel; readonly places: readonly Place[] }
   | { readonly kind: 'copy'; readonly from: Place; readonly to: Place; readonly bytes: number }
   | { readonly kind: 'repeat'; readonly counter: Counter; readonly body: readonly Step[] }
@@ -107,6 +133,18 @@ export interface Program {
   readonly largest: readonly Aval[];
 }
 
+/** The steps of a program in the order in which they are numbered. */
+export const stepsOf = (steps: readonly Step[]): readonly Step[] =>
+  steps.flatMap((step) => {
+    if (step.kind === 'repeat') return [step, ...stepsOf(step.body)];
+    if (step.kind === 'while') return [step, ...stepsOf(step.condition), ...stepsOf(step.body)];
+    return step.kind === 'branch' ? [step, ...step.branches.flatMap(stepsOf)] : [step];
+  });
+
+/** Epilogues of parts of products. */
+export const tilesOf = (steps: readonly Step[]): readonly Kernel[] =>
+  stepsOf(steps).flatMap((step) => ('epilogue' in step && step.epilogue ? [step.epilogue.tile.kernel] : []));
+
 /** All kernels of a program, in order. */
 export const kernelsOf = (steps: readonly Step[]): readonly Kernel[] => steps.flatMap(kernelsIn);
 
@@ -114,9 +152,10 @@ function kernelsIn(step: Step): readonly Kernel[] {
   switch (step.kind) {
     case 'kernel':
       return [step.kernel];
-    case 'copy':
     case 'contract':
     case 'convolve':
+      return step.epilogue ? [step.epilogue.kernel] : [];
+    case 'copy':
       return [];
     case 'repeat':
       return kernelsOf(step.body);

@@ -14,7 +14,7 @@ import { type Arithmetic, arithmetic } from '../gemm/arithmetic.ts';
 import type { Axis } from '../gemm/axes.ts';
 import { emitContraction } from '../gemm/gemm.ts';
 import type { Product } from '../gemm/outer.ts';
-import type { Contraction } from '../gemm/plan.ts';
+import { type Contraction, parametersOf } from '../gemm/plan.ts';
 import { copySize, emitChannelwise, folded, isChannelwise } from './channelwise.ts';
 import { emitTaps, isOfTaps } from './channelwise-taps.ts';
 import { planCopy } from './copy.ts';
@@ -118,7 +118,7 @@ export function emitConv(module: Module, x: ConvShape): Product {
   const parts = channelwise ? all.map(folded) : all;
   const lone = x.spatial.every(({ lhsDilation }) => lhsDilation === 1) && !x.epilogue ? all[0] : undefined;
   if (lone && !channelwise && isOfTaps(e, lone)) return emitTaps(module, e, lone);
-  const func = module.func(['i32', 'i32', 'i32', 'i32', 'i32', 'i32']);
+  const func = module.func(parametersOf(x.epilogue));
   if (parts.length === 0 || parts[0]!.images * parts[0]!.outputs === 0) {
     return { func: func.body(nothing), scratchBytes: 0, blocks: 0 };
   }
@@ -173,7 +173,7 @@ export function emitConv(module: Module, x: ConvShape): Product {
           set(r, i32.add(get(rhs), times(group, rhsStrides.group))),
           set(o, i32.add(get(out), i32.add(times(group, outStrides.group), times(image, outStrides.batch)))),
           ...body,
-          x.epilogue ? x.epilogue(block) : nothing,
+          x.epilogue ? x.epilogue.code(block) : nothing,
         ),
       ),
     ),

@@ -6,6 +6,7 @@
 
 import type { Code } from '../code/instructions.ts';
 import type { Element } from '../gemm/arithmetic.ts';
+import type { Epilogue } from '../gemm/plan.ts';
 
 /** A spatial axis: window o meets with tap k what lies at the place o·stride + k·rhsDilation − padLow of `lhs` as dilated. */
 export interface SpatialAxis {
@@ -42,7 +43,7 @@ export interface ConvShape {
   readonly out: ConvStrides;
   readonly relaxed: boolean;
   /** Code that runs on finished images of the result, from `imageFrom` to `imageTo`, and on the output features from `featureFrom`. */
-  readonly epilogue: ((block: ConvBlock) => Code) | null;
+  readonly epilogue: Epilogue<ConvBlock> | null;
 }
 
 export interface ConvBlock {

@@ -11,7 +11,7 @@ import { type Arithmetic, arithmetic, loadPart } from './arithmetic.ts';
 import { count, offset, run } from './axes.ts';
 import type { Product } from './outer.ts';
 import { isStraight } from './pack.ts';
-import { type Contraction, readable } from './plan.ts';
+import { type Contraction, parametersOf, readable } from './plan.ts';
 import { atEdge, begin, between, finish, type Tiles, tiling } from './tiles.ts';
 
 /** Columns up to which inner products win: 8 are a panel of outer products without an idle lane. */
@@ -119,7 +119,7 @@ export function emitDot(module: Module, x: Contraction, isTransposed: boolean): 
     return func;
   };
 
-  const func = module.func(['i32', 'i32', 'i32', 'i32', 'i32', 'i32']);
+  const func = module.func(parametersOf(x.epilogue));
   const [a, b] = isTransposed ? [1, 0] : [0, 1];
   const [c, scratch, from, to] = [2, 3, 4, 5];
   const local = (): number => func.local('i32');

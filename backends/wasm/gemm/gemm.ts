@@ -5,7 +5,7 @@ import type { Module } from '../code/module.ts';
 import { count, run } from './axes.ts';
 import { emitDot, isDot } from './dot.ts';
 import { emitOuter, type Product } from './outer.ts';
-import { type Contraction, planOuter, simplified, transposed } from './plan.ts';
+import { type Contraction, parametersOf, planOuter, simplified, transposed } from './plan.ts';
 
 /**
  * Adds to the module a function that computes a contraction, block by block. Calls of it with parts of the blocks, in any order and
@@ -14,7 +14,7 @@ import { type Contraction, planOuter, simplified, transposed } from './plan.ts';
 export function emitContraction(module: Module, contraction: Contraction): Product {
   const x = simplified(contraction);
   if (count(x.batch) * count(x.m) * count(x.n) === 0) {
-    const func = module.func(['i32', 'i32', 'i32', 'i32', 'i32', 'i32']).body(nothing);
+    const func = module.func(parametersOf(x.epilogue)).body(nothing);
     return { func, scratchBytes: 0, blocks: 0 };
   }
   const turned = transposed(x);

@@ -12,7 +12,7 @@ import type { Func, Module } from '../code/module.ts';
 import { type Axis, count, offset, run } from './axes.ts';
 import { emitTile } from './kernel.ts';
 import { emitPack, needsTable, type Panel, writeTable } from './pack.ts';
-import type { Contraction, Plan, Tiling } from './plan.ts';
+import { type Contraction, type Plan, parametersOf, type Tiling } from './plan.ts';
 import { atEdge, begin, between, finish, groupEnd } from './tiles.ts';
 
 export interface Product {
@@ -94,7 +94,7 @@ export function emitOuter(module: Module, x: Contraction, p: Plan): Product {
   const packA = panelA && emitPack(module, e, panelA);
   const packB = panelB && emitPack(module, e, panelB);
 
-  const func = module.func(['i32', 'i32', 'i32', 'i32', 'i32', 'i32']);
+  const func = module.func(parametersOf(x.epilogue));
   const [a, b] = p.transposed ? [1, 0] : [0, 1];
   const [c, scratch, from, to] = [2, 3, 4, 5];
   const local = (): number => func.local('i32');

@@ -3,7 +3,7 @@
  * the shapes alone, so that results do not depend on who computes which block.
  */
 
-import type { Code } from '../code/instructions.ts';
+import type { Code, ValueType } from '../code/instructions.ts';
 import { type Arithmetic, arithmetic, type Element } from './arithmetic.ts';
 import { type Axis, count, merged, run } from './axes.ts';
 import { isStraight } from './pack.ts';
@@ -19,6 +19,16 @@ export interface Block {
   readonly columnTo: Code;
 }
 
+/** Code that runs on a block once it is finished; the function takes so many more parameters, for the addresses of its operands. */
+export interface Epilogue<B> {
+  readonly operands: number;
+  readonly code: (block: B) => Code;
+}
+
+/** (a, b, c, scratch, from, to), and the operands of the epilogue: all are i32. */
+export const parametersOf = (epilogue: { readonly operands: number } | null): readonly ValueType[] =>
+  new Array<ValueType>(6 + (epilogue?.operands ?? 0)).fill('i32');
+
 /** C[batch, m, n] = Σₖ A[batch, m, k] · B[batch, k, n], each index through several axes, outermost first. */
 export interface Contraction {
   readonly dtype: Element;
@@ -30,8 +40,7 @@ export interface Contraction {
   readonly relaxed: boolean;
   /** Operands around which a vector may be read beyond their ends. */
   readonly slack?: { readonly a: boolean; readonly b: boolean };
-  /** Code that runs on a block once it is finished. */
-  readonly epilogue: ((block: Block) => Code) | null;
+  readonly epilogue: Epilogue<Block> | null;
   /** False if the epilogue does with parts of rows: there are more blocks then. By default it gets whole rows, as a softmax needs. */
   readonly wholeRows?: boolean;
 }

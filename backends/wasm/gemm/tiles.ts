@@ -67,5 +67,5 @@ export function finish(
   columns: readonly [Code, Code],
 ): Code {
   const [[rowFrom, rowTo], [columnFrom, columnTo]] = isTransposed ? [columns, rows] : [rows, columns];
-  return x.epilogue ? x.epilogue({ batch, rowFrom, rowTo, columnFrom, columnTo }) : nothing;
+  return x.epilogue ? x.epilogue.code({ batch, rowFrom, rowTo, columnFrom, columnTo }) : nothing;
 }
