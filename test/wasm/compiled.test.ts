@@ -71,12 +71,11 @@ test('a product and its epilogue: dense, bias, gelu', () => {
     in2: f32[48], 192 bytes
     out0: f32[64,48], 12288 bytes
     arena: 0 bytes
-    0: contract f32 [64,32]·[32,48]  in0[0:8192], in1[0:6144] -> out0[0:12288]
-    1: epilogue0  in2[0:192], out0[0:12288] -> out0[0:12288]"
+    0: contract f32 [64,32]·[32,48], epilogue0  in0[0:8192], in1[0:6144], in2[0:192] -> out0[0:12288]"
   `);
   expect(program.text('loops')).toMatchInlineSnapshot(`
-    "0: contract f32 [64,32]·[32,48]
-    1: kernel epilogue0(v3: f32[48], v4: f32[3072])
+    "0: contract f32 [64,32]·[32,48], epilogue0
+       kernel epilogue0(v3: f32[48], v4: f32[3072])
        parallel i < 64
          vector j < 48
            t0 = v4[i * 48 + j] + v3[j]
