@@ -87,7 +87,8 @@ interface Plan {
 /** Elements of the images that are worked on together. */
 const imageBlock = 1 << 15;
 
-function plan(lhs: Aval, rhs: Aval, out: Aval, p: ConvParams): Plan {
+/** @param skip - whether zeros between elements are not multiplied */
+function plan(lhs: Aval, rhs: Aval, out: Aval, p: ConvParams, skip: boolean): Plan {
   const ordered = (x: Aval, spec: readonly number[]) => {
     const strides = stridesOf(x.shape);
     return [spec.map((axis) => x.shape[axis]!), spec.map((axis) => strides[axis]!)] as const;
@@ -125,7 +126,14 @@ function plan(lhs: Aval, rhs: Aval, out: Aval, p: ConvParams): Plan {
   const tapSteps = steps.map((step, i) => step * p.rhsDilation[i]!);
   const multiples = (indices: readonly number[], step: number): readonly number[] => indices.map((i) => i * step);
   const axes = lengths.map((_, i) =>
-    phasesOf(counts[i]!, kernel[i]!, p.windowStrides[i]!, p.rhsDilation[i]!, p.paddingLow[i]!, p.lhsDilation[i]!),
+    phasesOf(
+      counts[i]!,
+      kernel[i]!,
+      p.windowStrides[i]!,
+      p.rhsDilation[i]!,
+      p.paddingLow[i]!,
+      skip ? p.lhsDilation[i]! : 1,
+    ),
   );
   const phases = axes
     .reduce<readonly (typeof axes)[number][]>(
@@ -177,8 +185,17 @@ function plan(lhs: Aval, rhs: Aval, out: Aval, p: ConvParams): Plan {
 export const convGeneralDilated: Lower<ConvParams> = (ins, outs, params) => {
   if (outs[0]!.size === 0) return () => {};
   if (ins[0]!.size === 0 || ins[1]!.size === 0) return (_ins, [out]) => void out!.fill(0);
-  const planned = plan(ins[0]!, ins[1]!, outs[0]!, params);
-  return isFloat(ins[0]!.dtype) ? floatKernel(planned) : wordKernel(planned);
+  const planned = (skip: boolean): Plan => plan(ins[0]!, ins[1]!, outs[0]!, params, skip);
+  if (!isFloat(ins[0]!.dtype)) return wordKernel(planned(true));
+  const quick = floatKernel(planned(true));
+  if (params.lhsDilation.every((dilation) => dilation === 1)) return quick;
+  // Zero times a tap that is infinite or NaN is NaN, and must not be skipped.
+  let whole: Kernel | null = null;
+  return (operands, results) => {
+    if (operands[1]!.every(Number.isFinite)) return quick(operands, results);
+    whole ??= floatKernel(planned(false));
+    whole(operands, results);
+  };
 };
 
 /** Images of one group, from `image` on, with their zeros, at `at` of `to`, which holds zeros. */

@@ -156,8 +156,9 @@ export const convGeneralDilated: Reduce<FirstOrderParams<'conv_general_dilated'>
       const taken = inside as Expr | null;
       const zero = constant(0, out.dtype);
       if (lhs!.size === 0 || rhs!.size === 0) return zero;
-      const product = op('mul', read(0, a, taken), read(1, b));
-      return taken ? select(taken, product, zero) : product;
+      const element = read(0, a, taken);
+      // A zero of padding, or between elements, is multiplied as well: with a tap that is NaN it makes NaN.
+      return op('mul', taken ? select(taken, element, zero) : element, read(1, b));
     },
   };
 };
