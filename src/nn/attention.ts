@@ -20,6 +20,7 @@ import { type Key, split } from '../random/key.ts';
 import { expectRate } from './dropped.ts';
 import { attentionWeights, dotProductAttention } from './functional/attention.ts';
 import { lecunNormal } from './initializers.ts';
+import type { Layer } from './layer.ts';
 import { type RotaryOptions, rotary } from './positions.ts';
 
 /** A projection to heads. */
@@ -331,7 +332,11 @@ const init = (key: Key, size: number, heads: number, options: MultiHeadInitOptio
 export const multiHeadAttention = Object.assign(apply, {
   init,
   /** Self-attention as a configured layer: `{ init(key), apply(params) }`. */
-  layer: (size: number, heads: number, options: MultiHeadInitOptions & MultiHeadOptions = {}) => {
+  layer: (
+    size: number,
+    heads: number,
+    options: MultiHeadInitOptions & MultiHeadOptions = {},
+  ): Layer<MultiHeadParams, Tensor, Tensor> => {
     const { isCausal, rotary: turns, scale, dropout, ...sizes } = options;
     const how = given({ isCausal, rotary: turns, scale, dropout }) as MultiHeadOptions;
     return {

@@ -16,6 +16,8 @@ import { normal } from '../random/samplers.ts';
 import { dropped } from './dropped.ts';
 import { embedding } from './functional/attention.ts';
 import { lecunNormal } from './initializers.ts';
+import type { Layer } from './layer.ts';
+import { expectSizes } from './params.ts';
 import { learnedPositions, type PositionParams, sinusoidalPositions } from './positions.ts';
 import { expectSampling, type SampleOptions, sampleOptions, sampleSymbols } from './sampling.ts';
 import {
@@ -266,10 +268,7 @@ const init = (key: Key, config: GptConfig): GptParams => {
   const { vocabulary, length, size, heads, layers, tied = true, stacked = false } = config;
   const { keyHeads = heads, feedForwardSize = 4 * size } = config;
   const needed = positions === 'learned' ? { vocabulary, size, length } : { vocabulary, size };
-  for (const [what, n] of Object.entries(needed)) {
-    if (Number.isSafeInteger(n) && n! > 0) continue;
-    throw new ShapeError({ op, problem: `${what} is ${describe(n)}`, remedy: 'give a positive integer' });
-  }
+  expectSizes(op, needed);
   const [forSymbols, forPositions, forBlocks, forHead] = split(key, 4);
   const sizes = { size, heads, layers, keyHeads, feedForwardSize, stacked, norm: how.norm === 'pre' };
   return {
@@ -316,7 +315,7 @@ const init = (key: Key, config: GptConfig): GptParams => {
 export const gpt = Object.assign(apply, {
   init,
   /** A configured layer: `{ init(key), apply(params) }`. */
-  layer: (config: GptConfig) => ({
+  layer: (config: GptConfig): Layer<GptParams, Tensor<'int32'>, Tensor> => ({
     name: 'gpt',
     init: (key: Key): GptParams => init(key, config),
     apply: (params: GptParams) => apply(params, config),

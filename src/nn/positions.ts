@@ -14,6 +14,7 @@ import { describe, dtypeIn, expectOptions } from '../ops/untyped.ts';
 import { cos, sin } from '../prim/math.ts';
 import type { Key } from '../random/key.ts';
 import { normal } from '../random/samplers.ts';
+import type { Layer } from './layer.ts';
 
 /** Options of {@link sinusoidalPositions}. */
 export interface SinusoidalOptions<D extends FloatDType = 'float32'> {
@@ -179,7 +180,7 @@ const applyLearned = <D extends FloatDType>(params: PositionParams<D>, options: 
  */
 export const learnedPositions = Object.assign(applyLearned, {
   /** A configured layer: `{ init(key), apply(params) }`. */
-  layer: (length: number, size: number, options: PositionOptions = {}) => ({
+  layer: (length: number, size: number, options: PositionOptions = {}): Layer<PositionParams, Tensor, Tensor> => ({
     name: 'learnedPositions',
     init: (key: Key): PositionParams => learnedPositions.init(key, length, size),
     apply: (params: PositionParams) => applyLearned(params, options),

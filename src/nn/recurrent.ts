@@ -38,6 +38,7 @@ import {
   rnnKind,
 } from './cells.ts';
 import { dropped, expectRate } from './dropped.ts';
+import { expectSizes } from './params.ts';
 
 /** Options of {@link recurrence}. */
 export interface RecurrenceOptions {
@@ -279,9 +280,7 @@ function initLayers<P>(
   { layers = 1, bidirectional = false }: RecurrentInitOptions,
   cell: (key: Key, inSize: number, hidden: number) => P,
 ): readonly Directions<P>[] {
-  if (!Number.isSafeInteger(layers) || layers < 1) {
-    throw new ShapeError({ op, problem: `layers is ${describe(layers)}`, remedy: 'give a positive integer' });
-  }
+  expectSizes(op, { layers });
   const keys = split(key, 2 * layers) as readonly Key[];
   return Array.from({ length: layers }, (_, i) => {
     const size = i === 0 ? inSize : bidirectional ? 2 * hidden : hidden;

@@ -28,6 +28,7 @@ import {
 import { type DenseParams, dense } from './dense.ts';
 import { dropped, expectRate } from './dropped.ts';
 import { layerNorm } from './functional/norm.ts';
+import type { Layer } from './layer.ts';
 
 /** Scale and bias of a layer norm: float[size]. */
 export interface TransformerNormParams<D extends FloatDType = 'float32'> {
@@ -309,7 +310,11 @@ const applyDecoder = <D extends FloatDType>(params: DecoderLayerParams<D>, optio
  */
 export const transformerEncoderLayer = Object.assign(applyEncoder, {
   /** A configured layer: `{ init(key), apply(params) }`. */
-  layer: (size: number, heads: number, options: TransformerLayerInitOptions & TransformerLayerOptions = {}) => {
+  layer: (
+    size: number,
+    heads: number,
+    options: TransformerLayerInitOptions & TransformerLayerOptions = {},
+  ): Layer<EncoderLayerParams, Tensor, Tensor> => {
     const { feedForwardSize = 4 * size, keyHeads = heads, memorySize: _, ...how } = options;
     return {
       name: 'transformerEncoderLayer',

@@ -6,13 +6,16 @@
 import { checkpoint as rematerialized } from '../../transforms/checkpoint.ts';
 import { scan } from '../../transforms/loops.ts';
 import type { FloatDType } from '../core/dtype.ts';
-import { ShapeError, TreeError } from '../core/errors.ts';
+import { TreeError } from '../core/errors.ts';
 import type { Value } from '../core/value.ts';
 import * as np from '../ops/np.ts';
+import type { Tensor } from '../ops/types.ts';
 import { describe, expectOptions } from '../ops/untyped.ts';
 import { type Key, split } from '../random/key.ts';
 import { leaves, map, mapN } from '../tree/tree.ts';
 import { emptyCache, type KvCache, type Memory, memoryOf } from './attention.ts';
+import type { Layer } from './layer.ts';
+import { expectSizes } from './params.ts';
 import {
   type AnyLayerParams,
   type BlockCall,
@@ -236,9 +239,7 @@ function initStack<L>(
   { norm = false, stacked = false }: TransformerStackInitOptions,
   layer: (key: Key) => L,
 ): TransformerStackParams<L> {
-  if (!Number.isSafeInteger(layers) || layers < 1) {
-    throw new ShapeError({ op, problem: `layers is ${describe(layers)}`, remedy: 'give a positive integer' });
-  }
+  expectSizes(op, { layers });
   const all = (split(key, layers) as readonly Key[]).map(layer);
   return { layers: stacked ? stackLayers(all) : all, ...(norm ? { norm: initNorm(size) } : {}) };
 }
@@ -274,11 +275,17 @@ const sizes = ['size', 'heads', 'layers', 'norm', 'stacked', 'feedForwardSize', 
  *
  * const stacked = nn.transformerEncoder.init(random.key(0), { ...config, stacked: true });
  * console.log(np.allclose(nn.transformerEncoder(stacked, { norm: 'pre' })(x), y, { atol: 1e-5 }).item()); // => true
+ *
+ * const model = nn.serial(nn.learnedPositions.layer(16, 8), nn.transformerEncoder.layer(config), nn.dense.layer(8, 3));
+ * console.log(model.apply(model.init(random.key(2)))(x).shape); // => [ 2, 5, 3 ]
  * ```
  */
 export const transformerEncoder = Object.assign(applyEncoder, {
   /** A configured layer: `{ init(key), apply(params) }`. */
-  layer: (config: TransformerStackConfig, options: TransformerStackOptions = {}) => ({
+  layer: (
+    config: TransformerStackConfig,
+    options: TransformerStackOptions = {},
+  ): Layer<TransformerStackParams<EncoderLayerParams>, Tensor, Tensor> => ({
     name: 'transformerEncoder',
     init: (key: Key): TransformerStackParams<EncoderLayerParams> => transformerEncoder.init(key, config),
     apply: (params: TransformerStackParams<EncoderLayerParams>) => applyEncoder(params, options),

@@ -14,6 +14,7 @@ import { dropped } from './dropped.ts';
 import { embedding } from './functional/attention.ts';
 import { expectSymbols } from './gpt.ts';
 import { lecunNormal } from './initializers.ts';
+import { expectSizes } from './params.ts';
 import { sinusoidalPositions } from './positions.ts';
 import {
   type DecoderLayerParams,
@@ -299,10 +300,7 @@ export const transformer = Object.assign(apply, {
     const op = `${name}.init`;
     expectOptions(op, config, ...names);
     const { sourceVocabulary, targetVocabulary, size, heads, layers, decoderLayers = layers } = config;
-    for (const [what, n] of Object.entries({ sourceVocabulary, targetVocabulary, size })) {
-      if (Number.isSafeInteger(n) && n > 0) continue;
-      throw new ShapeError({ op, problem: `${what} is ${describe(n)}`, remedy: 'give a positive integer' });
-    }
+    expectSizes(op, { sourceVocabulary, targetVocabulary, size });
     const { keyHeads = heads, feedForwardSize = 4 * size, tied = true, stacked = false, norm = 'post' } = config;
     const [forSource, forTarget, forEncoder, forDecoder, forHead] = split(key, 5);
     // Rows of deviation 1/√size, which the layer multiplies by √size.

@@ -6,11 +6,14 @@ import { ShapeError, TreeError } from '../core/errors.ts';
 import { Value } from '../core/value.ts';
 import { expectTensor } from '../ops/convert.ts';
 import * as np from '../ops/np.ts';
+import type { Tensor } from '../ops/types.ts';
 import { describe, expectOptions } from '../ops/untyped.ts';
 import { type Key, split } from '../random/key.ts';
 import { normal } from '../random/samplers.ts';
 import { type DenseParams, dense } from './dense.ts';
 import { dropped } from './dropped.ts';
+import type { Layer } from './layer.ts';
+import { expectSizes } from './params.ts';
 import { learnedPositions, type PositionParams } from './positions.ts';
 import { type EncoderLayerParams, expectLayerOptions, type TransformerActivation } from './transformer-layer.ts';
 import {
@@ -174,7 +177,7 @@ const apply = <D extends FloatDType>(params: VitParams<D>, config: VitOptions & 
  */
 export const vit = Object.assign(apply, {
   /** A configured layer: `{ init(key), apply(params) }`. */
-  layer: (config: VitConfig) => ({
+  layer: (config: VitConfig): Layer<VitParams, Tensor, Tensor> => ({
     name: 'vit',
     init: (key: Key): VitParams => vit.init(key, config),
     apply: (params: VitParams) => apply(params, config),
@@ -184,10 +187,7 @@ export const vit = Object.assign(apply, {
     expectOptions(op, config, ...names);
     const { image, channels = 3, patch, size, heads, layers, classes, stacked = false, norm = 'pre' } = config;
     const [height, width] = image;
-    for (const [what, n] of Object.entries({ channels, patch, size, classes })) {
-      if (Number.isSafeInteger(n) && n > 0) continue;
-      throw new ShapeError({ op, problem: `${what} is ${describe(n)}`, remedy: 'give a positive integer' });
-    }
+    expectSizes(op, { channels, patch, size, classes });
     if (height % patch !== 0 || width % patch !== 0) {
       throw new ShapeError({
         op,

@@ -250,6 +250,10 @@ describe('what goes for all of them', () => {
     close(stack.apply(stack.init(key))(x), nn.transformerEncoder(stack.init(key), { activation: 'silu' })(x), 0);
     const positions = nn.learnedPositions.layer(6, 8, { append: true });
     expect(positions.apply(positions.init(key))(x).shape).toEqual([2, 5, 16]);
+    const composed = nn.serial(nn.learnedPositions.layer(6, 8), stack, nn.dense.layer(8, 3));
+    const parts = composed.init(key);
+    const byHand = nn.dense(parts[2])(stack.apply(parts[1])(nn.learnedPositions(parts[0])(x)));
+    close(composed.apply(parts)(x), byHand, 0);
     const model = nn.gpt.layer(sizes);
     close(model.apply(model.init(key))(text), nn.gpt(nn.gpt.init(key, sizes), sizes)(text), 0);
     const config = { image: [4, 4], patch: 2, size: 8, heads: 2, layers: 1, classes: 3 } as const;
