@@ -11,20 +11,14 @@ import { pipe } from 'fp-ts/lib/function.js';
 import { nn, np, random, type Tensor } from 'pullback';
 import type { Recipe } from '../digits/train.ts';
 
-const { dense, relu } = nn;
-
-/** Taps [rows, columns, input, output] whose outputs keep the variance of the inputs, and a bias of 0. */
-const convInit = (key: Tensor<'uint32'>, size: number, inputs: number, outputs: number) => ({
-  w: np.mul(random.normal(key, [size, size, inputs, outputs]), Math.sqrt(1 / (size * size * inputs))),
-  b: np.zeros([outputs]),
-});
+const { conv, dense, relu } = nn;
 
 /** Fresh parameters. */
 export function init(key: Tensor<'uint32'>) {
   const [k1, k2, k3, k4, k5] = random.split(key, 5);
   return {
-    conv1: convInit(k1, 5, 1, 6),
-    conv2: convInit(k2, 5, 6, 16),
+    conv1: conv.init(k1, [5, 5], 1, 6),
+    conv2: conv.init(k2, [5, 5], 6, 16),
     dense1: dense.init(k3, 400, 120),
     dense2: dense.init(k4, 120, 84),
     out: dense.init(k5, 84, 10),
@@ -34,24 +28,19 @@ export function init(key: Tensor<'uint32'>) {
 /** The parameters of all layers. */
 export type Params = ReturnType<typeof init>;
 
-const conv =
-  ({ w, b }: Params['conv1'], padding: 'SAME' | 'VALID') =>
-  (x: Tensor) =>
-    nn.functional.conv(x, w, { bias: b, padding });
-
 const pool = (x: Tensor) => nn.functional.maxPool(x, [2, 2]);
 
 /** Scores of the classes: float32[batch, 784] → float32[batch, 10]. */
 export const model = (p: Params) => (x: Tensor) =>
   pipe(
     np.reshape(x, [-1, 28, 28, 1]),
-    conv(p.conv1, 'SAME'),
+    conv(p.conv1, { padding: 'SAME' }),
     relu,
     pool,
-    conv(p.conv2, 'VALID'),
+    conv(p.conv2),
     relu,
     pool,
-    (features) => np.reshape(features, [-1, 400]),
+    nn.functional.flatten,
     dense(p.dense1),
     relu,
     dense(p.dense2),

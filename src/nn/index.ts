@@ -49,9 +49,20 @@ export {
   type RnnOptions,
   rnnCell,
 } from './cells.ts';
+export {
+  type ConvInitOptions,
+  type ConvLayerOptions,
+  type ConvParams,
+  type ConvTransposeLayerOptions,
+  conv,
+  convTranspose,
+} from './conv.ts';
 export { type DenseParams, dense } from './dense.ts';
+export { type DropoutOptions, dropout } from './dropout.ts';
+export { type EmbeddingParams, embedding } from './embedding.ts';
 export * as functional from './functional/index.ts';
 export { type GenerateOptions, type GptCache, type GptConfig, type GptOptions, type GptParams, gpt } from './gpt.ts';
+export * as initializers from './initializers.ts';
 export { lecunNormal } from './initializers.ts';
 export {
   type AllInputs,
@@ -113,6 +124,19 @@ export {
   smoothL1,
 } from './losses/regression.ts';
 export * as metrics from './metrics/index.ts';
+export {
+  type BatchNormLayerOptions,
+  type BatchNormState,
+  batchNorm,
+  foldBatchNorm,
+  groupNorm,
+  instanceNorm,
+  layerNorm,
+  type NormOptions,
+  rmsNorm,
+  type ScaleInitOptions,
+  type ScaleParams,
+} from './norms.ts';
 export {
   addPositions,
   appendPositions,

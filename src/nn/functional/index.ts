@@ -17,4 +17,6 @@ export {
   layerNorm,
   type RunningStatistics,
 } from './norm.ts';
+export { groupNorm, instanceNorm, type RmsNormOptions, rmsNorm } from './norm-groups.ts';
 export { type AvgPoolOptions, avgPool, type Layout, maxPool, minPool, type PoolOptions } from './pool.ts';
+export { adaptiveAvgPool, adaptiveMaxPool, flatten, globalAvgPool, globalMaxPool } from './pool-whole.ts';

@@ -63,7 +63,8 @@ function along(op: string, what: string, part: Value, x: Value, axes: readonly n
   );
 }
 
-function affine(op: string, y: Value, axes: readonly number[], { scale, bias }: AffineOptions): Value {
+/** `y` with scale and bias, whose shape is that of `axes`. */
+export function affine(op: string, y: Value, axes: readonly number[], { scale, bias }: AffineOptions): Value {
   const scaled = scale === undefined ? y : np.mul(y, along(op, 'scale', scale, y, axes));
   return bias === undefined ? scaled : np.add(scaled, along(op, 'bias', bias, y, axes));
 }
