@@ -30,7 +30,8 @@ export interface DropoutOptions {
  * ```ts
  * import { nn, np, random } from 'pullback';
  * const drop = nn.dropout(0.5, { training: true });
- * console.log(drop(np.ones([6]), random.key(1)).toArray().every((x) => x === 0 || x === 2)); // => true
+ * const twice = Array.from(drop(np.ones([6]), random.key(1)).dataSync());
+ * console.log(twice.every((x) => x === 0 || x === 2)); // => true
  * console.log(nn.dropout(0.5, { training: false })(np.ones([2])).toArray()); // => [ 1, 1 ]
  * const channels = nn.dropout(0.5, { training: true, shared: [1, 2] })(np.ones([2, 4, 4, 3]), random.key(0));
  * console.log(np.all(np.equal(channels, np.max(channels, [1, 2], { keepdims: true }))).item()); // => true

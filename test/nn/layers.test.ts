@@ -19,6 +19,8 @@ const indices = np.array(
 ) as Tensor<'int32'>;
 const state = (): { mean: Wide; variance: Wide } => ({ mean: fill([4], 7), variance: np.add(fill([4], 8), 1) });
 
+const scales = ({ scale, bias }: Named): Required<nn.ScaleParams<'float64'>> => ({ scale: scale!, bias: bias! });
+
 /** What computes each of the cases; options come from JSON. */
 const layers: Readonly<Record<string, (t: Named, o: never) => Wide>> = {
   conv: ({ x, w, b }, o) => nn.conv({ w: w!, b: b! }, o)(x!),
@@ -27,11 +29,11 @@ const layers: Readonly<Record<string, (t: Named, o: never) => Wide>> = {
   adaptiveMaxPool: ({ x }, o: { lengths: number[] }) => nn.functional.adaptiveMaxPool(x!, o.lengths),
   globalAvgPool: ({ x }) => nn.functional.globalAvgPool(x!),
   globalMaxPool: ({ x }) => nn.functional.globalMaxPool(x!),
-  layerNorm: ({ x, ...p }, o) => nn.layerNorm(p, o)(x!),
-  groupNorm: ({ x, ...p }, o) => nn.groupNorm(p, o)(x!),
-  instanceNorm: ({ x, ...p }, o) => nn.instanceNorm(p, o)(x!),
-  rmsNorm: ({ x, ...p }, o) => nn.rmsNorm(p, o)(x!),
-  batchNorm: ({ x, ...p }, o) => nn.batchNorm(p, o)(x!, state())[0],
+  layerNorm: (t, o) => nn.layerNorm(scales(t), o)(t['x']!),
+  groupNorm: (t, o) => nn.groupNorm(scales(t), o)(t['x']!),
+  instanceNorm: (t, o) => nn.instanceNorm(scales(t), o)(t['x']!),
+  rmsNorm: (t, o) => nn.rmsNorm(scales(t), o)(t['x']!),
+  batchNorm: (t, o) => nn.batchNorm(scales(t), o)(t['x']!, state())[0],
   embedding: ({ table }, o) => nn.embedding({ table: table! }, o)(indices),
 };
 
