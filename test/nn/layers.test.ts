@@ -3,7 +3,7 @@
 import { grad, jit, nn, np, random, type Tensor, valueAndGrad, vmap } from 'pullback';
 import { describe, expect, it } from 'vitest';
 import { message } from '../errors/message.ts';
-import fixture from '../fixtures/layers/layers.json' with { type: 'json' };
+import fixture from '../fixtures/torch-layers.json' with { type: 'json' };
 import { expectNear, expectOnWasm, fill, flat, onReference, type Wide } from './sequence-fixtures.ts';
 
 onReference();
