@@ -65,6 +65,14 @@ export { type GenerateOptions, type GptCache, type GptConfig, type GptOptions, t
 export * as initializers from './initializers.ts';
 export { lecunNormal } from './initializers.ts';
 export {
+  parameterCount,
+  receptiveField,
+  type SlidingWindow,
+  type Summary,
+  type SummaryRow,
+  summary,
+} from './inspect.ts';
+export {
   type AllInputs,
   type AllOutputs,
   type AllParams,
