@@ -6,6 +6,7 @@ import { type TypedArray, viewOf } from '../../src/core/dtype.ts';
 import { CompileError, DeviceMemoryError } from '../../src/core/errors.ts';
 import type { Inspection } from '../../src/core/inspection.ts';
 import { constsAsInputs, type Jaxpr } from '../../src/core/jaxpr.ts';
+import { structuralText } from '../../src/core/pretty.ts';
 import type { Value } from '../../src/core/value.ts';
 import { optimize } from '../../transforms/passes/index.ts';
 import { checkKernel } from '../loop/check.ts';
@@ -26,6 +27,7 @@ import type { Element } from './gemm/arithmetic.ts';
 import { PlannedInspection } from './inspect.ts';
 import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
 import { type Assembled, assembleKernel, assembleProduct, assembleProgram, type Target, turnsOf } from './program.ts';
+import { SharedByText } from './shared.ts';
 import { webAssembly } from './webassembly.ts';
 
 export interface WasmOptions extends MemoryOptions {
@@ -55,11 +57,18 @@ const kernelLimit = 1024;
 
 type KernelStep = Step & { readonly kind: 'kernel' };
 
-/** The program as this device plans it, with the constants that its decompositions need: its first inputs. */
-function planned(jaxpr: Jaxpr, products = true) {
+/** The program in primitives that this device has, with the constants that its decompositions need: its first inputs. */
+function simplified(jaxpr: Jaxpr) {
   const { jaxpr: decomposed, consts } = decompose(optimize(jaxpr), decomposedNames);
-  const simple = optimize(constsAsInputs(decomposed));
-  return { simple, program: plan(simple, { ...limits, products }), consts };
+  return { simple: optimize(constsAsInputs(decomposed)), consts };
+}
+
+const planOf = (simple: Jaxpr, products = true): Program => plan(simple, { ...limits, products });
+
+/** A program and its code; `null` for one that is a kernel, whose code is kept by the kernel. */
+interface Made {
+  readonly program: Program;
+  readonly code: Code | null;
 }
 
 /** The step of a program that is one kernel, which is compiled for all sizes; `null` for other programs. */
@@ -86,6 +95,8 @@ class WasmDevice implements Device {
   private readonly pools = new FinalizationRegistry<number>((base) => this.memory.giveBack(base));
   /** Kernels of eager operations, compiled for all sizes, the one used last at the end. */
   private readonly kernels = new Map<string, Code>();
+  /** Programs, by the text of what they compute. */
+  private readonly programs = new SharedByText<Made>();
   /** Code of eager operations that is made for their shapes. */
   private readonly shaped = new RecentCode<Code>();
 
@@ -122,18 +133,35 @@ class WasmDevice implements Device {
   }
 
   compile(jaxpr: Jaxpr): Executable {
-    const { program, consts } = planned(jaxpr);
+    const { simple, consts } = simplified(jaxpr);
+    if (isEager(jaxpr)) return this.eager(simple, consts);
+    const made = this.programs.of(`${consts.length} ${structuralText(simple)}`, () => this.make(simple, consts));
+    if (!made.code) return this.single(made.program, soleKernel(made.program, consts)!);
+    // The whole of it stays with what runs, and is found as long.
+    return new CompiledProgram(this, made.program, () => made.code!, this.own(consts));
+  }
+
+  private checkedPlan(simple: Jaxpr): Program {
+    const program = planOf(simple);
     if (this.checked) for (const kernel of kernelsOf(program.steps)) checkKernel(kernel);
+    return program;
+  }
+
+  private make(simple: Jaxpr, consts: readonly Value[]): Made {
+    const program = this.checkedPlan(simple);
+    if (soleKernel(program, consts)) return { program, code: null };
+    return { program, code: this.instantiate(assembleProgram(program, this.target())) };
+  }
+
+  /** An operation that is applied by itself. */
+  private eager(simple: Jaxpr, consts: readonly Value[]): Executable {
+    const program = this.checkedPlan(simple);
     const only = soleKernel(program, consts);
     if (only) return this.single(program, only);
     const make = (): Code => this.instantiate(assembleProgram(program, this.target()));
-    if (!isEager(jaxpr)) {
-      const code = make();
-      return new CompiledProgram(this, program, () => code, this.own(consts));
-    }
     const product = consts.length === 0 ? soleProduct(program) : null;
     if (product && isNarrow(product.contraction)) {
-      const { program: loops } = planned(jaxpr, false);
+      const loops = planOf(simple, false);
       const nest = soleKernel(loops, []);
       if (nest) return this.single(loops, nest);
     }
@@ -160,7 +188,8 @@ class WasmDevice implements Device {
 
   /** Made of the program again: what runs keeps nothing that only people ask for. */
   inspect(jaxpr: Jaxpr): Inspection {
-    const { simple, program, consts } = planned(jaxpr);
+    const { simple, consts } = simplified(jaxpr);
+    const program = planOf(simple);
     const only = soleKernel(program, consts);
     const assemble = (marked: boolean): Assembled =>
       only && !marked

@@ -17,8 +17,7 @@ type ContractStep = Step & { readonly kind: 'contract' };
 /** The step of a program that is one product of matrices; `null` for other programs. */
 export function soleProduct({ steps }: Program): ContractStep | null {
   const [only] = steps;
-  const { kind } = only ?? {};
-  return steps.length === 1 && kind === 'contract' ? (only as ContractStep) : null;
+  return steps.length === 1 && only?.kind === 'contract' && !only.epilogue ? only : null;
 }
 
 const plain = (x: Contraction) => simplified({ ...x, relaxed: false, epilogue: null });
