@@ -144,8 +144,8 @@ const byFan =
   <D extends FloatDType = 'float32'>(key: Key, shape: Shape, options: FanOptions<D> = {}): Value<D> => {
     const op = `nn.${name}`;
     const dtype = dtypeIn(op, options, 'gain', 'mode') ?? ('float32' as D);
-    const { gain: factor = Math.sqrt(variance), mode = fan } = options;
-    const how = { scale: factor * factor, mode, distribution, dtype };
+    const { gain: factor, mode = fan } = options;
+    const how = { scale: factor === undefined ? variance : factor * factor, mode, distribution, dtype };
     return located(() => scaled(op, key, shape, how)) as Value<D>;
   };
 
