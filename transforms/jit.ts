@@ -43,14 +43,13 @@ export type Jitted<A extends readonly unknown[], R> = ((...args: A) => R) & {
    * const f = jit((x: Tensor, w: Tensor) => np.tanh(np.matmul(x, w)));
    * const aval = evalShape(() => np.zeros([64, 64]));
    * const compiled = withDefaultDevice(wasmDevice(), () => f.lower(aval, aval).compile());
-   * console.log(compiled.cost().kernels); // => 2
+   * console.log(compiled.cost().kernels); // => 1
    * console.log(compiled.text('plan'));
    * // => in0: f32[64,64], 16384 bytes
    * //    in1: f32[64,64], 16384 bytes
    * //    out0: f32[64,64], 16384 bytes
    * //    arena: 0 bytes
-   * //    0: contract f32 [64,64]·[64,64]  in0[0:16384], in1[0:16384] -> out0[0:16384]
-   * //    1: epilogue0  out0[0:16384] -> out0[0:16384]
+   * //    0: contract f32 [64,64]·[64,64], epilogue0  in0[0:16384], in1[0:16384] -> out0[0:16384]
    * ```
    */
   lower(...args: { [K in keyof A]: Abstract<A[K]> }): Lowered<A, R>;
