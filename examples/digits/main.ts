@@ -18,12 +18,12 @@ import {
   writeParams,
   writeText,
 } from 'pullback/io';
-import { lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
 import { loadDigits } from './data.ts';
 import { checkGradient, tolerance } from './gradient.ts';
 import { init, recipe } from './model.ts';
-import { countOf, type Epoch, measurer, train } from './train.ts';
+import { curve } from './pictures.ts';
+import { countOf, learn as fitted, measurer } from './train.ts';
 
 const options = {
   data: cli.optionalFolder("folder with MNIST's IDX files; digits are generated without it"),
@@ -32,23 +32,13 @@ const options = {
   hidden: cli.count(256, 'units of the hidden layer'),
   rate: cli.positive(1e-3, "Adam's learning rate"),
   seed: cli.seed(0, 'seed of all that is random'),
+  save: cli.optionalFile('file of the run: saved after each epoch, gone on with if it is there'),
   load: cli.optionalFile('judge the parameters in this file instead of training'),
   ...cli.commonOptions('digits'),
 };
 
 /** What {@link options} decode to. */
 export type DigitsOptions = cli.Values<typeof options>;
-
-const chartOf = (epochs: readonly Epoch[], what: 'loss' | 'accuracy'): string =>
-  lineChart({
-    title: what === 'loss' ? 'Cross-entropy by epoch' : 'Accuracy by epoch',
-    xLabel: 'epoch',
-    yLabel: what === 'loss' ? 'mean cross-entropy' : 'fraction classified rightly',
-    series: [
-      { name: 'training', points: epochs.map(({ epoch, training }) => [epoch, training[what]]) },
-      { name: 'held out', points: epochs.map(({ epoch, heldOut }) => [epoch, heldOut[what]]) },
-    ],
-  });
 
 /** Train, and write what came of it. */
 const learn = (given: DigitsOptions, split: Split) =>
@@ -57,13 +47,13 @@ const learn = (given: DigitsOptions, split: Split) =>
       checkGradient(split.train, recipe(given.hidden), given.seed);
       console.log(`gradient law: holds within ${tolerance.toExponential()}`);
     }),
-    TE.flatMapTask(() => () => train(split, recipe(given.hidden), given)),
-    TE.tap(({ epochs }) => writeText(`${given.out}/loss.svg`, chartOf(epochs, 'loss'))),
-    TE.tap(({ epochs }) => writeText(`${given.out}/accuracy.svg`, chartOf(epochs, 'accuracy'))),
+    TE.flatMap(() => fitted(split, recipe(given.hidden), given)),
+    TE.tap(({ history }) => writeText(`${given.out}/loss.svg`, curve(history, 'loss'))),
+    TE.tap(({ history }) => writeText(`${given.out}/accuracy.svg`, curve(history, 'accuracy'))),
     TE.tap(({ params }) => writeParams(`${given.out}/params.safetensors`, params)),
-    TE.map(({ parameters, trainSeconds, epochs }) => {
+    TE.map(({ parameters, trainSeconds, history }) => {
       console.log(`curves: ${given.out}/loss.svg and accuracy.svg; parameters: ${given.out}/params.safetensors`);
-      return { parameters, trainSeconds, testAccuracy: epochs.at(-1)!.heldOut.accuracy };
+      return { parameters, trainSeconds, testAccuracy: history.at(-1)!.validation['accuracy']! };
     }),
   );
 

@@ -48,15 +48,5 @@ export const model = (p: Params) => (x: Tensor) =>
     dense(p.out),
   );
 
-/** LeNet-5 and its loss, as the training of `digits` takes them. */
-export const recipe: Recipe<Params> = {
-  init,
-  loss: (params, x, labels) => nn.crossEntropy(model(params)(x), labels),
-  score: (params, x, labels) => {
-    const scores = model(params)(x);
-    return {
-      right: np.sum(np.equal(np.argmax(scores, 1), labels)),
-      loss: nn.crossEntropy(scores, labels),
-    };
-  },
-};
+/** LeNet-5 as the training of `digits` takes it. */
+export const recipe: Recipe<Params> = { init, scores: model };
