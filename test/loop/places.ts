@@ -61,7 +61,7 @@ class Walk {
     this.program = program;
     this.aliases = aliases;
     program.ins.forEach((aval, position) => {
-      const cell: Cell = { by: `input ${position}`, buffer: null, list: [], time: 0 };
+      const cell: Cell = { by: `input ${position}`, buffer: null, list: [], time: -1 };
       this.memory.set(
         `input ${position}`,
         Array.from({ length: bytesOf(aval) }, () => cell),

@@ -164,10 +164,9 @@ export function dataflow(jaxpr: Jaxpr, most: number): Dataflow {
 /** Would this use compute the value again for each of many elements? */
 function multiplies(use: Eqn, v: Var, cost: number): boolean {
   if (isContraction(use)) return false;
-  const out = use.outs[0]!.aval.size;
   if (use.primitive.name.startsWith('reduce_window')) return cost > 1;
-  const row = loweringOf(use.primitive.name);
-  return row?.kind === 'view' && cost >= 4 && out >= 4 * v.aval.size;
+  // A loop may have no results.
+  return loweringOf(use.primitive.name)?.kind === 'view' && cost >= 4 && use.outs[0]!.aval.size >= 4 * v.aval.size;
 }
 
 /** Contractions read memory: through views of a buffer, never through arithmetic. */
