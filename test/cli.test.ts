@@ -231,11 +231,26 @@ test('mlp goes on with a run that is there: as if it had not been interrupted, p
   expect(page).toContain('Read wrongly');
 });
 
+test('pictures draws a page, and the gradient of the neuron of the notes', () => {
+  const out = mkdtempSync(join(tmpdir(), 'pullback-pictures-'));
+  const run = runExamples('pictures', '--json', `--out=${out}`);
+  expect(run.status, run.stderr).toBe(0);
+  const page = readFileSync(`${out}/index.html`, 'utf8');
+  rmSync(out, { recursive: true });
+  const summary = JSON.parse(run.stdout.trim().split('\n').at(-1)!) as { moonsLoss: number; derivatives: number[] };
+  expect(page.split('<figure>').length - 1).toBe(8);
+  expect(summary.moonsLoss).toBeLessThan(0.05);
+  // w·x + w2 = 1 at these inputs, and σ′ = σ(1 − σ).
+  const slope = Math.exp(-1) / (1 + Math.exp(-1)) ** 2;
+  const expected = [-slope, 2 * slope, -2 * slope, -3 * slope, slope];
+  expect(summary.derivatives.map((d, i) => Math.abs(d - expected[i]!) < 1e-6)).toEqual(expected.map(() => true));
+});
+
 test('examples/run.ts lists the examples for a name that is none', () => {
   const unknown = runExamples('nothing');
   expect([unknown.status, unknown.stdout]).toEqual([2, '']);
   expect(unknown.stderr).toMatch(
-    /^There is no example 'nothing'\. There are:\n {2}compose\n {2}dates\n {2}digits\n {2}kepler\n {2}laws\n {2}lenet\n {2}mlp\n {2}optimizers\n/,
+    /^There is no example 'nothing'\. There are:\n {2}compose\n {2}dates\n {2}digits\n {2}kepler\n {2}laws\n {2}lenet\n {2}mlp\n {2}optimizers\n {2}pictures\n/,
   );
   expect(runExamples().stderr).toMatch(/^Which example\? There are:\n/);
 });

@@ -309,7 +309,7 @@ describe('images', () => {
     const images = np.reshape(np.arange(24), [2, 2, 2, 3]);
     const svg = viz.imageGrid({ images, captions: ['one & only', 'two'], range: [0, 255] });
     expectDrawn(svg);
-    expect(textsOf(svg)).toEqual(['one & only', 'two']);
+    expect(textsOf(svg)).toEqual(['one &', 'only', 'two']);
     const [, second] = named(svg, 'image').map(({ attributes }) =>
       decode(Buffer.from(attributes['href']!.split(',')[1]!, 'base64')),
     );

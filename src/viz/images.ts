@@ -14,7 +14,7 @@ export interface ImageGrid extends Pick<FigureOptions, 'title'> {
   readonly images: Value;
   /** Numbers that are black and white; by default the least and the greatest of all. */
   readonly range?: readonly [black: number, white: number];
-  /** A line under each image. */
+  /** Words under each image, in as many lines as they need. */
   readonly captions?: readonly string[];
   /** Images in a row; 10 unless said. */
   readonly columns?: number;
@@ -115,6 +115,20 @@ function shadeOf(rows: readonly (readonly number[])[]): string {
   return pngAddress(width, height, rgba);
 }
 
+/** Pixels from a line of a caption to the next, and about what a letter takes of it. */
+const [lineHeight, letterWidth] = [14, 6.5];
+
+/** The lines of a caption that fit below a cell, broken between words. */
+function brokenInto(caption: string, width: number): readonly string[] {
+  const room = width / letterWidth;
+  return caption.split(' ').reduce<readonly string[]>((lines, word) => {
+    const last = lines.at(-1);
+    if (last === undefined) return [word];
+    const longer = `${last} ${word}`;
+    return longer.length <= room ? [...lines.slice(0, -1), longer] : [...lines, word];
+  }, []);
+}
+
 /** Cells under one another and side by side, each with a caption. */
 function inRows(
   title: string,
@@ -124,16 +138,17 @@ function inRows(
   columns: number,
 ): string {
   const gap = 6;
-  const captioned = cells.some(([, caption]) => caption !== null);
-  const [stepX, stepY] = [width + gap, height + gap + (captioned ? 16 : 0)];
+  const lines = cells.map(([, caption]) => (caption === null ? [] : brokenInto(caption, width)));
+  const most = Math.max(0, ...lines.map(({ length }) => length));
+  const [stepX, stepY] = [width + gap, height + gap + (most === 0 ? 0 : 2 + lineHeight * most)];
   const top = title === '' ? gap : 38;
-  const parts = cells.map(([svg, caption], i) => {
+  const parts = cells.map(([svg], i) => {
     const [x, y] = [gap + (i % columns) * stepX, top + Math.floor(i / columns) * stepY];
-    const text =
-      caption === null
-        ? ''
-        : `<text x="${width / 2}" y="${height + 13}" text-anchor="middle">${escaped(caption)}</text>`;
-    return `<g transform="translate(${x},${y})">${svg}${text}</g>`;
+    const text = lines[i]!.map(
+      (line, j) =>
+        `<text x="${width / 2}" y="${height + 13 + lineHeight * j}" text-anchor="middle">${escaped(line)}</text>`,
+    );
+    return `<g transform="translate(${x},${y})">${svg}${text.join('')}</g>`;
   });
   const head =
     title === '' ? [] : [`<text x="${gap}" y="24" font-size="16" font-weight="600">${escaped(title)}</text>`];
