@@ -15,21 +15,22 @@
  * whose bytes are more than there are is refused.
  */
 
-import { DeviceMemoryError, DonatedTensorError } from '../../src/core/errors.ts';
+import { DeviceMemoryError } from '../../src/core/errors.ts';
 import { aligned, alignment, type Block, Blocks } from './blocks.ts';
 import { defaultBudget, largestBudget } from './budget.ts';
 import { collectGarbage } from './engine.ts';
 import { type Ground, Nursery, slack, smallBytes } from './nursery.ts';
 import { Recency } from './recency.ts';
+import { budgetError, freedError, fullError, noMemoryError } from './refusals.ts';
+import { cheapestRun, lowestRun, pinnedIn } from './runs.ts';
 import { LargeBytes, Lease, SmallBytes, WasmStorage } from './storage.ts';
 import { type WasmMemory, webAssembly } from './webassembly.ts';
 
 export { WasmStorage } from './storage.ts';
 
 const pageBytes = 2 ** 16;
-const mebibyte = 2 ** 20;
 /** Bytes after which the engine is told to look for garbage: a fresh page costs more than a thousand times its share of that. */
-const collectAfter = 64 * mebibyte;
+const collectAfter = 2 ** 26;
 
 export interface MemoryOptions {
   /**
@@ -102,13 +103,7 @@ export class LinearMemory implements Ground {
   /** @throws DeviceMemoryError where not even the addresses can be had */
   constructor(options: MemoryOptions = {}) {
     const wanted = options.budget ?? defaultBudget();
-    if (!(wanted > 0)) {
-      throw new DeviceMemoryError({
-        op: 'wasm',
-        problem: `a budget of ${wanted} bytes`,
-        remedy: 'give a positive budget',
-      });
-    }
+    if (!(wanted > 0)) throw budgetError(wanted);
     this.budget = Math.min(Math.ceil(wanted / pageBytes) * pageBytes, largestBudget);
     this.#pages = this.budget / pageBytes;
     this.memory = makeMemory(this.#pages, options.shared ?? canShare());
@@ -454,7 +449,10 @@ export class LinearMemory implements Ground {
       large = newer;
     }
     const run = cheapestRun(this.#blocks, size);
-    if (!run) throw this.#full(bytes);
+    if (!run) {
+      const limit = this.#pages * pageBytes;
+      throw fullError(bytes, { limit, budget: this.budget, lent: this.#lentBytes }, pinnedIn(this.#blocks));
+    }
     for (const block of run) if (block.tenant) this.#evict(block.tenant);
     return this.#blocks.take(size)!;
   }
@@ -465,24 +463,6 @@ export class LinearMemory implements Ground {
     this.#evicted += large.byteLength;
     return this.#leave(large);
   }
-
-  #full(bytes: number): DeviceMemoryError {
-    const pinned: number[] = [];
-    for (const { tenant } of this.#blocks) if (tenant && tenant.pins > 0) pinned.push(tenant.byteLength);
-    pinned.sort((a, b) => b - a);
-    const total = pinned.reduce((sum, n) => sum + n, 0);
-    const limit = this.#pages * pageBytes;
-    const largest = pinned.slice(0, 3).map(inUnits).join(', ');
-    return new DeviceMemoryError({
-      op: 'wasm',
-      problem:
-        `${inUnits(bytes)} do not fit into a memory of ${inUnits(limit)}` +
-        `${limit < this.budget ? ` (the machine refused the rest of ${inUnits(this.budget)})` : ''}, of which ` +
-        `the running program uses ${inUnits(total)}${largest && ` (${pinned.length} tensors; the largest: ${largest})`} ` +
-        `and constants and small tensors ${inUnits(this.#lentBytes)}`,
-      remedy: 'give the device a larger budget, or compute in smaller pieces',
-    });
-  }
 }
 
 /** What `bytes` take, with the slack behind them. */
@@ -492,61 +472,8 @@ function makeMemory(maximum: number, shared: boolean): WasmMemory {
   try {
     return new webAssembly.Memory({ initial: Math.min(maximum, 16), maximum, shared });
   } catch (error) {
-    throw new DeviceMemoryError({
-      op: 'wasm',
-      problem: `no memory of ${inUnits(maximum * pageBytes)} can be had: ${(error as Error).message}`,
-      remedy: 'give the device a smaller budget',
-    });
+    throw noMemoryError(maximum * pageBytes, error as Error);
   }
-}
-
-/**
- * Neighbouring blocks of at least `size` bytes, none of them pinned or reserved, with the fewest bytes to move; `null` if
- * there are none.
- */
-function cheapestRun(blocks: Iterable<Block<LargeBytes>>, size: number): readonly Block<LargeBytes>[] | null {
-  let best: readonly Block<LargeBytes>[] | null = null;
-  let fewest = Number.POSITIVE_INFINITY;
-  let run: Block<LargeBytes>[] = [];
-  let [room, moved] = [0, 0];
-  const cost = (block: Block<LargeBytes>): number => (block.free ? 0 : block.size);
-  for (const block of blocks) {
-    if (!block.free && (!block.tenant || block.tenant.pins > 0)) {
-      run = [];
-      room = moved = 0;
-      continue;
-    }
-    run.push(block);
-    room += block.size;
-    moved += cost(block);
-    while (room - run[0]!.size >= size) {
-      const left = run.shift()!;
-      room -= left.size;
-      moved -= cost(left);
-    }
-    if (room >= size && moved < fewest) {
-      best = [...run];
-      fewest = moved;
-    }
-  }
-  return best;
-}
-
-/** The first blocks from the lowest address on that make room for `size` bytes and can all move; `null` if there are none. */
-function lowestRun(blocks: Iterable<Block<LargeBytes>>, size: number): readonly Block<LargeBytes>[] | null {
-  let run: Block<LargeBytes>[] = [];
-  let room = 0;
-  for (const block of blocks) {
-    if (!block.free && (!block.tenant || block.tenant.pins > 0)) {
-      run = [];
-      room = 0;
-      continue;
-    }
-    run.push(block);
-    room += block.size;
-    if (room >= size) return run;
-  }
-  return null;
 }
 
 /** A copy that is not shared, as `slice` of a view of shared memory would not be either. */
@@ -559,16 +486,4 @@ function wordsOf(host: ArrayBuffer): Int32Array {
   const padded = new Int32Array((host.byteLength + 3) >> 2);
   new Uint8Array(padded.buffer).set(new Uint8Array(host));
   return padded;
-}
-
-const freedError = (): DonatedTensorError =>
-  new DonatedTensorError({
-    op: 'wasm',
-    problem: 'the storage of this tensor was donated to a program, which may have overwritten it',
-    remedy: 'use the result of that program instead, or do not list the argument in donateArgnums',
-  });
-
-function inUnits(bytes: number): string {
-  const [unit, size] = bytes >= mebibyte ? ['MiB', mebibyte] : bytes >= 1024 ? ['KiB', 1024] : ['bytes', 1];
-  return `${Number((bytes / size).toFixed(1))} ${unit}`;
 }

@@ -1,0 +1,51 @@
+/** What the memory of a device refuses, in words: each with the sizes that explain it and what to do. */
+
+import { DeviceMemoryError, DonatedTensorError } from '../../src/core/errors.ts';
+
+export const budgetError = (bytes: number): DeviceMemoryError =>
+  new DeviceMemoryError({
+    op: 'wasm',
+    problem: `a budget of ${bytes} bytes`,
+    remedy: 'give a positive budget',
+  });
+
+/** The engine gives no memory that may grow to so many bytes. */
+export const noMemoryError = (bytes: number, { message }: Error): DeviceMemoryError =>
+  new DeviceMemoryError({
+    op: 'wasm',
+    problem: `no memory of ${inUnits(bytes)} can be had: ${message}`,
+    remedy: 'give the device a smaller budget',
+  });
+
+/** What can move is not enough for `bytes`: `limit` is what the machine gives of the budget, `pinned` the sizes of what cannot move. */
+export function fullError(
+  bytes: number,
+  { limit, budget, lent }: { readonly limit: number; readonly budget: number; readonly lent: number },
+  pinned: readonly number[],
+): DeviceMemoryError {
+  const total = pinned.reduce((sum, n) => sum + n, 0);
+  const largest = pinned.slice(0, 3).map(inUnits).join(', ');
+  return new DeviceMemoryError({
+    op: 'wasm',
+    problem:
+      `${inUnits(bytes)} do not fit into a memory of ${inUnits(limit)}` +
+      `${limit < budget ? ` (the machine refused the rest of ${inUnits(budget)})` : ''}, of which ` +
+      `the running program uses ${inUnits(total)}${largest && ` (${pinned.length} tensors; the largest: ${largest})`} ` +
+      `and constants and small tensors ${inUnits(lent)}`,
+    remedy: 'give the device a larger budget, or compute in smaller pieces',
+  });
+}
+
+export const freedError = (): DonatedTensorError =>
+  new DonatedTensorError({
+    op: 'wasm',
+    problem: 'the storage of this tensor was donated to a program, which may have overwritten it',
+    remedy: 'use the result of that program instead, or do not list the argument in donateArgnums',
+  });
+
+const mebibyte = 2 ** 20;
+
+function inUnits(bytes: number): string {
+  const [unit, size] = bytes >= mebibyte ? ['MiB', mebibyte] : bytes >= 1024 ? ['KiB', 1024] : ['bytes', 1];
+  return `${Number((bytes / size).toFixed(1))} ${unit}`;
+}
