@@ -260,7 +260,7 @@ class WasmDevice implements Device {
         remedy: 'pass them as a tensor, or split the program',
       });
     }
-    this.memory.words.set(words, constants.base >> 2);
+    this.memory.words.set(words, constants.base >>> 2);
     const env: Record<string, unknown> = { memory: this.memory.memory, ...(clock ? { mark: clock.mark } : {}) };
     for (const name of imports) env[name] = name === 'rem' ? remainder : hostFunctions[name]!.of;
     const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), { env });
@@ -371,7 +371,7 @@ class CompiledProgram implements Executable {
       const arena = table + this.table;
       addresses[addresses.length - 1] = arena;
       addresses.push(arena + program.arena);
-      memory.words.set(addresses, table >> 2);
+      memory.words.set(addresses, table >>> 2);
       code.run(table);
     } finally {
       memory.letGo(operands, made);

@@ -14,7 +14,7 @@ export type Run = (...args: number[]) => void;
 
 type ContractStep = Step & { readonly kind: 'contract' };
 
-/** The step of a program that is one product of matrices; `null` for other programs. */
+/** The step of a program that is one product of matrices, and nothing done with it; `null` for other programs. */
 export function soleProduct({ steps }: Program): ContractStep | null {
   const [only] = steps;
   return steps.length === 1 && only?.kind === 'contract' && !only.epilogue ? only : null;

@@ -70,7 +70,7 @@ const canShare = (): boolean =>
 /**
  * One `WebAssembly.Memory` within a budget, and which tensor is where in it.
  *
- * Addresses are multiples of 64, and the 64 bytes after a tensor belong to it: kernels may read and write whole vectors. Code
+ * Addresses are multiples of 64, and the 64 bytes after a tensor belong to it: kernels may read whole vectors. Code
  * that runs must have pinned what it uses, and must hold the storages as long.
  */
 export class LinearMemory implements Ground {

@@ -18,7 +18,7 @@ import type { SmallBytes } from './storage.ts';
 /** The largest tensor that lives here, in bytes. */
 export const smallBytes = 4096;
 
-/** The bytes behind a tensor that kernels may read and write, as they take whole vectors. */
+/** The bytes behind a tensor that kernels may read, as they take whole vectors. */
 export const slack = 64;
 
 /** How many tensors of more than 64 bytes are moved out together. */

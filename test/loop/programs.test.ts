@@ -1,5 +1,5 @@
 /** Fusion and planning: how many kernels programs become, and that they compute what the programs do. */
-import { grad, nn, np, optim, setDefaultDevice, type Tensor } from 'pullback';
+import { grad, jit, nn, np, optim, setDefaultDevice, type Tensor, wasmDevice, withDefaultDevice } from 'pullback';
 import { suites } from 'pullback/laws';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { plan } from '../../backends/loop/plan/plan.ts';
@@ -53,6 +53,17 @@ describe('programs as kernels', () => {
         vector j < 1024
           v5[i * 1024 + j] = (v0[i * 1024 + j] - r0 / 1024.0) / sqrt(r1 / 1024.0 + 0.00001)"
     `);
+  });
+
+  it('a chain of two thousand operations is cut into kernels that stay apart', () => {
+    const chain = (x: Tensor): Tensor => {
+      let y = x;
+      for (let i = 0; i < 1000; i++) y = np.add(np.mul(y, 0.5), 1);
+      return y;
+    };
+    expect(kinds(planOf(chain, [64]))).toBe('kernel kernel kernel kernel kernel');
+    const found = withDefaultDevice(wasmDevice(), () => jit(chain)(np.zeros([64])));
+    expect(found.toArray()).toEqual(new Array(64).fill(2));
   });
 
   it('a dense layer with bias and gelu is one step', () => {

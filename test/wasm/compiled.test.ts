@@ -306,3 +306,19 @@ test('tensors of no device come to the program; those of another are refused', (
     "
   `);
 });
+
+test('the text of a program is the same each time it is compiled, whatever was before', () => {
+  const text = () =>
+    here(() =>
+      jit((x: Tensor) => np.sort(x))
+        .lower(float32(3, 50))
+        .compile(),
+    ).text('loops');
+  const first = text();
+  here(() =>
+    jit((x: Tensor) => lax.topK(x, 2)[0])
+      .lower(float32(9))
+      .compile(),
+  );
+  expect(text()).toBe(first);
+});

@@ -15,6 +15,8 @@ export interface Dataflow {
   readonly needed: ReadonlySet<Var>;
   /** Values that kernels compute once instead of at each use; those that are not needed may stay in a kernel. */
   readonly roots: ReadonlySet<Var>;
+  /** What an element of a root costs where the roots that it is computed from lie in memory. */
+  readonly cost: ReadonlyMap<Var, number>;
   /** The order of equations. */
   readonly position: ReadonlyMap<Eqn, number>;
   /** Where the value lies if it lies in memory, and the other way round. */
@@ -77,8 +79,8 @@ const weightOf = (eqn: Eqn): number => {
 
 /** Computing again is cheaper than writing and reading up to about this cost. */
 const duplicable = 5;
-/** Expressions beyond this are cut, whatever their uses: registers and compile times are finite. */
-const longest = 400;
+/** Expressions beyond this are cut, and not put together again, whatever their uses: registers, stacks and compile times are finite. */
+export const longest = 400;
 
 /** Primitives whose operands are read many times each. */
 const isContraction = (eqn: Eqn): boolean =>
@@ -111,6 +113,8 @@ export function dataflow(jaxpr: Jaxpr, most: number): Dataflow {
     }
   }
   const roots = new Set(needed);
+  /** Of a value from the roots on; and of the roots themselves. */
+  const inline = new Map<Var, number>();
   const cost = new Map<Var, number>();
   /** Buffers that an element of a value is computed from, counted once for each use. */
   const width = new Map<Var, number>();
@@ -124,18 +128,19 @@ export function dataflow(jaxpr: Jaxpr, most: number): Dataflow {
       roots.add(x);
     }
     for (const v of eqn.outs) width.set(v, wide);
+    let own = weightOf(eqn);
+    for (const x of eqn.ins) if (!isLiteral(x) && !roots.has(x)) own += inline.get(x) ?? 0;
     if (loweringOf(eqn.primitive.name)!.kind === 'reduction') {
       roots.add(eqn.outs[0]!);
+      cost.set(eqn.outs[0]!, own);
       continue;
     }
-    let own = weightOf(eqn);
-    for (const x of eqn.ins) if (!isLiteral(x) && !roots.has(x)) own += cost.get(x) ?? 0;
     for (const v of eqn.outs) {
       cost.set(v, own);
       const uses = readers.get(v) ?? [];
       const several = uses.length > 1 && own > duplicable;
       if (several || own > longest || uses.some((use) => multiplies(use, v, own))) roots.add(v);
-      if (roots.has(v)) cost.set(v, 0);
+      inline.set(v, roots.has(v) ? 0 : own);
     }
   }
   for (const eqn of jaxpr.eqns) if (isContraction(eqn)) for (const x of eqn.ins) settle(x, producer, roots);
@@ -147,6 +152,7 @@ export function dataflow(jaxpr: Jaxpr, most: number): Dataflow {
     readers,
     needed,
     roots,
+    cost,
     position,
     buffer(v) {
       let found = buffers.get(v);

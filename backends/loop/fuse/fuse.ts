@@ -10,7 +10,7 @@
 import type { Eqn, Jaxpr, Var } from '../../../src/core/jaxpr.ts';
 import { sameShape, sizeOf } from '../../../src/core/shape.ts';
 import { type Body, bodyOf, type Cluster, Misaligned, rowsOf, type Space } from './cluster.ts';
-import { type Dataflow, dataflow, isFusible, termsOf } from './dataflow.ts';
+import { type Dataflow, dataflow, isFusible, longest, termsOf } from './dataflow.ts';
 
 /** What runs at once. */
 export type Unit =
@@ -110,6 +110,7 @@ class Fusion {
     if (other.unit.kind !== 'cluster' || node.unit.kind !== 'cluster') return false;
     if (this.between(other, node)) return false;
     const [a, b] = [other.unit.body.cluster, node.unit.body.cluster];
+    if (this.cost(a) + this.cost(b) > longest) return false;
     const space = this.common(a.space, b.space);
     if (!space || (this.contractions(a) > 0 && this.contractions(b) > 0)) return false;
     const members = [...a.members, ...b.members].sort((x, y) => this.positionOf(x) - this.positionOf(y));
@@ -125,6 +126,10 @@ class Fusion {
 
   private positionOf(v: Var): number {
     return this.flow.position.get(this.flow.producer.get(v)!)!;
+  }
+
+  private cost({ members }: Cluster): number {
+    return members.reduce((sum, v) => sum + (this.flow.cost.get(v) ?? 0), 0);
   }
 
   private contractions(cluster: Cluster): number {

@@ -79,11 +79,9 @@ export function standalone(
   };
 }
 
-let count = 0;
-
 /** Loop variables over a shape; axes of length 1 have none. */
 export function axesOf(shape: Shape): { readonly indices: readonly (Index | null)[]; readonly at: readonly Expr[] } {
-  const indices = shape.map((n) => (n === 1 ? null : { name: `i${count++ % 100}`, extent: int(n) }));
+  const indices = shape.map((n, axis) => (n === 1 ? null : { name: `i${axis}`, extent: int(n) }));
   return { indices, at: indices.map((x) => (x ? index(x) : int(0))) };
 }
 

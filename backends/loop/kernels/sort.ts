@@ -49,8 +49,7 @@ const declare = (of: Local, x: Expr): Stmt => ({ kind: 'local', local: of, value
 const assign = (to: Local, x: Expr): Stmt => ({ kind: 'assign', local: to, value: x });
 const store = (buffer: Buffer, at: Expr, x: Expr): Stmt => ({ kind: 'store', buffer, at, value: x });
 
-let count = 0;
-const indexOf = (extent: number): Index => ({ name: `s${count++ % 100}`, extent: int(extent) });
+const indexOf = (extent: number): Index => ({ name: 's', extent: int(extent) });
 const serial = (of: Index, body: readonly Stmt[]): Stmt => ({ kind: 'loop', index: of, role: 'serial', body });
 const each = (extent: number, body: (i: Expr) => readonly Stmt[]): Stmt => {
   const of = indexOf(extent);
@@ -145,7 +144,7 @@ class Sorting {
       return pass === 3 ? shifted : op('and', shifted, int(digits - 1));
     };
     const placed = (of: Local, pass: number): Expr => plus(value(of), int(pass * digits));
-    const clear = { ...indexOf(passes * digits) };
+    const clear = indexOf(passes * digits);
     const all = each(length, (i) => {
       const word = local('word', 'int32');
       return [
@@ -217,7 +216,7 @@ class Sorting {
     });
     // As many passes as bring it back to the half where it was; a pass over runs that are the whole line copies it.
     const passes = 2 * Math.max(1, Math.ceil(Math.log2(length) / 2));
-    const p = indexOf(passes);
+    const p: Index = { name: 'pass', extent: int(passes) };
     const [width, from, into] = [local('width', 'int32'), local('from', 'int32'), local('into', 'int32')];
     const odd = op('and', index(p), int(1));
     const w = value(width);
@@ -226,7 +225,7 @@ class Sorting {
       op('sub', op('add', op('add', w, w), end), int(1)),
       op('add', index(p), int(1)),
     );
-    const pair: Index = { name: `s${count++ % 100}`, extent: pairs };
+    const pair: Index = { name: 'pair', extent: pairs };
     const [begin, middle, stop] = [local('begin', 'int32'), local('middle', 'int32'), local('stop', 'int32')];
     // Written with the index, and not with `begin`, so that the length beside it is seen to be a size (`generalize.ts`).
     const starts = op('mul', index(pair), op('add', w, w));
@@ -234,7 +233,7 @@ class Sorting {
     const [a, b] = [local('a', key.dtype), local('b', key.dtype)];
     // What is read beyond a run is not taken.
     const read = (i: Expr): Expr => load(row, op('add', value(from), op('min', i, int(length - 1))));
-    const step: Index = { name: `s${count++ % 100}`, extent: op('sub', value(stop), value(begin)) };
+    const step: Index = { name: 'step', extent: op('sub', value(stop), value(begin)) };
     const [second, taken, next] = [local('second', 'bool'), local('taken', 'int32'), local('next', key.dtype)];
     const at = op('add', op('add', value(into), value(begin)), index(step));
     const before = key.descending ? precedes(value(a), value(b)) : precedes(value(b), value(a));

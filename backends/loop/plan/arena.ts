@@ -1,7 +1,7 @@
 /** Memory of a running program, given out before it runs: each value has a range as long as it lives, the best fitting hole. */
 
 const alignment = 64;
-/** Whole vectors may be read and written past the end of a value. */
+/** Whole vectors may be read past the end of a value. */
 const slack = 64;
 
 const rounded = (bytes: number): number => Math.ceil((bytes + slack) / alignment) * alignment;
