@@ -64,14 +64,7 @@ export * as functional from './functional/index.ts';
 export { type GenerateOptions, type GptCache, type GptConfig, type GptOptions, type GptParams, gpt } from './gpt.ts';
 export * as initializers from './initializers.ts';
 export { lecunNormal } from './initializers.ts';
-export {
-  parameterCount,
-  receptiveField,
-  type SlidingWindow,
-  type Summary,
-  type SummaryRow,
-  summary,
-} from './inspect.ts';
+export { parameterCount, type Summary, type SummaryRow, summary } from './inspect.ts';
 export {
   type AllInputs,
   type AllOutputs,
@@ -156,6 +149,12 @@ export {
   type SinusoidalOptions,
   sinusoidalPositions,
 } from './positions.ts';
+export {
+  type ReceptiveField,
+  type ReceptiveFieldOptions,
+  receptiveField,
+  type SlidingWindow,
+} from './receptive-field.ts';
 export {
   type Directions,
   type GruLayers,

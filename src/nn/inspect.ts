@@ -1,14 +1,10 @@
-/** What a model is made of: how many parameters, which shapes, how far its windows see. */
+/** What a model is made of: how many parameters, which shapes. */
 
 import { evalShape } from '../../transforms/inspect.ts';
 import { type Aval, showAval } from '../core/aval.ts';
-import { ShapeError } from '../core/errors.ts';
-import { range } from '../core/shape.ts';
-import { expectOptions } from '../ops/untyped.ts';
 import { key } from '../random/key.ts';
 import { avalOf, type Leaf, leaves } from '../tree/tree.ts';
 import type { AnyLayer } from './layer.ts';
-import { expectSizes } from './params.ts';
 
 /**
  * How many numbers are in a tree of tensors, or of avals.
@@ -90,60 +86,4 @@ export function summary(model: AnyLayer, input: Aval | unknown): Summary {
   const line = ([name, output, count]: readonly [string, string, string]): string =>
     `${name.padEnd(width(0))}  ${output.padEnd(width(1))}  ${count.padStart(width(2))}`;
   return { rows, parameters: rows[0]!.parameters, toString: () => cells.map(line).join('\n') };
-}
-
-/** A window that slides: of a convolution or of pooling. */
-export interface SlidingWindow {
-  /** Its length on each spatial axis. */
-  readonly window: readonly number[];
-  /** From one window to the next; default 1. */
-  readonly strides?: number | readonly number[];
-  /** From one place of a window to the next; default 1. */
-  readonly dilation?: number | readonly number[];
-}
-
-/**
- * How many elements of the input an element of the output depends on, on each spatial axis, behind layers one after the other; and how
- * far apart the inputs of neighbours begin (`strides`).
- *
- * With strides s and extents k, r = 1 + Σ (k_l − 1)·s_1⋯s_{l−1} (A. Araujo, W. Norris, J. Sim, "Computing receptive fields of
- * convolutional neural networks", 2019). An upper bound where strides are greater than extents, as elements between are not seen.
- *
- * @throws ShapeError for windows of different ranks or lengths that are not positive
- *
- * @example
- * ```ts
- * import { nn } from 'pullback';
- * const [conv, pool] = [{ window: [5, 5] }, { window: [2, 2], strides: 2 }];
- * console.log(nn.receptiveField([conv, pool, conv, pool])); // => { size: [ 16, 16 ], strides: [ 4, 4 ] }
- * ```
- */
-export function receptiveField(layers: readonly SlidingWindow[]): {
-  readonly size: readonly number[];
-  readonly strides: readonly number[];
-} {
-  const op = 'nn.receptiveField';
-  const rank = layers[0]?.window.length ?? 0;
-  let size = range(rank).map(() => 1);
-  let jump = range(rank).map(() => 1);
-  for (const layer of layers) {
-    expectOptions(op, layer, 'window', 'strides', 'dilation');
-    const each = (n: number | readonly number[]): readonly number[] =>
-      typeof n === 'number' ? range(rank).map(() => n) : n;
-    const [strides, dilation] = [each(layer.strides ?? 1), each(layer.dilation ?? 1)];
-    for (const [what, tuple] of Object.entries({ window: layer.window, strides, dilation })) {
-      if (tuple.length !== rank) {
-        throw new ShapeError({
-          op,
-          problem: `${what} [${tuple.join(',')}] has not ${rank} axes`,
-          remedy: 'give all layers the same axes',
-        });
-      }
-      expectSizes(op, Object.fromEntries(tuple.map((n, i) => [`${what}[${i}]`, n])));
-    }
-    const before = jump;
-    size = size.map((n, i) => n + (layer.window[i]! - 1) * dilation[i]! * before[i]!);
-    jump = before.map((n, i) => n * strides[i]!);
-  }
-  return { size, strides: jump };
 }

@@ -1,17 +1,6 @@
 /** What is said of models: counts, tables, receptive fields; what a compiled step of a network with batch norm is. */
 
-import {
-  grad,
-  jit,
-  makeAval,
-  nn,
-  np,
-  random,
-  type Tensor,
-  valueAndGrad,
-  wasmDevice,
-  withDefaultDevice,
-} from 'pullback';
+import { jit, makeAval, nn, np, random, type Tensor, valueAndGrad, wasmDevice, withDefaultDevice } from 'pullback';
 import { describe, expect, it } from 'vitest';
 
 const key = random.key(0);
@@ -51,25 +40,6 @@ describe('summary', () => {
       'float32[4]',
       'float32[7,2]',
     ]);
-  });
-});
-
-describe('the receptive field is the support of the gradient', () => {
-  it.each([
-    [[{ window: [3] }, { window: [3], strides: 2 }, { window: [2], dilation: 3 }]],
-    [[{ window: [5], strides: 2 }, { window: [3], dilation: 2 }, { window: [3] }]],
-  ])('of %j', (windows) => {
-    const size = 60;
-    const f = (x: Tensor): Tensor =>
-      windows.reduce<Tensor>((y, { window, ...how }) => nn.conv({ w: np.ones([...window, 1, 1]) }, how)(y), x);
-    const at = (i: number): number[] => {
-      const g = grad((x: Tensor) => np.index(f(x), i, 0) as Tensor)(np.ones([size, 1]));
-      return Array.from(g.dataSync()).flatMap((v, j) => (v === 0 ? [] : [j]));
-    };
-    const field = nn.receptiveField(windows);
-    const [one, next] = [at(3), at(4)];
-    expect([one.at(-1)! - one[0]! + 1]).toEqual(field.size);
-    expect([next[0]! - one[0]!]).toEqual(field.strides);
   });
 });
 
