@@ -1,5 +1,6 @@
 /**
- * Where the time of a product of matrices goes: `npx tsx bench/anatomy.ts [plain]` runs its parts alone, as often as the whole runs them.
+ * Where the time of a product of matrices goes: `npx tsx bench/anatomy.ts [plain]` runs its parts alone, as often as the whole runs them,
+ * and prints a table, which `npm run bench` puts into RESULTS.md.
  * The ceiling is the micro-kernel on panels that stay in the first-level cache; what is left of the whole after it and packing is
  * reading and writing C, caches, and the loops around.
  */
@@ -14,7 +15,11 @@ import { fastest, newModule, peak, reserve, runner } from './machine.ts';
 
 const relaxed = !process.argv.includes('plain');
 const limit = peak();
-console.log(`peak ${limit.toFixed(1)} GFLOP/s${relaxed ? ', relaxed' : ''}; milliseconds, and shares of the whole`);
+console.log(
+  `${relaxed ? 'With' : 'Without'} relaxed SIMD, of a peak of ${limit.toFixed(1)} GFLOP/s; milliseconds, and shares of the whole:\n\n` +
+    '| product | whole | micro-kernel in the nearest cache | packing A | packing B | the rest: C, caches, loops |\n' +
+    '| --- | ---: | ---: | ---: | ---: | ---: |',
+);
 for (const [size, a, b] of [
   [512, '', ''],
   [1024, '', ''],
@@ -81,8 +86,8 @@ for (const [size, a, b] of [
   const [ofA, ofB] = [packing('a'), packing('b')];
   const share = (time: number): string => `${time.toFixed(2)} (${((100 * time) / whole).toFixed(1)} %)`;
   const rate = (time: number): string => `${((200 * n ** 3) / time / 1e6 / limit).toFixed(0)} % of peak`;
+  const rest = share(whole - ceiling - ofA - ofB);
   console.log(
-    `${n}${a && ' AᵀB'}${b && ' ABᵀ'}: ${whole.toFixed(2)}, ${rate(whole)}; ceiling ${share(ceiling)}, ${rate(ceiling)}; ` +
-      `packing A ${share(ofA)}, B ${share(ofB)}; C, caches and loops ${share(whole - ceiling - ofA - ofB)}`,
+    `| ${n}${a && ' AᵀB'}${b && ' ABᵀ'} | ${whole.toFixed(2)}: ${rate(whole)} | ${share(ceiling)}: ${rate(ceiling)} | ${share(ofA)} | ${share(ofB)} | ${rest} |`,
   );
 }

@@ -4,6 +4,7 @@
  * Exit codes: 0 done, 1 somebody's results are not ours or ours failed, 2 the options were wrong.
  */
 
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -67,9 +68,26 @@ async function bench(wanted: Asked): Promise<void> {
   const start = chosen ? [`PULLBACK_DEVICE=${chosen}`, 'npm run bench'] : ['npm run bench'];
   const command = [...start, ...(argv.length > 0 ? ['--', ...argv] : [])].join(' ');
   const finalRows = rows.map((row) => againstPeak(row, best));
-  writeFileSync(path, document(finalRows, peers, { command, date: new Date(), device, threads, load, versions }));
+  const anatomy =
+    device === 'wasm' && wanted.workloads.some((name) => /^matmul_\d+$/.test(name)) ? anatomyText() : null;
+  writeFileSync(
+    path,
+    document(finalRows, peers, { command, date: new Date(), device, threads, load, versions, anatomy }),
+  );
   if (!json) console.log(`\nwritten: ${path}`);
   if (!rows.every(isSound)) process.exitCode = 1;
+}
+
+/** The parts of a product, with relaxed SIMD and without, each measured by a process of its own. */
+function anatomyText(): string {
+  const program = fileURLToPath(new URL('anatomy.ts', import.meta.url));
+  const tables = [[], ['plain']].map((options) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', program, ...options], {
+      encoding: 'utf8',
+    });
+    return status === 0 ? stdout.trim() : `bench/anatomy.ts failed: ${stderr.trim().split('\n')[0]}`;
+  });
+  return tables.join('\n\n');
 }
 
 /** What every program said of itself. */

@@ -85,6 +85,8 @@ export interface Circumstances {
   readonly load: number;
   /** Version of each contender that took part, and whether it had relaxed SIMD. */
   readonly versions: ReadonlyMap<string, string>;
+  /** What `anatomy.ts` printed, where products of matrices were among the workloads. */
+  readonly anatomy: string | null;
 }
 
 /** The machine, in a line. */
@@ -166,6 +168,7 @@ export function document(rows: readonly Row[], peers: readonly PeerName[], run: 
         ]),
     ...(mismatches.length === 0 ? [] : [`## Mismatches\n\n${mismatches.join('\n')}`]),
     ...(missing.length === 0 ? [] : [`## Missing\n\n${missing.map((text) => `- ${text}`).join('\n')}`]),
+    ...(run.anatomy === null ? [] : [`## Where the products' time goes\n\n${run.anatomy}`]),
     `## Workloads\n\n${rows.map(({ workload }) => `- \`${workload}\`: ${workloads[workload].about}`).join('\n')}`,
   ];
   return `${sections.join('\n\n')}\n`;

@@ -117,11 +117,13 @@ describe('rows', () => {
       threads: 1,
       load: 0.25,
       versions: new Map([['jax-js', '0.1.25, 1 thread']]),
+      anatomy: '| product |',
     });
     expect(text).toContain('Written by `npm run bench -- mlp` on 1970-01-01 00:00 UTC');
     expect(text).toContain('- Load when it began: 0.3\n');
     expect(text).toContain('| mlp | ms/step | 2 MISMATCH | 8 (×0.25) | 4 (×0.5) | – |');
     expect(text).toContain('- mlp, torch/t1: 2.3, 2.25 where ours are 2.3, 2.26');
     expect(text).toContain('- onnxruntime/t1: it does inference only');
+    expect(text).toContain("## Where the products' time goes\n\n| product |\n\n## Workloads");
   });
 });
