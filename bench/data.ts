@@ -27,16 +27,18 @@ export function uniform(count: number, seed: number, low = -1, high = 1): Float3
   return out;
 }
 
-const drawn = (shape: readonly number[], seed: number, low = -1, high = 1): Host => ({
+/** Uniform numbers of a shape. */
+export const drawn = (shape: readonly number[], seed: number, low = -1, high = 1): Host => ({
   shape,
   data: uniform(sizeOf(shape), seed, low, high),
 });
 
 /** Weights within ±1/√fanIn. */
-const weights = (shape: readonly number[], seed: number, fanIn: number): Host =>
+export const weights = (shape: readonly number[], seed: number, fanIn: number): Host =>
   drawn(shape, seed, -1 / Math.sqrt(fanIn), 1 / Math.sqrt(fanIn));
 
-const filled = (shape: readonly number[], value: number): Host => ({
+/** One number everywhere. */
+export const filled = (shape: readonly number[], value: number): Host => ({
   shape,
   data: new Float32Array(sizeOf(shape)).fill(value),
 });

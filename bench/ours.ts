@@ -1,49 +1,17 @@
 /** The program of this library: every workload on its device. */
 
 import { readFileSync } from 'node:fs';
-import { grad, jit, lax, nn, np, optim, type Tensor, valueAndGrad } from 'pullback';
+import { grad, jit, lax, nn, np, type Tensor } from 'pullback';
 import * as data from './data.ts';
 import { chosenDevice } from './device.ts';
 import * as gpt from './models/gpt.ts';
+import { layers } from './models/layers.ts';
 import * as lenet from './models/lenet.ts';
 import * as lstm from './models/lstm.ts';
 import * as mlp from './models/mlp.ts';
 import { type About, quiet, relaxedSimd, serve, type Task, type Tasks } from './program.ts';
+import { integers, tensor, training } from './training.ts';
 import type { Gemm } from './workloads.ts';
-
-const tensor = ({ data: values, shape }: data.Host): Tensor => np.reshape(np.array(values), shape);
-const integers = (values: Int32Array, shape: readonly number[]): Tensor<'int32'> => np.reshape(np.array(values), shape);
-
-/** A model as its file exports it. */
-interface Model<P, X> {
-  readonly loss: (params: P, x: X, labels: Tensor<'int32'>) => Tensor;
-  readonly optimizer: optim.GradientTransformation;
-}
-
-/** Steps of training, each on the same batch, as one compiled program that reuses the memory of what it replaces. */
-function training<P, X>({ loss, optimizer }: Model<P, X>, initial: P, x: X, labels: Tensor<'int32'>): Task {
-  // The gradient of a tree has the type of the tree, which the compiler cannot know of any `P`.
-  const lossAndGradient = valueAndGrad(loss) as unknown as (...args: Parameters<typeof loss>) => readonly [Tensor, P];
-  const step = jit(
-    (params: P, state: optim.OptState, batch: X, truth: Tensor<'int32'>) => {
-      const [value, gradient] = lossAndGradient(params, batch, truth);
-      const [updates, next] = optimizer.update(gradient, state, params);
-      return [value, optim.applyUpdates(params, updates), next] as const;
-    },
-    { donateArgnums: [0, 1] },
-  );
-  let params = initial;
-  let state = optimizer.init(params);
-  const losses: number[] = [];
-  return {
-    call: () => {
-      const [value, ...next] = step(params, state, x, labels);
-      [params, state] = next;
-      losses.push(value.item());
-    },
-    check: () => losses,
-  };
-}
 
 /** A function of tensors that stay as they are. */
 const applying = <A extends readonly Tensor[]>(f: (...args: A) => Tensor, ...args: A): Task => ({
@@ -124,6 +92,7 @@ const tasks: Tasks = {
     };
     return training(gpt, params, integers(ids, [batch, length]), integers(labels, [batch, length]));
   },
+  ...layers,
   ...data.eachGemm((gemm) => () => product(gemm)),
   ...data.eachConv((conv) => () => {
     const { x, w } = data.images(conv);

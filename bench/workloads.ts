@@ -68,6 +68,14 @@ export const convs = {
 /** The operand of elementwise and row operations. */
 export const rows = { rows: 4096, columns: 1024 } as const;
 
+/** Sizes of the layers that are trained by themselves, on mean squared errors. */
+export const layerSizes = {
+  conv: { images: 32, size: 28, input: 16, output: 32, taps: 3 },
+  attention: { batch: 16, length: 64, size: 128, heads: 4, feedForward: 512 },
+  recurrent: { batch: 32, length: 64, inputs: 64, hidden: 128 },
+  tree: { count: 16, size: 256 },
+} as const;
+
 const model = (about: string): Workload => ({ metric: 'ms/step', about, batch: 1, steps: 5, flops: null });
 const whole = (about: string): Workload => ({ metric: 'ms', about, batch: 1, steps: 1, flops: null });
 const tiny = (about: string): Workload => ({ metric: 'us', about, batch: 500, steps: 1, flops: null });
@@ -97,6 +105,12 @@ export const workloads = {
   lenet: model('LeNet-5, relu and max-pooling, batch 64, SGD 0.01 with momentum 0.9'),
   lstm: model('LSTM of 128 over 64 steps of 64, batch 32, loss of the last step, SGD 0.1'),
   gpt: model('GPT: 4 layers of 128, 4 heads, 64 positions, 65 symbols, batch 16, Adam 1e-3'),
+  conv_block: model('convolution 3×3 of [32, 28, 28, 16] to 32 channels, batch norm in training, relu, Adam 1e-3'),
+  encoder_block: model('transformer encoder layer: 128, 4 heads, 512 units, 64 positions, batch 16, Adam 1e-3'),
+  attention: model('multi-head attention, causal: 128, 4 heads, 64 positions, batch 16, Adam 1e-3'),
+  gru_layer: model('GRU of 128 over 64 steps of 64, batch 32, loss of all steps, Adam 1e-3'),
+  lstm_layer: model('LSTM of 128 over 64 steps of 64, batch 32, loss of all steps, Adam 1e-3'),
+  adam_1m: model('Adam of 16 float32[256, 256], the loss half their squares'),
   ...each(gemms, product),
   ...each(convs, convolution),
   ew_chain: whole('tanh(x·w + b)·σ(x), x float32[4096, 1024], w and b [1024]'),

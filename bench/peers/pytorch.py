@@ -188,6 +188,79 @@ def gpt():
     return training(loss, torch.optim.Adam(p.values(), lr=1e-3))
 
 
+def layer_training(layer, x, target, **options):
+    def loss():
+        y = layer(x, **options)
+        return F.mse_loss(y[0] if isinstance(y, tuple) else y, target)
+
+    return training(loss, torch.optim.Adam([p for p in layer.parameters() if p.requires_grad], lr=1e-3))
+
+
+def put(parameter, value):
+    parameter.data.copy_(value)
+
+
+def conv_block():
+    images, size, channels, output, taps = 32, 28, 16, 32, 3
+    conv = torch.nn.Conv2d(channels, output, taps, padding=taps // 2)
+    put(conv.weight, weights((taps, taps, channels, output), 501, taps * taps * channels).permute(3, 2, 0, 1))
+    put(conv.bias, torch.zeros(output))
+    layer = torch.nn.Sequential(conv, torch.nn.BatchNorm2d(output), torch.nn.ReLU()).train()
+    x, target = drawn((images, size, size, channels), 51), drawn((images, size, size, output), 52)
+    return layer_training(layer, x.permute(0, 3, 1, 2).contiguous(), target.permute(0, 3, 1, 2).contiguous())
+
+
+def put_attention(attention, size):
+    put(attention.in_proj_weight, torch.cat([weights((size, size), seed, size).T for seed in (511, 512, 513)]))
+    put(attention.out_proj.weight, weights((size, size), 514, size).T)
+    for bias in (attention.in_proj_bias, attention.out_proj.bias):
+        put(bias, torch.zeros_like(bias))
+
+
+def encoder_block():
+    batch, length, size, heads, units = 16, 64, 128, 4, 512
+    layer = torch.nn.TransformerEncoderLayer(size, heads, units, dropout=0, batch_first=True).train()
+    put_attention(layer.self_attn, size)
+    put(layer.linear1.weight, weights((size, units), 515, size).T)
+    put(layer.linear2.weight, weights((units, size), 516, units).T)
+    for dense in (layer.linear1, layer.linear2):
+        put(dense.bias, torch.zeros_like(dense.bias))
+    return layer_training(layer, drawn((batch, length, size), 53), drawn((batch, length, size), 54))
+
+
+def attention():
+    batch, length, size, heads = 16, 64, 128, 4
+    layer = torch.nn.MultiheadAttention(size, heads, batch_first=True)
+    put_attention(layer, size)
+    x, target = drawn((batch, length, size), 53), drawn((batch, length, size), 54)
+    mask = torch.full((length, length), float("-inf")).triu(1)
+    call = lambda: F.mse_loss(layer(x, x, x, attn_mask=mask, need_weights=False)[0], target)
+    return training(call, torch.optim.Adam(layer.parameters(), lr=1e-3))
+
+
+def recurrent(kind, gates):
+    def prepare():
+        batch, length, inputs, hidden = 32, 64, 64, 128
+        layer = kind(inputs, hidden, batch_first=True)
+        put(layer.weight_ih_l0, weights((inputs, gates * hidden), 521, hidden).T)
+        put(layer.weight_hh_l0, weights((hidden, gates * hidden), 522, hidden).T)
+        for bias in (layer.bias_ih_l0, layer.bias_hh_l0):
+            put(bias, torch.zeros_like(bias))
+        # Of two biases that are added, one is trained: else their sum would learn twice as fast.
+        trained = torch.zeros(gates * hidden)
+        if gates == 3:
+            trained[2 * hidden :] = 1
+        layer.bias_hh_l0.register_hook(lambda gradient: gradient * trained)
+        return layer_training(layer, drawn((batch, length, inputs), 55), drawn((batch, length, hidden), 56))
+
+    return prepare
+
+
+def adam_1m():
+    p = leaves({str(i): drawn((256, 256), 530 + i) for i in range(16)})
+    return training(lambda: sum((w * w).sum() for w in p.values()) / 2, torch.optim.Adam(p.values(), lr=1e-3))
+
+
 def product(m, k, n, transposed="none"):
     def prepare():
         a = drawn((k, m) if transposed == "a" else (m, k), 11)
@@ -240,6 +313,12 @@ TASKS = {
     "lenet": lenet,
     "lstm": lstm,
     "gpt": gpt,
+    "conv_block": conv_block,
+    "encoder_block": encoder_block,
+    "attention": attention,
+    "gru_layer": recurrent(torch.nn.GRU, 3),
+    "lstm_layer": recurrent(torch.nn.LSTM, 4),
+    "adam_1m": adam_1m,
     "matmul_128": product(128, 128, 128),
     "matmul_256": product(256, 256, 256),
     "matmul_512": product(512, 512, 512),
