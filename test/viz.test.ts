@@ -393,6 +393,16 @@ describe('graph', () => {
     );
   });
 
+  it('shows three digits of numbers of any size', () => {
+    const shown = (x: number): string | undefined => {
+      const same = makeJaxpr((x: Tensor<'float64'>) => np.mul(x, 1))(np.array(1, { dtype: 'float64' }));
+      const texts = textsOf(viz.graph(same, { at: [np.array(x, { dtype: 'float64' })], names: ['x'] }));
+      return texts.find((text) => text.startsWith('x = '))?.slice('x = '.length);
+    };
+    const cases = [100.4, 120.4, -1234.5, 1e-10, 2.5e-20, 0.5, 0.1004, Number.NaN, Number.NEGATIVE_INFINITY];
+    expect(cases.map(shown)).toEqual(['100', '120', '-1230', '1e-10', '2.5e-20', '0.5', '0.1', 'NaN', '-Infinity']);
+  });
+
   it('draws programs with literals, constants, integers, calls and several outputs', () => {
     const key = random.key(0);
     const g = (x: Tensor, n: Tensor<'int32'>) =>

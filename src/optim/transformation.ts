@@ -136,8 +136,12 @@ export type Schedule = (step: Value<'int32'>) => Value | number;
 /** A step counter, at 0. */
 export const noSteps = (): Value<'int32'> => full(makeAval([], 'int32'), 0) as Value<'int32'>;
 
-/** The counter after one more step. */
-export const oneMore = (count: Value<'int32'>): Value<'int32'> => np.add(count, 1) as Value<'int32'>;
+/** The greatest int32. */
+const mostSteps = 2 ** 31 - 1;
+
+/** The counter after one more step. It stays at the greatest int32, as optax's: a run does not begin anew at −2³¹. */
+export const oneMore = (count: Value<'int32'>): Value<'int32'> =>
+  np.add(np.minimum(count, mostSteps - 1), 1) as Value<'int32'>;
 
 /**
  * Multiply all updates by a factor that depends on the number of steps done.

@@ -119,8 +119,13 @@ class Fitting<C, X> {
     const stopped = (): boolean => this.run.history.length > 0 && (stop?.(this.run.history) ?? false);
     while (this.run.epoch < epochs && !stopped()) {
       progress?.begin(this.run.epoch, epochs, this.run.step);
-      const saved = await this.epoch(data);
-      progress?.end();
+      let saved: E.Either<WriteError, string | null>;
+      try {
+        saved = await this.epoch(data);
+      } finally {
+        // A bar that is left behind hides the cursor, and the error.
+        progress?.end();
+      }
       if (E.isLeft(saved)) return saved;
       if (signal?.aborted) break;
     }
@@ -163,7 +168,7 @@ class Fitting<C, X> {
     const record: EpochRecord = {
       epoch,
       training: Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / step])),
-      validation: (await validate?.(carry)) ?? {},
+      validation: measuresOf((await validate?.(carry)) ?? {}),
     };
     this.run = {
       ...this.run,
@@ -213,6 +218,7 @@ function better<C>(
 ): Best<C> | null {
   if (score === undefined) return before;
   const value = score(record);
+  if (typeof value !== 'number') throw noNumber('best returns', value);
   // Not `value <= before.value`: NaN is no better than anything.
   return before === null || value > before.value ? { epoch: record.epoch, value, carry } : before;
 }
@@ -273,6 +279,21 @@ function expectTold(told: unknown): asserts told is Told {
     if (x.ndim === 0) continue;
     throw new ShapeError({ op: 'train.fit', problem: `the step tells ${name}: ${describe(x)}, not a scalar`, remedy });
   }
+}
+
+const noNumber = (what: string, x: unknown): DTypeError =>
+  new DTypeError({
+    op: 'train.fit',
+    problem: `${what} ${describe(x)}, not a JS number`,
+    remedy: 'read scalars first: loss.item()',
+  });
+
+/** What was measured; no more than numbers can be saved. @throws DTypeError naming what is none */
+function measuresOf(measures: Measures): Measures {
+  for (const [name, x] of Object.entries(measures)) {
+    if (typeof x !== 'number') throw noNumber(`validate returns ${name}:`, x);
+  }
+  return measures;
 }
 
 /** @throws DTypeError or ShapeError for options that there are not, and counts that are none */

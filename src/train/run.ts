@@ -2,8 +2,8 @@
  * A run of training as a value: everything that the next step depends on, and what the steps before it have told.
  *
  * Saved, it is one safetensors file. Its tensors are the carry, the key and the best carry so far, under the paths of their
- * leaves, so that any reader of the format finds the parameters; its metadata is a manifest with the counts, the history and a
- * digest of each tensor. The file is written whole or not at all, and read only if every bit of it is what was written.
+ * leaves, so that any reader of the format finds the parameters; its metadata is a manifest with the counts, the history, what is
+ * static in the carry and a digest of each tensor. The file is written whole or not at all, and read only if every bit of it is what was written.
  */
 
 import * as E from 'fp-ts/lib/Either.js';
@@ -30,6 +30,8 @@ import { parseJson } from '../io/json.ts';
 import { type NamedTensors, namedLeaves, paramsCodec, type ValuesOf } from '../io/params.ts';
 import { decodeSafetensors, encodeSafetensors, type Metadata } from '../io/safetensors.ts';
 import { expectKey, type Key } from '../random/key.ts';
+import { staticLeaves } from '../tree/def.ts';
+import { flatten, type Leaf } from '../tree/tree.ts';
 
 /** Numbers by their names: what is told of a step, an epoch or a validation. */
 export type Measures = Readonly<Record<string, number>>;
@@ -113,6 +115,7 @@ const manifestCodec = t.strict({
   sums: measuresCodec,
   history: t.array(t.strict({ epoch: lengthCodec, training: measuresCodec, validation: measuresCodec })),
   best: t.union([t.null, t.strict({ epoch: lengthCodec, value: measureCodec })]),
+  statics: t.record(t.string, t.string),
   digests: t.record(t.string, t.string),
 });
 
@@ -145,6 +148,7 @@ async function encodeRun<C>(run: Run<C>): Promise<Uint8Array> {
       sums,
       history: [...history],
       best: best === null ? null : { epoch: best.epoch, value: best.value },
+      statics: staticsOf(run.carry),
       digests: await digestsOf(tensors),
     }),
   );
@@ -156,7 +160,7 @@ async function encodeRun<C>(run: Run<C>): Promise<Uint8Array> {
  * Read a run that {@link writeRun} has written.
  *
  * A file that is cut short, of which a bit has changed, or whose carry is another than `like` is refused; the error names the
- * first tensor that differs.
+ * first tensor, or what is static, that differs. Functions and symbols are of their process, and are not compared.
  *
  * @param like - the tree of avals (or tensors) of the carry, as `evalShape(() => init(key))` makes it; what is static in the
  *   carry is taken from it
@@ -209,7 +213,7 @@ async function decodeRun<T>(
   const { tensors, metadata } = file.right;
   const manifest = await decodeManifest(metadata, path);
   if (E.isLeft(manifest)) return manifest;
-  const { epoch, step, sums, history, best, digests } = manifest.right;
+  const { epoch, step, sums, history, best, statics, digests } = manifest.right;
   const schema = paramsCodec({
     best: best === null ? null : like,
     carry: like,
@@ -217,6 +221,8 @@ async function decodeRun<T>(
   });
   const decoded = pipe(tensors, decodeWith(schema, path));
   if (E.isLeft(decoded)) return decoded;
+  const other = differentStatic(statics, staticsOf(like), path);
+  if (other !== null) return E.left(other);
   const found = await digestsOf(tensors);
   const changed = Object.keys(found).find((name) => found[name] !== digests[name]);
   if (changed !== undefined) {
@@ -251,6 +257,24 @@ async function decodeManifest(metadata: Metadata, path: string): Promise<E.Eithe
     decodeWith(t.type({ version: t.literal(version) }), path),
     E.flatMap(() => pipe(parsed.right, decodeWith(manifestCodec, path))),
   );
+}
+
+/** What is static in a carry, by its paths, as text; but for functions and symbols, which a file cannot name. */
+function staticsOf(carry: unknown): Readonly<Record<string, string>> {
+  const { def } = flatten<Leaf>(carry, 'train.run', 'carry');
+  return Object.fromEntries(Array.from(staticLeaves(def, 'carry')).filter(([, key]) => !/^[fs]#/.test(key)));
+}
+
+/** The first path at which the file and the carry that is wanted have other statics; `null` if there is none. */
+function differentStatic(
+  found: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+  path: string,
+): DecodeErrors | null {
+  const at = (statics: Readonly<Record<string, string>>, name: string): string =>
+    Object.hasOwn(statics, name) ? statics[name]! : 'nothing static';
+  const name = [...Object.keys(wanted), ...Object.keys(found)].find((n) => at(wanted, n) !== at(found, n));
+  return name === undefined ? null : decodeErrors(path, invalid(name, at(wanted, name), at(found, name)));
 }
 
 /** A digest of each tensor: of its type and of its elements, as the file holds them. */

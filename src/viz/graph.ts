@@ -227,7 +227,8 @@ function linesOf(atom: Atom, name: string, flow: Flow | null): Edge['lines'] {
   ];
 }
 
-const shownNumber = (x: number): string => (Number.isInteger(x) ? String(x) : x.toPrecision(3).replace(/\.?0+$/, ''));
+/** Three digits of a number, as JavaScript writes the number that they are. */
+const shownNumber = (x: number): string => String(Number.isInteger(x) ? x : Number(x.toPrecision(3)));
 
 const fills: Readonly<Record<Node['kind'], string>> = { input: '#eef6ee', equation: '#eef2fb', output: '#fbf1e6' };
 

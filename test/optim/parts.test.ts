@@ -91,6 +91,26 @@ describe('schedules', () => {
   });
 });
 
+describe('counters', () => {
+  test('stay at the greatest int32 instead of beginning anew below 0', () => {
+    const adam = optim.scaleByAdam();
+    const x = np.array([1, -2]);
+    const most = 2 ** 31 - 1;
+    let state = { ...(adam.init(x) as { count: Tensor }), count: np.array(most - 1, { dtype: 'int32' }) } as never;
+    for (let i = 0; i < 3; i++) {
+      const [step, next] = adam.update(x, state, x);
+      // Without a bias to correct it is m/√v, (1 − 0.9ⁱ)/√(1 − 0.999ⁱ).
+      const wanted = (1 - 0.9 ** (i + 1)) / Math.sqrt(1 - 0.999 ** (i + 1));
+      for (const [k, found] of (step.toArray() as number[]).entries()) {
+        expect(Math.abs(found)).toBeCloseTo(wanted, 4);
+        expect(Math.sign(found)).toBe([1, -1][k]);
+      }
+      expect((next as unknown as { count: Tensor }).count.item()).toBe(most);
+      state = next as never;
+    }
+  });
+});
+
 describe('plateaus and rates in the state', () => {
   /** ReduceLROnPlateau as optax has it, in numbers. */
   function* plateau(options: Required<optim.ReduceOnPlateauOptions>, values: readonly number[]): Generator<number> {

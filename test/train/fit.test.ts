@@ -171,6 +171,25 @@ describe('fit', () => {
   });
 });
 
+describe('fit, where the data fail', () => {
+  it('rejects with what they threw, takes the bar away, and keeps what was saved', async () => {
+    const path = join(folder, 'failing.safetensors');
+    const failing = function* (epoch: number, from: number) {
+      for (const x of batches(epoch, from)) {
+        if (epoch === 1) throw new Error('the disk is gone');
+        yield x;
+      }
+    };
+    let ends = 0;
+    const progress: train.Progress = { begin: () => {}, advance: () => {}, end: () => ends++ };
+    const options = { epochs: 2, save: { path }, progress };
+    await expect(train.fit(step, fresh(), failing, options)()).rejects.toThrow('the disk is gone');
+    expect(ends).toBe(2);
+    const saved = await train.openRun(path, fresh())();
+    expect(saved._tag === 'Right' && [saved.right.epoch, saved.right.step]).toEqual([1, 0]);
+  });
+});
+
 describe('fit refuses', () => {
   const rejection = async (task: () => Promise<unknown>): Promise<string> =>
     task().then(
@@ -208,6 +227,16 @@ describe('fit refuses', () => {
       'what is no data',
       () => train.fit(step, fresh(), () => 3 as never, all),
       'TreeError: train.fit: the data of an epoch are 3',
+    ],
+    [
+      'a tensor for a measure, before it overwrites what was saved',
+      () => train.fit(step, fresh(), batches, { ...all, validate: () => ({ loss: np.array(1) }) as never }),
+      'DTypeError: train.fit: validate returns loss: the tensor float32[], not a JS number',
+    ],
+    [
+      'a tensor for a score',
+      () => train.fit(step, fresh(), batches, { ...all, best: () => np.array(1) as never }),
+      'DTypeError: train.fit: best returns the tensor float32[], not a JS number',
     ],
     ['half an epoch', () => train.fit(step, fresh(), batches, { epochs: 0.5 }), 'ShapeError: train.fit: epochs is 0.5'],
     [

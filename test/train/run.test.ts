@@ -120,6 +120,38 @@ describe('a saved run', () => {
     );
   });
 
+  it('is refused where something static is another, but for functions', async () => {
+    const path = join(folder, 'static.safetensors');
+    const made = (name: string, rate: number, f: () => number) => ({ w: np.ones([1]), how: { name, rate, f } });
+    await train.writeRun(
+      path,
+      train.startRun(
+        made('relu', 3, () => 1),
+        random.key(0),
+      ),
+    )();
+    expect(
+      await read(
+        path,
+        made('gelu', 3, () => 1),
+      ),
+    ).toBe('static.safetensors: carry.how.name: expected "gelu", got "relu"');
+    expect(
+      await read(
+        path,
+        made('relu', 4, () => 1),
+      ),
+    ).toBe('static.safetensors: carry.how.rate: expected 4, got 3');
+    expect(await read(path, { ...made('relu', 3, () => 1), more: true })).toBe(
+      'static.safetensors: carry.more: expected true, got nothing static',
+    );
+    const same = await train.readRun(
+      path,
+      made('relu', 3, () => 2),
+    )();
+    expect(same._tag === 'Right' && (same.right.carry.how.f as unknown as () => number)()).toBe(2);
+  });
+
   it('is no other file of tensors, and none of another version', async () => {
     const path = join(folder, 'params.safetensors');
     await writeParams(path, carry())();
