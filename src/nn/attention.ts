@@ -17,7 +17,7 @@ import type { Tensor } from '../ops/types.ts';
 import { describe, expectOptions } from '../ops/untyped.ts';
 import { zeros } from '../prim/compose.ts';
 import { type Key, split } from '../random/key.ts';
-import { expectRate } from './dropped.ts';
+import { expectRate } from './dropout.ts';
 import { attentionWeights, dotProductAttention } from './functional/attention.ts';
 import { lecunNormal } from './initializers.ts';
 import type { Layer } from './layer.ts';

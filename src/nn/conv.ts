@@ -11,7 +11,7 @@ import { type Key, split } from '../random/key.ts';
 import * as functional from './functional/conv.ts';
 import { type Initializer, lecunNormal, varianceScaling } from './initializers.ts';
 import type { Layer } from './layer.ts';
-import { expectParams, expectSizes } from './params.ts';
+import { expectList, expectParams, expectSizes } from './params.ts';
 
 /** Parameters of a convolution. */
 export interface ConvParams<D extends FloatDType = 'float32'> {
@@ -105,6 +105,7 @@ function drawn(
 
 /** @throws ShapeError unless these are sizes, and the groups divide both numbers of channels */
 function expectChannels(op: string, window: readonly number[], inSize: number, outSize: number, groups: number): void {
+  expectList(op, 'the window', window, '[3, 3]');
   expectSizes(op, { ...Object.fromEntries(window.map((n, i) => [`window[${i}]`, n])), inSize, outSize, groups });
   expectSizes(op, { 'inSize/groups': inSize / groups, 'outSize/groups': outSize / groups });
 }
@@ -155,7 +156,7 @@ const layer = (
   return {
     init: (key) => init(key, window, inSize, outSize, draw),
     apply: (params) => apply(params, how),
-    name: `conv ${window.join('×')} ${inSize}→${outSize}`,
+    name: `conv ${String(window).replaceAll(',', '×')} ${inSize}→${outSize}`,
   };
 };
 
@@ -221,7 +222,7 @@ const layerTranspose = (
   return {
     init: (key) => initTranspose(key, window, inSize, outSize, draw),
     apply: (params) => applyTranspose(params, how),
-    name: `convTranspose ${window.join('×')} ${inSize}→${outSize}`,
+    name: `convTranspose ${String(window).replaceAll(',', '×')} ${inSize}→${outSize}`,
   };
 };
 

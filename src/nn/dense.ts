@@ -6,11 +6,12 @@ import { ShapeError } from '../core/errors.ts';
 import type { Value } from '../core/value.ts';
 import { toValue } from '../ops/convert.ts';
 import * as np from '../ops/np.ts';
+import { expectOptions } from '../ops/untyped.ts';
 import { zeros } from '../prim/compose.ts';
-import type { Key } from '../random/key.ts';
-import { lecunNormal } from './initializers.ts';
+import { type Key, split } from '../random/key.ts';
+import { type Initializer, lecunNormal } from './initializers.ts';
 import type { Layer } from './layer.ts';
-import { expectParams } from './params.ts';
+import { expectParams, expectSizes } from './params.ts';
 
 /** Parameters of a dense layer. */
 export interface DenseParams<D extends FloatDType = 'float32'> {
@@ -18,6 +19,14 @@ export interface DenseParams<D extends FloatDType = 'float32'> {
   readonly w: Value<D>;
   /** float[out]. */
   readonly b: Value<D>;
+}
+
+/** How parameters of a dense layer are drawn. */
+export interface DenseInitOptions {
+  /** Of the weights; {@link lecunNormal} by default. */
+  readonly w?: Initializer;
+  /** Of the bias; default 0. */
+  readonly b?: Initializer;
 }
 
 const remedy = 'make parameters with nn.dense.init(key, inSize, outSize): { w: float[in, out], b: float[out] }';
@@ -40,13 +49,22 @@ const apply = <D extends FloatDType>(params: DenseParams<D>): ((x: Value<D>) => 
   };
 };
 
-const init = (key: Key, inSize: number, outSize: number): DenseParams => ({
-  w: lecunNormal(key, [inSize, outSize]),
-  b: zeros(makeAval([outSize], 'float32')) as Value<'float32'>,
-});
+const init = (key: Key, inSize: number, outSize: number, options: DenseInitOptions = {}): DenseParams => {
+  const op = 'nn.dense.init';
+  expectOptions(op, options, 'w', 'b');
+  expectSizes(op, { inSize, outSize });
+  const { w = lecunNormal, b } = options;
+  const [forWeights, forBias] = b === undefined ? [key, key] : split(key);
+  const none = (): Value<'float32'> => zeros(makeAval([outSize], 'float32')) as Value<'float32'>;
+  return { w: w(forWeights, [inSize, outSize]), b: b === undefined ? none() : b(forBias, [outSize]) };
+};
 
-const layer = (inSize: number, outSize: number): Layer<DenseParams, Value<'float32'>, Value<'float32'>> => ({
-  init: (key) => init(key, inSize, outSize),
+const layer = (
+  inSize: number,
+  outSize: number,
+  options: DenseInitOptions = {},
+): Layer<DenseParams, Value<'float32'>, Value<'float32'>> => ({
+  init: (key) => init(key, inSize, outSize, options),
   apply,
   name: `dense ${inSize}→${outSize}`,
 });
@@ -54,11 +72,12 @@ const layer = (inSize: number, outSize: number): Layer<DenseParams, Value<'float
 /**
  * The affine map x·w + b of the last axis: float[..., in] → float[..., out].
  *
- * `dense.init(key, inSize, outSize)` draws w by {@link lecunNormal} and sets b to 0, as JAX's libraries do.
- * `dense.layer(inSize, outSize)` is the layer without parameters, for {@link serial}.
+ * `dense.init(key, inSize, outSize)` draws w by {@link lecunNormal} and sets b to 0, as JAX's libraries do; `{ w, b }` name other
+ * {@link initializers}.
+ * `dense.layer(inSize, outSize, options)` is the layer without parameters, for {@link serial}.
  *
  * @throws ShapeError if the last axis of the input is not that of the weights
- * @throws TreeError for parameters that are not `{ w, b }`
+ * @throws TreeError for parameters that are not `{ w, b }`, ShapeError for sizes that are not positive
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Dropout: elements, or whole channels, that are left out at random in training. */
+/** Dropout: elements, or whole channels, that are left out at random in training; as a layer, and as other layers do it. */
 
 import type { FloatDType } from '../core/dtype.ts';
 import { DTypeError } from '../core/errors.ts';
@@ -9,6 +9,22 @@ import * as np from '../ops/np.ts';
 import { describe, expectOptions } from '../ops/untyped.ts';
 import { bernoulli } from '../random/discrete.ts';
 import type { Key } from '../random/key.ts';
+
+/** @throws DTypeError unless `rate` is a probability below 1 */
+export function expectRate(op: string, rate: unknown): void {
+  if (typeof rate === 'number' && rate >= 0 && rate < 1) return;
+  throw new DTypeError({ op, problem: `dropout is ${describe(rate)}`, remedy: 'give a probability in [0, 1)' });
+}
+
+/** `x` where a coin of this shape, which broadcasts, falls so with probability 1 − rate, divided by that; else 0. */
+const kept = <D extends FloatDType>(key: Key, rate: number, x: Value<D>, shape: readonly number[]): Value<D> =>
+  np.where(bernoulli(key, 1 - rate, shape), np.div(x, 1 - rate), 0) as Value<D>;
+
+/** {@link dropout} in training, within a layer that has it as an option. @throws as {@link expectRate} */
+export function dropped(op: string, key: Key, rate: number, x: Value): Value {
+  expectRate(op, rate);
+  return rate === 0 ? x : (kept(key, rate, x as Value<FloatDType>, x.shape) as Value);
+}
 
 /** Options of {@link dropout}. */
 export interface DropoutOptions {
@@ -57,6 +73,6 @@ export function dropout(rate: number, options: DropoutOptions) {
     const shape = value.shape.map((n, axis) => (axes.includes(axis) ? 1 : n));
     // At rate 1 nothing is kept, infinities neither, and nothing is divided by 0.
     if (rate === 1) return np.zerosLike(value) as Value<D>;
-    return np.where(bernoulli(key, 1 - rate, shape), np.div(value, 1 - rate), 0) as Value<D>;
+    return kept(key, rate, value, shape);
   };
 }

@@ -13,7 +13,7 @@ import type { Tensor } from '../ops/types.ts';
 import { describe, expectOptions } from '../ops/untyped.ts';
 import { foldIn, type Key, split } from '../random/key.ts';
 import { normal } from '../random/samplers.ts';
-import { dropped } from './dropped.ts';
+import { dropped } from './dropout.ts';
 import { embedding } from './functional/attention.ts';
 import { lecunNormal } from './initializers.ts';
 import type { Layer } from './layer.ts';

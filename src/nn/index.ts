@@ -57,7 +57,7 @@ export {
   conv,
   convTranspose,
 } from './conv.ts';
-export { type DenseParams, dense } from './dense.ts';
+export { type DenseInitOptions, type DenseParams, dense } from './dense.ts';
 export { type DropoutOptions, dropout } from './dropout.ts';
 export { type EmbeddingParams, embedding } from './embedding.ts';
 export * as functional from './functional/index.ts';
@@ -156,12 +156,10 @@ export {
   type SlidingWindow,
 } from './receptive-field.ts';
 export {
-  type Directions,
   type GruLayers,
   gru,
   lstm,
   type RecurrenceOptions,
-  type RecurrentInitOptions,
   type RecurrentLayers,
   type RecurrentOptions,
   recurrence,
@@ -178,6 +176,7 @@ export {
   type Seq2SeqParams,
   seq2seq,
 } from './seq2seq.ts';
+export type { Directions, RecurrentInitOptions } from './sequence-layer.ts';
 export { logSoftmax, logsumexp, type StandardizeOptions, softmax, standardize } from './softmax.ts';
 export {
   type GreedyOptions,

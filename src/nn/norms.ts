@@ -2,15 +2,15 @@
 
 import { showAval } from '../core/aval.ts';
 import type { FloatDType } from '../core/dtype.ts';
-import { ShapeError } from '../core/errors.ts';
-import type { Value } from '../core/value.ts';
+import { ShapeError, TreeError } from '../core/errors.ts';
+import { Value } from '../core/value.ts';
 import * as np from '../ops/np.ts';
-import { expectOptions } from '../ops/untyped.ts';
+import { describe, expectOptions } from '../ops/untyped.ts';
 import * as functional from './functional/norm.ts';
 import * as within from './functional/norm-groups.ts';
 import { ones, zeros } from './initializers.ts';
 import type { Layer } from './layer.ts';
-import { expectParams, expectSizes } from './params.ts';
+import { expectEpsilon, expectFlag, expectList, expectParams, expectSizes } from './params.ts';
 
 /** Scale and bias behind a normalization, each of the features; what is left out is 1, and 0. */
 export interface ScaleParams<D extends FloatDType = 'float32'> {
@@ -36,8 +36,15 @@ type Both<D extends FloatDType = 'float32'> = Required<ScaleParams<D>>;
 
 const parts = { scale: ['scale', null, 'optional'], bias: ['bias', null, 'optional'] } as const;
 
-const expectScales = (op: string, params: unknown): void =>
-  expectParams(op, params, parts, `make parameters with ${op}.init(features): { scale?, bias? }`);
+/** @throws TreeError or ShapeError: as all parts may be left out, one of another name would be so in silence */
+function expectScales(op: string, params: unknown): void {
+  const remedy = `make parameters with ${op}.init(features): { scale?, bias? }`;
+  const there = typeof params === 'object' && params !== null && !(params instanceof Value);
+  const other = there ? Object.keys(params).find((name) => !(name in parts)) : undefined;
+  if (!there) throw new TreeError({ op, problem: `params are ${describe(params)}, not { scale?, bias? }`, remedy });
+  if (other !== undefined) throw new TreeError({ op, problem: `there is no parameter '${other}'`, remedy });
+  expectParams(op, params, parts, remedy);
+}
 
 /** Initializers of a scale of 1 and a bias of 0. */
 function initOf(name: string) {
@@ -47,8 +54,11 @@ function initOf(name: string) {
     const op = `${name}.init`;
     expectOptions(op, options, 'scale', 'bias');
     const shape = typeof features === 'number' ? [features] : features;
+    expectList(op, 'the shape of features', shape, '[28, 28]');
     expectSizes(op, Object.fromEntries(shape.map((n, i) => [`features[${i}]`, n])));
     const { scale = true, bias = true } = options;
+    expectFlag(op, 'scale', scale);
+    expectFlag(op, 'bias', bias);
     const none = undefined as never;
     return { ...(scale ? { scale: ones(none, shape) } : {}), ...(bias ? { bias: zeros(none, shape) } : {}) };
   }
@@ -231,6 +241,15 @@ export function foldBatchNorm<D extends FloatDType>(
   const op = 'nn.foldBatchNorm';
   expectOptions(op, options, 'epsilon');
   expectParams(op, layer, { w: ['weights', null], b: ['bias', 1, 'optional'] }, 'give { w, b? } of a layer');
+  const { epsilon = 1e-5 } = options;
+  expectEpsilon(op, epsilon);
+  expectScales(op, params);
+  expectParams(
+    op,
+    state,
+    { mean: ['mean', null], variance: ['variance', null] },
+    'give the statistics that batchNorm has returned: { mean, variance }',
+  );
   const { mean, variance } = state;
   const { scale = np.onesLike(mean) as Value<D>, bias = np.zerosLike(mean) as Value<D> } = params;
   const out = layer.w.shape.at(-1);
@@ -242,7 +261,7 @@ export function foldBatchNorm<D extends FloatDType>(
       remedy: `give one number for each of ${out} outputs`,
     });
   }
-  const factor = np.div(scale, np.sqrt(np.add(variance, options.epsilon ?? 1e-5)));
+  const factor = np.div(scale, np.sqrt(np.add(variance, epsilon)));
   const centered = layer.b === undefined ? np.negative(mean) : np.sub(layer.b, mean);
   return {
     w: np.mul(layer.w, factor) as Value<D>,

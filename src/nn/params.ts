@@ -1,7 +1,7 @@
 /** What layers expect of their parameters, which may come from a file. */
 
 import { showAval } from '../core/aval.ts';
-import { ShapeError, TreeError } from '../core/errors.ts';
+import { DTypeError, ShapeError, TreeError } from '../core/errors.ts';
 import { Value } from '../core/value.ts';
 import { describe } from '../ops/untyped.ts';
 
@@ -31,6 +31,24 @@ export function expectParams(
   if (there.every(([name, [, ndim]]) => ndim === null || tensors[name]!.ndim === ndim) && fits(tensors)) return;
   const shown = there.map(([name, [word]]) => `${word} ${showAval(tensors[name]!.aval)}`).join(' and ');
   throw new ShapeError({ op, problem: `${shown} do not make a layer`, remedy });
+}
+
+/** @throws DTypeError unless `x` is a boolean: the string `'false'` of a config would be taken for true */
+export function expectFlag(op: string, name: string, x: unknown): asserts x is boolean {
+  if (typeof x === 'boolean') return;
+  throw new DTypeError({ op, problem: `${name} is ${describe(x)}, not a boolean`, remedy: 'use true or false' });
+}
+
+/** @throws DTypeError unless this is a number of at least 0 */
+export function expectEpsilon(op: string, x: unknown): void {
+  if (typeof x === 'number' && x >= 0) return;
+  throw new DTypeError({ op, problem: `epsilon is ${describe(x)}`, remedy: 'give a small number, 1e-5 say' });
+}
+
+/** @throws ShapeError unless this is an array, the elements of which are for others to judge */
+export function expectList(op: string, what: string, x: unknown, example: string): void {
+  if (Array.isArray(x)) return;
+  throw new ShapeError({ op, problem: `${what} is ${describe(x)}`, remedy: `give an array, ${example} say` });
 }
 
 /** @throws ShapeError unless each of these is a positive integer */

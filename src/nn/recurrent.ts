@@ -37,8 +37,9 @@ import {
   type RnnOptions,
   rnnKind,
 } from './cells.ts';
-import { dropped, expectRate } from './dropped.ts';
-import { expectSizes } from './params.ts';
+import { dropped, expectRate } from './dropout.ts';
+import { expectFlag } from './params.ts';
+import { type Directions, initLayers, type RecurrentInitOptions, sequenceLayer } from './sequence-layer.ts';
 
 /** Options of {@link recurrence}. */
 export interface RecurrenceOptions {
@@ -160,12 +161,6 @@ export function recurrence<C, X, Y>(
   return [carry, map(swapped, ys)];
 }
 
-/** Something for each direction: the second only if there is one. */
-export interface Directions<T> {
-  readonly forward: T;
-  readonly backward?: T;
-}
-
 /** Options of {@link rnn}, {@link lstm} and {@link gru}. */
 export interface RecurrentOptions {
   /** The forward direction begins at the last step; default false. */
@@ -182,14 +177,6 @@ export interface SequenceOptions<C> extends Pick<RecurrenceOptions, 'lengths' | 
   readonly carry?: readonly Directions<C>[];
   /** The key of the dropout; without one nothing is dropped. */
   readonly key?: Key;
-}
-
-/** Options of the initializers of recurrent layers. */
-export interface RecurrentInitOptions {
-  /** How many layers, each on the outputs of the one before; default 1. */
-  readonly layers?: number;
-  /** A second cell in every layer reads backwards; the outputs of both lie side by side. Default false. */
-  readonly bidirectional?: boolean;
 }
 
 /** What a recurrent layer returns: `[carry, ys]`, as `scan`. */
@@ -221,6 +208,7 @@ function layersOf<P extends AnyParams, C, O extends object>(op: string, kind: Ce
     expectLayers(op, kind, params);
     const { reverse = false, dropout = 0, unroll = 1 } = options;
     expectRate(op, dropout);
+    expectFlag(op, 'reverse', reverse);
     /** One direction of one layer, time first. */
     const run = (p: P, x: Value, initial: C | undefined, there: Value | null, backwards: boolean): [C, Value] => {
       const batch = x.shape[1]!;
@@ -271,24 +259,6 @@ function layersOf<P extends AnyParams, C, O extends object>(op: string, kind: Ce
   };
 }
 
-/** Parameters of all layers and directions. */
-function initLayers<P>(
-  op: string,
-  key: Key,
-  inSize: number,
-  hidden: number,
-  { layers = 1, bidirectional = false }: RecurrentInitOptions,
-  cell: (key: Key, inSize: number, hidden: number) => P,
-): readonly Directions<P>[] {
-  expectSizes(op, { layers });
-  const keys = split(key, 2 * layers) as readonly Key[];
-  return Array.from({ length: layers }, (_, i) => {
-    const size = i === 0 ? inSize : bidirectional ? 2 * hidden : hidden;
-    const forward = cell(keys[2 * i]!, size, hidden);
-    return bidirectional ? { forward, backward: cell(keys[2 * i + 1]!, size, hidden) } : { forward };
-  });
-}
-
 type Apply<C, D extends FloatDType> = (x: Value<D>, options?: SequenceOptions<C>) => Sequenced<C, D>;
 
 /** Parameters of {@link rnn} and {@link lstm}: a cell for each layer and direction. */
@@ -306,12 +276,22 @@ const applyLstm = <D extends FloatDType>(params: RecurrentLayers<D>, options: Re
 const applyGru = <D extends FloatDType>(params: GruLayers<D>, options: RecurrentOptions & GruOptions = {}) =>
   layersOf('nn.gru', gruKind)(params, options) as unknown as Apply<Value<D>, D>;
 
+const initRnnLayers = (
+  key: Key,
+  inSize: number,
+  hidden: number,
+  options: RecurrentInitOptions = {},
+): RecurrentLayers => {
+  expectOptions('nn.rnn.init', options, 'layers', 'bidirectional');
+  return initLayers('nn.rnn.init', key, inSize, hidden, options, initRnn);
+};
+
 /**
  * A vanilla RNN over float[batch, time, in]: `[carry, ys]`, the last carry of each layer and the outputs of the last layer,
  * float[batch, time, hidden] (twice hidden if it reads in both directions).
  *
  * Its cell, and what is PyTorch's, is {@link rnnCell}; several layers are each on the outputs of the one before (course notes §5.5).
- * `rnn.init(key, inSize, hiddenSize, { layers, bidirectional })`.
+ * `rnn.init(key, inSize, hiddenSize, { layers, bidirectional })`; `rnn.layer(inSize, hiddenSize, options)` gives ys alone, in {@link serial}.
  *
  * @throws ShapeError for operands that do not fit, TreeError for parameters that are not those of layers
  *
@@ -324,11 +304,20 @@ const applyGru = <D extends FloatDType>(params: GruLayers<D>, options: Recurrent
  * ```
  */
 export const rnn = Object.assign(applyRnn, {
-  init: (key: Key, inSize: number, hidden: number, options: RecurrentInitOptions = {}): RecurrentLayers => {
-    expectOptions('nn.rnn.init', options, 'layers', 'bidirectional');
-    return initLayers('nn.rnn.init', key, inSize, hidden, options, initRnn);
-  },
+  init: initRnnLayers,
+  layer: sequenceLayer('rnn', applyRnn<'float32'>, initRnnLayers, ['layers', 'bidirectional']),
 });
+
+const initLstmLayers = (
+  key: Key,
+  inSize: number,
+  hidden: number,
+  options: RecurrentInitOptions & LstmInitOptions = {},
+): RecurrentLayers => {
+  expectOptions('nn.lstm.init', options, 'layers', 'bidirectional', 'forgetBias');
+  const { forgetBias = 1 } = options;
+  return initLayers('nn.lstm.init', key, inSize, hidden, options, (k, n, m) => initLstm(k, n, m, { forgetBias }));
+};
 
 /**
  * An LSTM over float[batch, time, in]: `[carry, ys]`, the last `{ c, h }` of each layer and the outputs of the last layer.
@@ -351,17 +340,14 @@ export const rnn = Object.assign(applyRnn, {
  * ```
  */
 export const lstm = Object.assign(applyLstm, {
-  init: (
-    key: Key,
-    inSize: number,
-    hidden: number,
-    options: RecurrentInitOptions & LstmInitOptions = {},
-  ): RecurrentLayers => {
-    expectOptions('nn.lstm.init', options, 'layers', 'bidirectional', 'forgetBias');
-    const { forgetBias = 1 } = options;
-    return initLayers('nn.lstm.init', key, inSize, hidden, options, (k, n, m) => initLstm(k, n, m, { forgetBias }));
-  },
+  init: initLstmLayers,
+  layer: sequenceLayer('lstm', applyLstm<'float32'>, initLstmLayers, ['layers', 'bidirectional', 'forgetBias']),
 });
+
+const initGruLayers = (key: Key, inSize: number, hidden: number, options: RecurrentInitOptions = {}): GruLayers => {
+  expectOptions('nn.gru.init', options, 'layers', 'bidirectional');
+  return initLayers('nn.gru.init', key, inSize, hidden, options, initGru);
+};
 
 /**
  * A GRU over float[batch, time, in]: `[carry, ys]`, the last state of each layer and the outputs of the last layer.
@@ -382,8 +368,6 @@ export const lstm = Object.assign(applyLstm, {
  * ```
  */
 export const gru = Object.assign(applyGru, {
-  init: (key: Key, inSize: number, hidden: number, options: RecurrentInitOptions = {}): GruLayers => {
-    expectOptions('nn.gru.init', options, 'layers', 'bidirectional');
-    return initLayers('nn.gru.init', key, inSize, hidden, options, initGru);
-  },
+  init: initGruLayers,
+  layer: sequenceLayer('gru', applyGru<'float32'>, initGruLayers, ['layers', 'bidirectional']),
 });

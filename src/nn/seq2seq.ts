@@ -23,7 +23,8 @@ import { type AnyParams, type CellKind, gruCell, gruKind, lstmCell, lstmKind, rn
 import { type DenseParams, dense } from './dense.ts';
 import { embedding } from './functional/attention.ts';
 import { expectSymbols } from './gpt.ts';
-import { type Directions, gru, lstm, rnn } from './recurrent.ts';
+import { gru, lstm, rnn } from './recurrent.ts';
+import type { Directions } from './sequence-layer.ts';
 import { expectSteps, type GreedyOptions, writeGreedily } from './transformer.ts';
 
 /** Parameters of {@link seq2seq}; those of the cells are as its option `cell` says. */

@@ -26,9 +26,9 @@ import {
   multiHeadAttention,
 } from './attention.ts';
 import { type DenseParams, dense } from './dense.ts';
-import { dropped, expectRate } from './dropped.ts';
-import { layerNorm } from './functional/norm.ts';
+import { dropped, expectRate } from './dropout.ts';
 import type { Layer } from './layer.ts';
+import { layerNorm } from './norms.ts';
 
 /** Scale and bias of a layer norm: float[size]. */
 export interface TransformerNormParams<D extends FloatDType = 'float32'> {
@@ -148,7 +148,7 @@ export function expectLayer(op: string, params: AnyLayerParams, cross: boolean):
 
 /** Layer norm with these parameters. */
 export const normed = (x: Value, { scale, bias }: TransformerNormParams<FloatDType>, epsilon: number): Value =>
-  layerNorm(x, { scale, bias, epsilon }) as Value;
+  layerNorm({ scale, bias }, { epsilon })(x as Value<FloatDType>) as Value;
 
 /** One layer: what it computes, and the cache with the new positions. */
 export function block(

@@ -10,7 +10,7 @@ import { describe, expectOptions } from '../ops/untyped.ts';
 import { type Key, split } from '../random/key.ts';
 import { normal } from '../random/samplers.ts';
 import { paddingMask } from './attention.ts';
-import { dropped } from './dropped.ts';
+import { dropped } from './dropout.ts';
 import { embedding } from './functional/attention.ts';
 import { expectSymbols } from './gpt.ts';
 import { lecunNormal } from './initializers.ts';

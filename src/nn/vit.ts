@@ -11,7 +11,7 @@ import { describe, expectOptions } from '../ops/untyped.ts';
 import { type Key, split } from '../random/key.ts';
 import { normal } from '../random/samplers.ts';
 import { type DenseParams, dense } from './dense.ts';
-import { dropped } from './dropped.ts';
+import { dropped } from './dropout.ts';
 import type { Layer } from './layer.ts';
 import { expectSizes } from './params.ts';
 import { learnedPositions, type PositionParams } from './positions.ts';

@@ -1,17 +1,17 @@
 /** Attention and embedding: rows of tables that are chosen, softly and exactly. */
 
 import { makeAval, showAval } from '../../core/aval.ts';
-import type { DType } from '../../core/dtype.ts';
+import { type DType, isInteger } from '../../core/dtype.ts';
 import { DTypeError, ShapeError } from '../../core/errors.ts';
 import { type Shape, sameShape } from '../../core/shape.ts';
 import type { Value } from '../../core/value.ts';
-import { broadcastShapes, promoted, toFloat } from '../../ops/convert.ts';
+import { broadcastShapes, expectTensor, promoted, toFloat } from '../../ops/convert.ts';
 import * as np from '../../ops/np.ts';
 import type { DTypeOf, Floated, Tensor } from '../../ops/types.ts';
-import { expectOptions } from '../../ops/untyped.ts';
+import { describe, expectOptions } from '../../ops/untyped.ts';
 import { stopGradientOf } from '../../prim/identity.ts';
 import type { Key } from '../../random/key.ts';
-import { dropped } from '../dropped.ts';
+import { dropped } from '../dropout.ts';
 import { softmax } from '../softmax.ts';
 
 /** Options of {@link attentionWeights}. */
@@ -228,8 +228,19 @@ export function embedding<D extends DType>(
       remedy: 'give it two axes',
     });
   }
-  const rows = np.take(table, indices, 0);
+  const at = expectTensor(op, indices);
+  if (!isInteger(at.dtype)) {
+    throw new DTypeError({
+      op,
+      problem: `the indices are ${showAval(at.aval)}, not integers`,
+      remedy: "make them with { dtype: 'int32' }, or cast: np.astype(x, 'int32')",
+    });
+  }
   const { paddingIndex } = options;
+  if (paddingIndex !== undefined && !(Number.isSafeInteger(paddingIndex) && Math.abs(paddingIndex) < 2 ** 31)) {
+    throw new DTypeError({ op, problem: `paddingIndex is ${describe(paddingIndex)}`, remedy: 'give an integer' });
+  }
+  const rows = np.take(table, indices, 0);
   if (paddingIndex === undefined) return rows;
   const none = np.expandDims(np.equal(indices, paddingIndex), -1);
   return np.where(none, stopGradientOf(rows), rows) as Tensor<D>;

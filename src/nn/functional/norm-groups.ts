@@ -10,6 +10,7 @@ import * as np from '../../ops/np.ts';
 import type { DTypeOf, Floated, Tensor } from '../../ops/types.ts';
 import { describe, expectOptions } from '../../ops/untyped.ts';
 import { rsqrt } from '../../prim/math.ts';
+import { expectEpsilon } from '../params.ts';
 import { standardize } from '../softmax.ts';
 import { type AffineOptions, affine } from './norm.ts';
 
@@ -56,6 +57,7 @@ function grouped<A extends Tensor<DType>>(
   const apart = np.reshape(value, [...value.shape.slice(0, -1), groups, channels / groups]);
   const axes = range(apart.ndim).filter((axis) => axis !== 0 && axis !== apart.ndim - 2);
   const { epsilon = 1e-5 } = options;
+  expectEpsilon(op, epsilon);
   const y = np.reshape(standardize(apart, axes, { epsilon }), value.shape);
   return affine(op, y, [value.ndim - 1], options) as Tensor<Floated<DTypeOf<A>>>;
 }
@@ -112,6 +114,7 @@ export function rmsNorm<A extends Tensor<DType>>(x: A, options: RmsNormOptions =
   expectOptions(op, options, 'scale', 'bias', 'epsilon', 'axis');
   const value = toFloat(op, x);
   const { axis = -1, epsilon = 1e-6 } = options;
+  expectEpsilon(op, epsilon);
   const axes = [...axesOf(op, axis, value.aval)].sort((a, b) => a - b);
   const square = np.mean(np.mul(value, value), axes, { keepdims: true });
   return affine(op, np.mul(value, rsqrt(np.add(square, epsilon))), axes, options) as Tensor<Floated<DTypeOf<A>>>;

@@ -2,7 +2,7 @@
 
 import { showAval } from '../../core/aval.ts';
 import type { DType } from '../../core/dtype.ts';
-import { ShapeError, TreeError } from '../../core/errors.ts';
+import { DTypeError, ShapeError, TreeError } from '../../core/errors.ts';
 import { range } from '../../core/shape.ts';
 import type { Value } from '../../core/value.ts';
 import { axesOf, axisOf } from '../../ops/axes.ts';
@@ -12,6 +12,7 @@ import type { DTypeOf, Floated, Tensor } from '../../ops/types.ts';
 import { describe, expectOptions } from '../../ops/untyped.ts';
 import { stopGradientOf } from '../../prim/identity.ts';
 import { rsqrt } from '../../prim/math.ts';
+import { expectEpsilon, expectFlag } from '../params.ts';
 import { standardize } from '../softmax.ts';
 
 /** Scale and bias after a normalization, and what keeps it finite. */
@@ -89,6 +90,7 @@ export function layerNorm<A extends Tensor<DType>>(x: A, options: LayerNormOptio
   expectOptions(op, options, 'scale', 'bias', 'epsilon', 'axis');
   const value = toFloat(op, x);
   const { axis = -1, epsilon = 1e-5 } = options;
+  expectEpsilon(op, epsilon);
   const axes = [...axesOf(op, axis, value.aval)].sort((a, b) => a - b);
   return affine(op, standardize(value, axes, { epsilon }), axes, options) as Tensor<Floated<DTypeOf<A>>>;
 }
@@ -133,6 +135,11 @@ export function batchNorm<A extends Tensor<DType>, S extends RunningStatistics>(
   }
   const value = toFloat(op, x);
   const { axis = -1, epsilon = 1e-5, training = false, momentum = 0.1 } = options;
+  expectEpsilon(op, epsilon);
+  expectFlag(op, 'training', training);
+  if (!(typeof momentum === 'number' && momentum >= 0 && momentum <= 1)) {
+    throw new DTypeError({ op, problem: `momentum is ${describe(momentum)}`, remedy: 'give a share in [0, 1]' });
+  }
   const channel = axisOf(op, axis, value.aval);
   const others = range(value.ndim).filter((a) => a !== channel);
   const old = {

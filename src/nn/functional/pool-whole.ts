@@ -8,12 +8,14 @@ import type { Value } from '../../core/value.ts';
 import { toFloat } from '../../ops/convert.ts';
 import * as np from '../../ops/np.ts';
 import type { DTypeOf, Floated, Tensor } from '../../ops/types.ts';
+import { expectList } from '../params.ts';
 import { avgPool, maxPool } from './pool.ts';
 
 type Pool = (x: Value, window: readonly number[]) => Value;
 
 /** Windows ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉ on each of the axes before the last; they are boxes, so one axis after the other. */
 function adaptive(op: string, x: Value, lengths: readonly number[], pool: Pool): Value {
+  expectList(op, 'lengths', lengths, '[7, 7]');
   const spatial = lengths.length;
   const first = x.ndim - 1 - spatial;
   const fit = lengths.every((m, i) => Number.isSafeInteger(m) && m > 0 && x.shape[first + i]! > 0);

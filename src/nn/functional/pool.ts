@@ -17,6 +17,7 @@ import { div } from '../../prim/arithmetic.ts';
 import { filled, fullLike } from '../../prim/compose.ts';
 import { broadcastInDim } from '../../prim/structural.ts';
 import { reduceWindowMax, reduceWindowMin, reduceWindowSum, type Windows } from '../../prim/window.ts';
+import { expectFlag } from '../params.ts';
 
 /** Where the channels are: behind the spatial axes, `[..., height, width, channels]`, or before, `[..., channels, height, width]`. */
 export type Layout = 'channelsLast' | 'channelsFirst';
@@ -73,7 +74,7 @@ function spatialWindows(op: string, x: Value, windowShape: readonly number[], op
   if (!isTuple(strides, spatial) || !isTuple(windowDilation, spatial)) {
     throw new ShapeError({
       op,
-      problem: `strides (${strides.join()}) and window dilation (${windowDilation.join()}) do not fit a window [${windowShape.join()}]`,
+      problem: `strides (${String(strides)}) and window dilation (${String(windowDilation)}) do not fit a window [${windowShape.join()}]`,
       remedy: `give ${spatial} positive integers, one for each spatial axis`,
     });
   }
@@ -184,11 +185,13 @@ export function avgPool<A extends Tensor<DType>>(
 ): Tensor<Floated<DTypeOf<A>>> {
   const op = 'nn.functional.avgPool';
   expectOptions(op, options, ...poolOptions, 'countIncludePad');
+  const { countIncludePad = true } = options;
+  expectFlag(op, 'countIncludePad', countIncludePad);
   return staged(op, [x], (v) => {
     const value = toFloat(op, v!);
     const { axes, windows } = spatialWindows(op, value, windowShape, options);
     const total = reduceWindowSum(value, windows);
-    if (options.countIncludePad ?? true) {
+    if (countIncludePad) {
       return div(
         total,
         fullLike(

@@ -14,8 +14,9 @@ import { convertElementType } from '../../prim/arithmetic.ts';
 import { filled, fullLike, zeros } from '../../prim/compose.ts';
 import { stopGradientOf } from '../../prim/identity.ts';
 import { concatenate, reshape, sliceAxis } from '../../prim/structural.ts';
+import { expectFlag } from '../params.ts';
 import { logSoftmaxOf } from '../softmax.ts';
-import { expectFlag, type LossOptions, reduced } from './reduction.ts';
+import { type LossOptions, reduced } from './reduction.ts';
 
 /** Options of {@link ctc}. */
 export interface CtcOptions extends LossOptions {

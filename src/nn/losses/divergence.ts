@@ -8,7 +8,8 @@ import { mul, sub } from '../../prim/arithmetic.ts';
 import { eq, select } from '../../prim/compare.ts';
 import { fullLike, zeros } from '../../prim/compose.ts';
 import { log } from '../../prim/math.ts';
-import { expectFlag, type LossOptions, paired, reduced } from './reduction.ts';
+import { expectFlag } from '../params.ts';
+import { type LossOptions, paired, reduced } from './reduction.ts';
 
 /** Options of {@link klDivergence}. */
 export interface KlDivergenceOptions extends LossOptions {

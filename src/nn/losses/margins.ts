@@ -10,7 +10,8 @@ import * as np from '../../ops/np.ts';
 import type { ArrayLike, DTypeOf, Floated, Promoted, Tensor } from '../../ops/types.ts';
 import { describe } from '../../ops/untyped.ts';
 import { convertElementType, mul, sub } from '../../prim/arithmetic.ts';
-import { expectFlag, expectOption, type LossOptions, paired, reduced } from './reduction.ts';
+import { expectFlag } from '../params.ts';
+import { expectOption, type LossOptions, paired, reduced } from './reduction.ts';
 
 const positivePart = (x: Value): Value => np.maximum(x, 0);
 

@@ -109,9 +109,3 @@ export function expectOption(
   if (typeof x === 'number' && ranges[kind](x)) return;
   throw new DTypeError({ op, problem: `${name} is ${describe(x)}, not a ${kind}`, remedy });
 }
-
-/** @throws DTypeError unless `x` is a boolean */
-export function expectFlag(op: string, name: string, x: unknown): asserts x is boolean {
-  if (typeof x === 'boolean') return;
-  throw new DTypeError({ op, problem: `${name} is ${describe(x)}, not a boolean`, remedy: 'use true or false' });
-}

@@ -5,7 +5,8 @@ import * as np from '../../ops/np.ts';
 import type { ArrayLike, Floated, Promoted, Tensor } from '../../ops/types.ts';
 import { abs, mul, sub } from '../../prim/arithmetic.ts';
 import { softplus } from '../activations.ts';
-import { broadcastBeside, expectFlag, expectOption, type LossOptions, paired, reduced } from './reduction.ts';
+import { expectFlag } from '../params.ts';
+import { broadcastBeside, expectOption, type LossOptions, paired, reduced } from './reduction.ts';
 
 /**
  * (prediction − target)², elementwise, in the dtype in which the two meet. The mean is that over all elements, as in PyTorch; the
