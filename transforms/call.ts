@@ -6,6 +6,7 @@
 import * as t from 'io-ts';
 import { type Aval, compatible, sameAval, showAval, withShape } from '../src/core/aval.ts';
 import { isFloat } from '../src/core/dtype.ts';
+import { evalTrace } from '../src/core/eager.ts';
 import { CheckError } from '../src/core/errors.ts';
 import {
   type Atom,
@@ -389,3 +390,11 @@ export function callLinearized(
 /** Call a program without constants. */
 export const call = (name: string, jaxpr: Jaxpr, args: readonly Value[]): readonly Value[] =>
   bind(jitP, args, { name, jaxpr });
+
+/** {@link call} outside of all transforms, where the memory of arguments that are `donated` may become that of results. */
+export const callDonating = (
+  name: string,
+  jaxpr: Jaxpr,
+  args: readonly Value[],
+  donated: readonly boolean[],
+): readonly Value[] => evalTrace.process(jitP as Primitive, args, { name, jaxpr }, donated);

@@ -17,7 +17,7 @@ import { Tensor, Tracer, type Value } from '../src/core/value.ts';
 import { leafPaths, staticLeaves, type TreeDef } from '../src/tree/def.ts';
 import { avalOf, flatten, type Leaf, unflatten } from '../src/tree/tree.ts';
 import { flatFunction, nameAfter, positionOf } from './args.ts';
-import { call } from './call.ts';
+import { call, callDonating } from './call.ts';
 import { type Arguments, type Lowered, lowered, type Traced } from './compiled.ts';
 import type { Abstract } from './inspect.ts';
 
@@ -127,31 +127,41 @@ export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, optio
     }
     return entry;
   };
-  const result = (args: A, outDef: TreeDef, outs: readonly Value[]): R => {
-    if (donated.length > 0 && currentTrace() === evalTrace) donate(args, donated, outs);
+  const result = ({ jaxpr, outDef }: Entry, args: A, operands: readonly Value[], given: readonly number[]): R => {
+    if (given.length === 0 || currentTrace() !== evalTrace) return unflatten<R>(outDef, call(name, jaxpr, operands));
+    const mine = donations(args, given);
+    const outs = callDonating(
+      name,
+      jaxpr,
+      operands,
+      operands.map((x) => mine.has(x)),
+    );
+    for (const x of mine) (x as Tensor).donate();
     return unflatten<R>(outDef, outs);
   };
 
-  const jitted = (...args: A): R => {
+  const run = (args: A, argnums: readonly number[]): R => {
     const given = taken('jit', args);
-    const { jaxpr, consts, outDef } = entryFor(
+    const entry = entryFor(
       args,
       given,
       given.leaves.map((x) => x.aval),
     );
-    return result(args, outDef, call(name, jaxpr, [...consts, ...given.leaves]));
+    return result(entry, args, [...entry.consts, ...given.leaves], argnums);
   };
+  const jitted = (...args: A): R => run(args, donated);
+  runs.set(jitted, run as Run);
   const lower = (...args: readonly unknown[]): Lowered<A, R> => {
     const given = taken<Leaf>('lower', args);
     const expected = { ...given, leaves: given.leaves.map(avalOf) };
-    const { jaxpr, consts, outDef } = entryFor(args, given, expected.leaves);
+    const entry = entryFor(args, given, expected.leaves);
     const traced: Traced<A, R> = {
       name,
-      jaxpr,
-      consts,
+      jaxpr: entry.jaxpr,
+      consts: entry.consts,
       expected,
       taken,
-      result: (now, outs) => result(now, outDef, outs),
+      result: (now, operands) => result(entry, now, operands, donated),
     };
     return lowered(
       traced,
@@ -217,14 +227,23 @@ const isPlain = (x: object): boolean => Object.getPrototypeOf(x) === Object.prot
 const positions = (argnums: readonly number[], count: number): readonly number[] =>
   argnums.map((n) => positionOf('jit', n, count));
 
-/** Mark the donated arguments as used up, but for those that are results themselves; no other tensor has their storage. */
-function donate(args: readonly unknown[], argnums: readonly number[], outs: readonly Value[]): void {
+/** The tensors of the donated arguments; no other tensor has their storage, and results have their own. */
+function donations(args: readonly unknown[], argnums: readonly number[]): Set<Value> {
+  const found = new Set<Value>();
   for (const n of positions(argnums, args.length)) {
-    for (const x of flatten(args[n], 'jit', `args[${n}]`).leaves) {
-      if (x instanceof Tensor && !outs.includes(x)) x.donate();
-    }
+    for (const x of flatten(args[n], 'jit', `args[${n}]`).leaves) if (x instanceof Tensor) found.add(x);
   }
+  return found;
 }
+
+type Run = (args: readonly unknown[], argnums: readonly number[]) => unknown;
+
+/** How jitted functions run if other arguments are donated than `donateArgnums` says. */
+const runs = new WeakMap<object, Run>();
+
+/** A call of a jitted function that is given these arguments for good: for loops, which own what they carry after the first step. */
+export const callGiving = <A extends readonly unknown[], R>(f: Jitted<A, R>, argnums: readonly number[], args: A): R =>
+  runs.get(f)!(args, argnums) as R;
 
 /** Counts retraces by what has changed since the one before, and warns once for each static leaf or shape that keeps changing. */
 class RetraceWatch {

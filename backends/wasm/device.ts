@@ -19,6 +19,7 @@ import type { StepClock } from '../loop/plan/profile.ts';
 import { kernelsOf, type Place, type Program, type Step } from '../loop/plan/program.ts';
 import { hostFunctions } from '../loop/scalar.ts';
 import { aligned } from './blocks.ts';
+import { Donation, handOver, holdGiven } from './donation.ts';
 import { EagerProduct, isNarrow, RecentCode, type Run, soleProduct } from './eager.ts';
 import { isPartitioned, scratchBytes } from './emit/kernel.ts';
 import { Constants } from './emit/pool.ts';
@@ -295,6 +296,7 @@ class CompiledKernel implements Executable {
   private readonly code: Code;
   private readonly args: number[];
   private readonly addresses: number[];
+  private readonly donation: Donation;
 
   constructor(
     device: WasmDevice,
@@ -312,26 +314,37 @@ class CompiledKernel implements Executable {
     this.parameters = places.map(({ base, position }) => (base === 'input' ? position : ins.length + position));
     if (scratch > 0) this.parameters = [...this.parameters, ins.length + outs.length];
     this.code = code;
+    this.donation = new Donation(program, 0);
     this.args = [...places.map(() => 0), 0, ...rest];
     this.addresses = new Array<number>(ins.length + this.sizes.length).fill(0);
   }
 
-  run(ins: readonly Storage[]): readonly Storage[] {
+  run(ins: readonly Storage[], donated?: readonly boolean[]): readonly Storage[] {
     const { memory } = this.device;
-    const { args, addresses, parameters } = this;
-    const made = this.hold(ins as readonly WasmStorage[]);
+    const operands = ins as readonly WasmStorage[];
+    const heirs = donated ? this.donation.heirs(operands, donated) : null;
+    let made = this.hold(operands, heirs);
+    let failed = true;
     try {
-      for (let i = 0; i < parameters.length; i++) args[i] = addresses[parameters[i]!]!;
-      this.code.run(...args);
+      this.call();
+      failed = false;
     } finally {
-      memory.letGo(ins as readonly WasmStorage[], made);
+      if (heirs) made = handOver(memory, operands, made, heirs, failed);
+      else memory.letGo(operands, made);
     }
     if (this.scratch > 0) memory.free(made.pop()!);
     return made;
   }
 
-  private hold(ins: readonly WasmStorage[]): WasmStorage[] {
+  private call(): void {
+    const { args, addresses, parameters } = this;
+    for (let i = 0; i < parameters.length; i++) args[i] = addresses[parameters[i]!]!;
+    this.code.run(...args);
+  }
+
+  private hold(ins: readonly WasmStorage[], heirs: readonly (number | null)[] | null): WasmStorage[] {
     try {
+      if (heirs) return holdGiven(this.device.memory, ins, this.sizes, this.addresses, heirs);
       return this.device.memory.hold(ins, this.sizes, this.addresses);
     } catch (error) {
       throw atPeak(this.program, this.scratch, error);
@@ -349,6 +362,7 @@ class CompiledProgram implements Executable {
   private readonly table: number;
   /** Bytes of each output. */
   private readonly outs: readonly number[];
+  private readonly donation: Donation;
 
   constructor(device: WasmDevice, program: Program, codeOf: () => Code, consts: readonly Storage[]) {
     this.device = device;
@@ -357,15 +371,18 @@ class CompiledProgram implements Executable {
     this.consts = consts as readonly WasmStorage[];
     this.table = aligned(4 * (program.ins.length + program.outs.length + 2));
     this.outs = program.outs.map(bytesOf);
+    this.donation = new Donation(program, consts.length);
   }
 
-  run(ins: readonly Storage[]): readonly Storage[] {
+  run(ins: readonly Storage[], donated?: readonly boolean[]): readonly Storage[] {
     const { device, consts, program } = this;
     const code = this.codeOf();
     const { memory } = device;
     const operands = (consts.length > 0 ? [...consts, ...ins] : ins) as readonly WasmStorage[];
     const addresses: number[] = [];
-    const made = this.hold(operands, code.scratch, addresses);
+    const heirs = donated ? this.donation.heirs(operands, donated) : null;
+    let made = this.hold(operands, code.scratch, addresses, heirs);
+    let failed = true;
     try {
       const table = addresses.at(-1)!;
       const arena = table + this.table;
@@ -373,17 +390,26 @@ class CompiledProgram implements Executable {
       addresses.push(arena + program.arena);
       memory.words.set(addresses, table >>> 2);
       code.run(table);
+      failed = false;
     } finally {
-      memory.letGo(operands, made);
+      if (heirs) made = handOver(memory, operands, made, heirs, failed);
+      else memory.letGo(operands, made);
     }
     memory.free(made.pop()!);
     return made;
   }
 
-  private hold(operands: readonly WasmStorage[], scratch: number, addresses: number[]): WasmStorage[] {
+  private hold(
+    operands: readonly WasmStorage[],
+    scratch: number,
+    addresses: number[],
+    heirs: readonly (number | null)[] | null,
+  ): WasmStorage[] {
     const room = this.program.arena + scratch;
+    const { memory } = this.device;
+    const sizes = [...this.outs, this.table + room];
     try {
-      return this.device.memory.hold(operands, [...this.outs, this.table + room], addresses);
+      return heirs ? holdGiven(memory, operands, sizes, addresses, heirs) : memory.hold(operands, sizes, addresses);
     } catch (error) {
       throw atPeak(this.program, room, error);
     }

@@ -324,9 +324,33 @@ export class LinearMemory implements Ground {
     else this.#leave(large!);
   }
 
+  /**
+   * A new storage in the block of one that was donated and is pinned once, by whoever has written over it: that one is freed.
+   * @throws Error unless it has a block
+   */
+  inherit({ byteLength, large }: WasmStorage): WasmStorage {
+    if (!large?.block || large.pins !== 1)
+      throw new Error('inherit: a storage that is pinned once in a block of its own');
+    const block = this.#detach(large);
+    large.pins = 0;
+    large.freed = true;
+    const heir = new LargeBytes(byteLength);
+    const storage = new WasmStorage(byteLength, null, heir);
+    this.#attach(storage, heir, block);
+    return storage;
+  }
+
   /** Give `large` a block. */
   #settle(storage: WasmStorage, large: LargeBytes): void {
-    const block = this.#roomFor(large.byteLength);
+    this.#attach(storage, large, this.#roomFor(large.byteLength));
+    this.#unseen += large.byteLength;
+    if (this.#unseen > collectAfter) {
+      this.#unseen = 0;
+      collectGarbage();
+    }
+  }
+
+  #attach(storage: WasmStorage, large: LargeBytes, block: Block<LargeBytes>): void {
     block.tenant = large;
     large.block = block;
     large.address = block.address;
@@ -334,11 +358,6 @@ export class LinearMemory implements Ground {
     large.youngAt = this.#young.push(large) - 1;
     this.#recency.add(large);
     this.#resident += large.byteLength;
-    this.#unseen += large.byteLength;
-    if (this.#unseen > collectAfter) {
-      this.#unseen = 0;
-      collectGarbage();
-    }
     if (this.#watching) return;
     this.#watching = true;
     queueMicrotask(() => this.#watch());
@@ -346,6 +365,10 @@ export class LinearMemory implements Ground {
 
   /** Take the block of `large` back; returns the hole where it was. */
   #leave(large: LargeBytes): Block<LargeBytes> {
+    return this.#blocks.give(this.#detach(large));
+  }
+
+  #detach(large: LargeBytes): Block<LargeBytes> {
     const { block, lease } = large;
     if (large.youngAt >= 0) {
       const last = this.#young.pop()!;
@@ -365,7 +388,7 @@ export class LinearMemory implements Ground {
     large.address = 0;
     this.#recency.remove(large);
     this.#resident -= large.byteLength;
-    return this.#blocks.give(block!);
+    return block!;
   }
 
   /** At the end of a job: let finalizers watch what it made and has not lost since. */

@@ -19,8 +19,13 @@ export interface Storage {
 
 /** A compiled jaxpr without constants. */
 export interface Executable {
-  /** One storage for each input of the jaxpr, in order; returns one for each output. */
-  run(ins: readonly Storage[]): readonly Storage[];
+  /**
+   * One storage for each input of the jaxpr, in order; returns one for each output.
+   *
+   * @param donated - the inputs that nobody will use again: their memory may become that of outputs. If the run fails once it has begun
+   *   to compute, they are gone too
+   */
+  run(ins: readonly Storage[], donated?: readonly boolean[]): readonly Storage[];
 }
 
 /** A machine that runs jaxprs. */

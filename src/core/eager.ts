@@ -65,13 +65,21 @@ const pairBase = 2 ** 26;
 class EvalTrace implements Trace {
   readonly live = true;
 
-  process(primitive: Primitive, operands: readonly Value[], params: unknown): readonly Value[] {
+  /** @param donated - operands that nobody will use again, but for being told so: see {@link Tensor.donate} */
+  process(
+    primitive: Primitive,
+    operands: readonly Value[],
+    params: unknown,
+    donated?: readonly boolean[],
+  ): readonly Value[] {
     const committed = committedDevice(primitive, operands);
     const device = committed ?? commonDevice(operands as readonly Tensor[]);
     const { executable, outs, observed } = programFor(device, primitive, operands, params);
     const storages = new Array<Storage>(operands.length);
     for (let i = 0; i < operands.length; i++) storages[i] = (operands[i] as Tensor).storageOn(device);
-    const results = executable.run(storages);
+    // Copies, as of numbers, are not theirs.
+    const given = donated?.map((x, i) => x && (operands[i] as Tensor).owns(storages[i]!));
+    const results = executable.run(storages, given);
     if (outs.length === 1 && !observed) return [new Tensor(outs[0]!, results[0]!, device, committed !== null)];
     const tensors = outs.map((aval, i) => new Tensor(aval, results[i]!, device, committed !== null));
     if (!observed) return tensors;
@@ -192,7 +200,7 @@ export const meetingPlace = (primitive: Primitive, operands: readonly Tensor[]):
   committedDevice(primitive, operands) ?? (operands.length > 0 ? commonDevice(operands) : null);
 
 /** The eager trace, installed at the bottom when this module is loaded. */
-export const evalTrace: Trace = new EvalTrace();
+export const evalTrace = new EvalTrace();
 installBase(evalTrace);
 
 /**

@@ -122,6 +122,11 @@ export class Tensor<D extends DType = DType> extends Value<D> {
     return device === this.device ? this.storage : device.put(this.aval, this.device.readSync(this.aval, this.storage));
   }
 
+  /** Whether `storage` is this tensor's, and goes with {@link donate}. */
+  owns(storage: Storage): boolean {
+    return this.literal === null && storage === this.#storage;
+  }
+
   /** Give the storage up to a program; the tensor cannot be used afterwards. */
   donate(): void {
     if (this.literal !== null || !this.#storage) return;

@@ -6,15 +6,13 @@
  * finalizer runs, holds as much after a million steps as after two.
  */
 
-import { jit } from '../../transforms/jit.ts';
+import { callGiving, type Jitted, jit } from '../../transforms/jit.ts';
 import { showAval } from '../core/aval.ts';
-import { evalTrace } from '../core/eager.ts';
 import { DTypeError, ShapeError, TreeError } from '../core/errors.ts';
 import { sameShape } from '../core/shape.ts';
-import { currentTrace } from '../core/trace.ts';
-import { Tensor, Value } from '../core/value.ts';
+import { Value } from '../core/value.ts';
 import { difference, leafPaths } from '../tree/def.ts';
-import { flatten, leaves } from '../tree/tree.ts';
+import { flatten } from '../tree/tree.ts';
 
 /** Options of {@link fold}. */
 export interface FoldOptions<Y> {
@@ -30,7 +28,7 @@ export interface FoldOptions<Y> {
  * outside of the loop over epochs. As under `jit`, numbers and strings in the carry and in `x` are part of the program; those
  * in the carry cannot change.
  *
- * The carry belongs to the loop: each step gives the memory of the one before back at once. `init` and the result are yours
+ * The carry belongs to the loop: each step is given the memory of the one before, and writes over it where it can. `init` and the result are yours
  * as ever. Over an async iterable the result is a promise, and the loop lets other tasks run several times a second, finalizers
  * and the page among them; a synchronous loop needs neither.
  *
@@ -138,14 +136,17 @@ export function iterate<C>(
 /** From a carry and a datum to the next carry, and what is told of the step. */
 export type Step<C, X, Y> = (carry: C, x: X) => readonly [C, Y];
 
+/** A step that is jitted. */
+export type CompiledStep<C, X, Y> = Jitted<[carry: C, x: X], readonly [C, Y]>;
+
 /** A loop under way. */
 export class Loop<C, X, Y> {
   carry: C;
-  private readonly step: Step<C, X, Y>;
+  private readonly step: CompiledStep<C, X, Y>;
   /** Whether the carry was made here. */
   private owned = false;
 
-  constructor(step: Step<C, X, Y>, init: C) {
+  constructor(step: CompiledStep<C, X, Y>, init: C) {
     this.step = step;
     this.carry = init;
   }
@@ -157,17 +158,12 @@ export class Loop<C, X, Y> {
   }
 
   advance(x: X): Y {
-    const [next, y] = this.step(this.carry, x);
-    // Under a transform a step is recorded, and its operands are still needed.
-    if (this.owned && currentTrace() === evalTrace) release(this.carry);
+    // Under a transform a step is recorded, and its operands are still needed: there nothing is given.
+    const [next, y] = callGiving(this.step, this.owned ? [0] : [], [this.carry, x]);
     this.owned = true;
     this.carry = next;
     return y;
   }
-}
-
-function release(carry: unknown): void {
-  for (const x of leaves(carry)) if (x instanceof Tensor) x.donate();
 }
 
 /** Steps by the functions they were made of: an epoch must not compile what the one before it has. */
@@ -182,9 +178,9 @@ export function compiled<C, X, Y>(
   op: keyof typeof steps,
   original: object & { readonly name: string },
   step: Step<C, X, Y>,
-): Step<C, X, Y> {
+): CompiledStep<C, X, Y> {
   const known = steps[op].get(original);
-  if (known) return known as Step<C, X, Y>;
+  if (known) return known as CompiledStep<C, X, Y>;
   const checked = (carry: C, x: X): readonly [C, Y] => {
     const result = step(carry, x);
     expectSameCarry(op, carry, result[0]);
@@ -192,7 +188,7 @@ export function compiled<C, X, Y>(
   };
   const made = jit(Object.defineProperty(checked, 'name', { value: original.name }));
   steps[op].set(original, made);
-  return made as Step<C, X, Y>;
+  return made as CompiledStep<C, X, Y>;
 }
 
 /** @throws TreeError, ShapeError or DTypeError unless a step returns a carry of the kind that it takes */

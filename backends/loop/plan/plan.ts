@@ -1,7 +1,7 @@
 /**
  * Planning: units of a fused program become steps, and every value a place. Values live in the arena from the step that makes them to the
  * last that reads them, results where the caller wants them; a value that dies in the step that makes another of the same form, place by
- * place, lends it its memory.
+ * place, lends it its memory. Inputs lend theirs to results if a run is given them for good (`donors.ts`).
  */
 
 import type { Aval } from '../../../src/core/aval.ts';
@@ -19,6 +19,7 @@ import { epilogueOf, tileOf } from '../nest/epilogue.ts';
 import { nestOf } from '../nest/nest.ts';
 import { Arena } from './arena.ts';
 import { type Product, productOf } from './contract.ts';
+import { Donors } from './donors.ts';
 import { inPlaceOperands } from './inplace.ts';
 import { narrowed } from './narrow.ts';
 import type { Counter, Place, Program, Step } from './program.ts';
@@ -34,10 +35,12 @@ export function plan(jaxpr: Jaxpr, limits: Limits): Program {
   const planner = new Planner(limits);
   const given = (base: 'input' | 'output', count: number): Place[] =>
     Array.from({ length: count }, (_, position) => ({ base, position, offset: 0, steps: [] }));
-  const steps = planner.program(jaxpr, given('input', jaxpr.ins.length), given('output', jaxpr.outs.length));
+  const donors = new Donors(jaxpr);
+  const steps = planner.program(jaxpr, given('input', jaxpr.ins.length), given('output', jaxpr.outs.length), donors);
   return {
     ins: jaxpr.ins.map((v) => v.aval),
     outs: jaxpr.outs.map((x) => x.aval),
+    donors: donors.of,
     steps,
     arena: planner.arena.size,
     largest: planner.largest,
@@ -76,9 +79,9 @@ class Planner {
   }
 
   /** The steps of a program whose inputs lie at `ins`, and whose outputs are to lie at `outs`. */
-  program(jaxpr: Jaxpr, ins: readonly Place[], outs: readonly Place[]): readonly Step[] {
+  program(jaxpr: Jaxpr, ins: readonly Place[], outs: readonly Place[], donors: Donors | null = null): readonly Step[] {
     const program = narrowed(jaxpr);
-    return new Scope(this, program, ins, outs, fuse(program, this.limits)).steps();
+    return new Scope(this, program, ins, outs, fuse(program, this.limits), donors).steps();
   }
 
   slot(aval: Aval): Slot {
@@ -115,8 +118,18 @@ class Scope {
   private readonly wanted = new Map<Var, Place>();
   private readonly lastUse = new Map<Var, number>();
   private readonly made: Step[] = [];
+  /** Notes which inputs results may take the memory of; `null` in the body of a loop or branch, whose inputs are not the caller's. */
+  private readonly donors: Donors | null;
 
-  constructor(planner: Planner, jaxpr: Jaxpr, ins: readonly Place[], outs: readonly Place[], fused: Fused) {
+  constructor(
+    planner: Planner,
+    jaxpr: Jaxpr,
+    ins: readonly Place[],
+    outs: readonly Place[],
+    fused: Fused,
+    donors: Donors | null,
+  ) {
+    this.donors = donors;
     this.planner = planner;
     this.jaxpr = jaxpr;
     this.outs = outs;
@@ -146,6 +159,7 @@ class Scope {
     this.fused.units.forEach((unit, i) => {
       if (unit.kind === 'cluster') this.cluster(unit, i);
       else this.equation(unit.eqn, i);
+      this.noteDead(this.writesOf(unit), i);
       for (const v of new Set([...this.readsOf(unit), ...this.writesOf(unit)])) {
         if ((this.lastUse.get(v) ?? i) <= i) this.drop(v);
       }
@@ -190,6 +204,38 @@ class Scope {
     return slot?.owned === true && slot.users === 1 && this.lastUse.get(v) === at;
   }
 
+  /** The input in whose memory `v` lies, if nobody reads that after the step `at`. */
+  private donor(v: Var, at: number): number | null {
+    const slot = this.slots.get(v);
+    return slot?.place.base === 'input' && slot.users === 1 && this.lastUse.get(v) === at ? slot.place.position : null;
+  }
+
+  /** `kernels` write `v` once what `x` is read for is done, element by element. */
+  private noteInPlace(kernels: readonly Kernel[], v: Var, at: number, exceptions: readonly Buffer[] = []): void {
+    const place = this.wanted.get(v);
+    if (!this.donors || !place) return;
+    const buffer = this.fused.flow.buffer(v);
+    const [first, ...rest] = kernels.map((kernel) => inPlaceOperands(kernel, buffer));
+    for (const x of first!) {
+      if (exceptions.includes(x) || !rest.every((list) => list.includes(x))) continue;
+      this.donors.note(place, this.donor(this.fused.flow.valueOf(x), at));
+    }
+  }
+
+  /** What the step `at` writes may lie where inputs were that no step from it on reads. */
+  private noteDead(written: readonly Var[], at: number): void {
+    const { donors } = this;
+    if (!donors) return;
+    const alive = new Set<number>();
+    for (const [v, { place }] of this.slots) {
+      if (place.base === 'input' && (this.lastUse.get(v) ?? -1) >= at) alive.add(place.position);
+    }
+    for (const v of written) {
+      const place = this.wanted.get(v);
+      if (place) donors.noteAll(place, alive);
+    }
+  }
+
   private cluster(unit: Unit & { readonly kind: 'cluster' }, at: number): void {
     const { flow } = this.fused;
     if (unit.stored.every((v) => v.aval.size === 0)) {
@@ -198,7 +244,7 @@ class Scope {
     }
     const product = this.planner.limits.products === false ? null : productOf(unit.body, unit.stored, flow);
     if (product) {
-      this.product(unit, product);
+      this.product(unit, product, at);
       return;
     }
     const kernel = nestOf(this.planner.name('nest'), unit.body, unit.stored, flow);
@@ -213,6 +259,7 @@ class Scope {
         lent.add(donor);
         this.put(v, this.slots.get(donor)!);
       } else this.make(v);
+      this.noteInPlace([kernel], v, at);
     }
     this.run(kernel, (buffer) => this.place(flow.valueOf(buffer)));
   }
@@ -221,7 +268,7 @@ class Scope {
    * A product of matrices, and what is done with it in the memory of a result, where it fits: part by part while the product is computed, or
    * after it.
    */
-  private product({ body, stored }: Unit & { readonly kind: 'cluster' }, product: Product): void {
+  private product({ body, stored }: Unit & { readonly kind: 'cluster' }, product: Product, at: number): void {
     const { flow } = this.fused;
     const { value, local, how, home, lines } = product;
     for (const v of stored) this.make(v);
@@ -242,6 +289,10 @@ class Scope {
       const kernel = epilogueOf(name, body, rest, flow, local, element);
       const placeOf = (x: Buffer): Place => (x === buffer && !home ? c : this.place(flow.valueOf(x)));
       const tile = lines && tileOf(name, body, rest, flow, local, element, lines);
+      // Of its own operands other parts of the product are made yet, and what takes its place was written before they are read.
+      for (const v of others) {
+        this.noteInPlace(tile ? [kernel, tile] : [kernel], v, at, [product.a.buffer, product.b.buffer]);
+      }
       if (tile) {
         const places = kernel.operands.map(placeOf);
         const epilogue = {
@@ -267,10 +318,10 @@ class Scope {
     const { name } = eqn.primitive;
     switch (name) {
       case 'scan':
-        this.scan(eqn, eqn.params as PrimitiveParams<'scan'>);
+        this.scan(eqn, eqn.params as PrimitiveParams<'scan'>, at);
         return;
       case 'while':
-        this.while(eqn, eqn.params as PrimitiveParams<'while'>);
+        this.while(eqn, eqn.params as PrimitiveParams<'while'>, at);
         return;
       case 'cond':
         this.cond(eqn, eqn.params as PrimitiveParams<'cond'>);
@@ -332,6 +383,10 @@ class Scope {
 
   /** Outputs that no step wrote where they are wanted. */
   private finish(): void {
+    this.jaxpr.outs.forEach((x, i) => {
+      const place = isLiteral(x) ? undefined : this.slots.get(x)?.place;
+      if (place?.base === 'input') this.donors?.note(this.outs[i]!, place.position);
+    });
     this.jaxpr.outs.forEach((x, i) => this.copyTo(x, this.outs[i]!));
     for (const v of [...this.slots.keys()]) this.drop(v);
   }
@@ -360,9 +415,11 @@ class Scope {
   }
 
   /** The state of a loop: at the places of its results, holding what it starts with. */
-  private carried(inits: readonly Atom[], outs: readonly Var[]): readonly Place[] {
+  private carried(eqn: Eqn, inits: readonly Atom[], outs: readonly Var[], at: number): readonly Place[] {
     return inits.map((x, i) => {
       const place = this.make(outs[i]!);
+      const alone = !isLiteral(x) && eqn.ins.filter((other) => other === x).length === 1;
+      if (alone && this.wanted.has(outs[i]!)) this.donors?.note(place, this.donor(x, at));
       this.copyTo(x, place);
       return place;
     });
@@ -386,10 +443,10 @@ class Scope {
     return steps;
   }
 
-  private scan(eqn: Eqn, { jaxpr, consts, carry, length, reverse }: PrimitiveParams<'scan'>): void {
+  private scan(eqn: Eqn, { jaxpr, consts, carry, length, reverse }: PrimitiveParams<'scan'>, at: number): void {
     const fixed = eqn.ins.slice(0, consts).map((x) => this.operand(x));
     const xs = eqn.ins.slice(consts + carry).map((x) => this.operand(x));
-    const state = this.carried(eqn.ins.slice(consts, consts + carry), eqn.outs.slice(0, carry));
+    const state = this.carried(eqn, eqn.ins.slice(consts, consts + carry), eqn.outs.slice(0, carry), at);
     const ys = eqn.outs.slice(carry).map((v) => this.make(v));
     const counter: Counter = { name: this.planner.name('t'), length, reverse };
     if (length === 0) {
@@ -408,10 +465,10 @@ class Scope {
     this.settle();
   }
 
-  private while(eqn: Eqn, { cond, body, condConsts, bodyConsts }: PrimitiveParams<'while'>): void {
+  private while(eqn: Eqn, { cond, body, condConsts, bodyConsts }: PrimitiveParams<'while'>, at: number): void {
     const fixed = eqn.ins.slice(0, condConsts).map((x) => this.operand(x));
     const captured = eqn.ins.slice(condConsts, condConsts + bodyConsts).map((x) => this.operand(x));
-    const state = this.carried(eqn.ins.slice(condConsts + bodyConsts), eqn.outs);
+    const state = this.carried(eqn, eqn.ins.slice(condConsts + bodyConsts), eqn.outs, at);
     const flag = this.temporary(cond.outs[0]!.aval);
     const condition = this.planner.program(cond, [...fixed, ...state], [flag]);
     const turn = this.turn(body, [...captured, ...state], state, body.ins.slice(bodyConsts), []);

@@ -126,6 +126,11 @@ export type Step =
 export interface Program {
   readonly ins: readonly Aval[];
   readonly outs: readonly Aval[];
+  /**
+   * For each output the inputs in whose memory it may lie if they are donated, the best first: they are read no more once it is written, or
+   * at an element's own address for the last time.
+   */
+  readonly donors: readonly (readonly number[])[];
   readonly steps: readonly Step[];
   /** Bytes of memory that values take while the program runs, at 64-byte boundaries with as much to spare at the end. */
   readonly arena: number;
