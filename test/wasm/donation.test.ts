@@ -42,6 +42,9 @@ describe('which results may lie where inputs are', () => {
     expect(donorsOf((a, b) => np.tanh(np.matmul(a, b)), x, x)).toEqual([[]]);
     expect(donorsOf((a, b) => np.add(a, np.matmul(a, b)), x, x)).toEqual([[]]);
     expect(donorsOf((a, b, c) => np.add(c, np.matmul(a, b)), x, x, x)).toEqual([[]]);
+    const beside = (u: Tensor, y: Tensor): Tensor[] => [y, np.add(u, y)];
+    expect(donorsOf((a, b, c) => beside(c, np.matmul(a, b)), x, x, x)).toEqual([[], [2]]);
+    expect(donorsOf((a, b) => beside(a, np.matmul(a, b)), x, x)).toEqual([[], []]);
   });
   it('other forms, not', () => {
     expect(donorsOf((a) => np.sum(a, 0), x)).toEqual([[]]);

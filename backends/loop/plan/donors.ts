@@ -28,10 +28,11 @@ export class Donors {
     if (!list.includes(input)) list.push(input);
   }
 
-  /** … of any input but these. */
-  noteAll(place: Place, except: ReadonlySet<number>): void {
+  /** What lies at `written` may lie in the memory of any input but those that are `alive`. */
+  noteDead(written: readonly Place[], alive: readonly Place[]): void {
+    const except = new Set(alive.filter(({ base }) => base === 'input').map(({ position }) => position));
     this.ins.forEach((_, input) => {
-      if (!except.has(input)) this.note(place, input);
+      if (!except.has(input)) for (const place of written) this.note(place, input);
     });
   }
 }

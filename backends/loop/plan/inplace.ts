@@ -36,6 +36,16 @@ export function inPlaceOperands(kernel: Kernel, target: Buffer): readonly Buffer
   });
 }
 
+/** Operands but `exceptions` in whose memory all of `kernels`, the same of different parts, may write `target`. */
+export function inPlaceOfAll(
+  kernels: readonly Kernel[],
+  target: Buffer,
+  exceptions: readonly Buffer[],
+): readonly Buffer[] {
+  const [first, ...rest] = kernels.map((kernel) => inPlaceOperands(kernel, target));
+  return (first ?? []).filter((x) => !exceptions.includes(x) && rest.every((list) => list.includes(x)));
+}
+
 /** The statements of a nest that is loops around stores and nothing else. */
 function only(body: readonly Stmt[]): readonly Stmt[] | null {
   if (body.every((x) => x.kind === 'store')) return body;

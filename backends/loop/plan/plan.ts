@@ -20,9 +20,9 @@ import { nestOf } from '../nest/nest.ts';
 import { Arena } from './arena.ts';
 import { type Product, productOf } from './contract.ts';
 import { Donors } from './donors.ts';
-import { inPlaceOperands } from './inplace.ts';
+import { inPlaceOfAll, inPlaceOperands } from './inplace.ts';
 import { narrowed } from './narrow.ts';
-import type { Counter, Place, Program, Step } from './program.ts';
+import { type Counter, moved, type Place, type Program, type Step, samePlace } from './program.ts';
 
 /** Values that are named where a program is too large. */
 const shown = 3;
@@ -55,18 +55,6 @@ interface Slot {
   readonly owned: boolean;
   users: number;
 }
-
-const moved = (place: Place, counter: Counter, bytes: number): Place => ({
-  ...place,
-  steps: [...place.steps, { counter, bytes }],
-});
-
-const samePlace = (a: Place, b: Place): boolean =>
-  a.base === b.base &&
-  a.position === b.position &&
-  a.offset === b.offset &&
-  a.steps.length === b.steps.length &&
-  a.steps.every((x, i) => x.counter === b.steps[i]!.counter && x.bytes === b.steps[i]!.bytes);
 
 class Planner {
   readonly arena = new Arena();
@@ -214,26 +202,18 @@ class Scope {
   private noteInPlace(kernels: readonly Kernel[], v: Var, at: number, exceptions: readonly Buffer[] = []): void {
     const place = this.wanted.get(v);
     if (!this.donors || !place) return;
-    const buffer = this.fused.flow.buffer(v);
-    const [first, ...rest] = kernels.map((kernel) => inPlaceOperands(kernel, buffer));
-    for (const x of first!) {
-      if (exceptions.includes(x) || !rest.every((list) => list.includes(x))) continue;
-      this.donors.note(place, this.donor(this.fused.flow.valueOf(x), at));
+    const { flow } = this.fused;
+    for (const x of inPlaceOfAll(kernels, flow.buffer(v), exceptions)) {
+      this.donors.note(place, this.donor(flow.valueOf(x), at));
     }
   }
 
   /** What the step `at` writes may lie where inputs were that no step from it on reads. */
   private noteDead(written: readonly Var[], at: number): void {
-    const { donors } = this;
-    if (!donors) return;
-    const alive = new Set<number>();
-    for (const [v, { place }] of this.slots) {
-      if (place.base === 'input' && (this.lastUse.get(v) ?? -1) >= at) alive.add(place.position);
-    }
-    for (const v of written) {
-      const place = this.wanted.get(v);
-      if (place) donors.noteAll(place, alive);
-    }
+    if (!this.donors) return;
+    const alive = [...this.slots].filter(([v]) => (this.lastUse.get(v) ?? -1) >= at).map(([, { place }]) => place);
+    const results = written.map((v) => this.wanted.get(v)).filter((x) => x !== undefined);
+    this.donors.noteDead(results, alive);
   }
 
   private cluster(unit: Unit & { readonly kind: 'cluster' }, at: number): void {

@@ -23,6 +23,19 @@ export interface Place {
   readonly steps: readonly { readonly counter: Counter; readonly bytes: number }[];
 }
 
+/** A place that moves with each turn of a loop. */
+export const moved = (place: Place, counter: Counter, bytes: number): Place => ({
+  ...place,
+  steps: [...place.steps, { counter, bytes }],
+});
+
+export const samePlace = (a: Place, b: Place): boolean =>
+  a.base === b.base &&
+  a.position === b.position &&
+  a.offset === b.offset &&
+  a.steps.length === b.steps.length &&
+  a.steps.every((x, i) => x.counter === b.steps[i]!.counter && x.bytes === b.steps[i]!.bytes);
+
 /** An axis of a contraction: its length, and how many elements lie between neighbours in each operand and in the result. */
 export interface ContractedAxis {
   readonly extent: number;
