@@ -15,7 +15,7 @@ import { sameShape } from '../src/core/shape.ts';
 import { currentTrace } from '../src/core/trace.ts';
 import { Tensor, Tracer, type Value } from '../src/core/value.ts';
 import { difference, leafPaths, type TreeDef } from '../src/tree/def.ts';
-import { jitP } from './call.ts';
+import { call, jitP } from './call.ts';
 import { Profile } from './profile.ts';
 
 /** What arguments are to a program: their leaves and structure, and static arguments by position with what stands for their value. */
@@ -34,8 +34,10 @@ export interface Traced<A extends readonly unknown[], R> {
   /** What it was traced for. */
   readonly expected: Arguments<Aval>;
   taken(op: string, args: A): Arguments;
-  /** The result of a call with these operands, the constants and the leaves of `args`, of which some may be donated. */
-  result(args: A, operands: readonly Value[]): R;
+  result(outs: readonly Value[]): R;
+  /** Whether a call donates arguments now, and such a call with these operands: the constants and the leaves of `args`. */
+  gives(): boolean;
+  give(args: A, operands: readonly Value[]): R;
 }
 
 /** A function traced for some kind of arguments, not compiled yet. Printed, it is its jaxpr. */
@@ -133,7 +135,8 @@ function compiled<A extends readonly unknown[], R>(traced: Traced<A, R>, device:
     const ins = operands(own, args);
     // Operands say on which device a program runs, where it has any.
     const alone = ins.length === 0 && currentTrace() === evalTrace;
-    return alone ? withDefaultDevice(device, () => traced.result(args, ins)) : traced.result(args, ins);
+    if (!alone && traced.gives()) return traced.give(args, ins);
+    return traced.result(alone ? withDefaultDevice(device, () => call(name, jaxpr, ins)) : call(name, jaxpr, ins));
   };
   const made = Object.assign(run, {
     device,

@@ -127,30 +127,33 @@ export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, optio
     }
     return entry;
   };
-  const result = ({ jaxpr, outDef }: Entry, args: A, operands: readonly Value[], given: readonly number[]): R => {
-    if (given.length === 0 || currentTrace() !== evalTrace) return unflatten<R>(outDef, call(name, jaxpr, operands));
-    const mine = donations(args, given);
-    const outs = callDonating(
-      name,
-      jaxpr,
-      operands,
-      operands.map((x) => mine.has(x)),
-    );
+  /** A call whose arguments at `argnums` are given for good. */
+  const give = (entry: Entry, args: A, operands: readonly Value[], argnums: readonly number[]): R => {
+    const mine = donations(args, argnums);
+    const flags = operands.map((x) => mine.has(x));
+    const outs = callDonating(name, entry.jaxpr, operands, flags);
     for (const x of mine) (x as Tensor).donate();
-    return unflatten<R>(outDef, outs);
+    return unflatten<R>(entry.outDef, outs);
   };
-
-  const run = (args: A, argnums: readonly number[]): R => {
+  const prepared = (args: A): { readonly entry: Entry; readonly operands: readonly Value[] } => {
     const given = taken('jit', args);
     const entry = entryFor(
       args,
       given,
       given.leaves.map((x) => x.aval),
     );
-    return result(entry, args, [...entry.consts, ...given.leaves], argnums);
+    return { entry, operands: [...entry.consts, ...given.leaves] };
   };
-  const jitted = (...args: A): R => run(args, donated);
-  runs.set(jitted, run as Run);
+
+  const jitted = (...args: A): R => {
+    const { entry, operands } = prepared(args);
+    if (donates(donated)) return give(entry, args, operands, donated);
+    return unflatten<R>(entry.outDef, call(name, entry.jaxpr, operands));
+  };
+  givers.set(jitted, (args, argnums) => {
+    const { entry, operands } = prepared(args as A);
+    return give(entry, args as A, operands, argnums);
+  });
   const lower = (...args: readonly unknown[]): Lowered<A, R> => {
     const given = taken<Leaf>('lower', args);
     const expected = { ...given, leaves: given.leaves.map(avalOf) };
@@ -161,7 +164,9 @@ export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, optio
       consts: entry.consts,
       expected,
       taken,
-      result: (now, operands) => result(entry, now, operands, donated),
+      result: (outs) => unflatten(entry.outDef, outs),
+      gives: () => donates(donated),
+      give: (now, operands) => give(entry, now, operands, donated),
     };
     return lowered(
       traced,
@@ -236,14 +241,15 @@ function donations(args: readonly unknown[], argnums: readonly number[]): Set<Va
   return found;
 }
 
-type Run = (args: readonly unknown[], argnums: readonly number[]) => unknown;
+/** Outside of all transforms; under them a call is recorded, and its operands are still needed. */
+const donates = (argnums: readonly number[]): boolean => argnums.length > 0 && currentTrace() === evalTrace;
 
 /** How jitted functions run if other arguments are donated than `donateArgnums` says. */
-const runs = new WeakMap<object, Run>();
+const givers = new WeakMap<object, (args: readonly unknown[], argnums: readonly number[]) => unknown>();
 
 /** A call of a jitted function that is given these arguments for good: for loops, which own what they carry after the first step. */
 export const callGiving = <A extends readonly unknown[], R>(f: Jitted<A, R>, argnums: readonly number[], args: A): R =>
-  runs.get(f)!(args, argnums) as R;
+  donates(argnums) ? (givers.get(f)!(args, argnums) as R) : f(...args);
 
 /** Counts retraces by what has changed since the one before, and warns once for each static leaf or shape that keeps changing. */
 class RetraceWatch {

@@ -213,10 +213,11 @@ describe('memory', () => {
     const sizes = [128, 256, 256, 256, 128];
     const init = sizes.slice(1).map((n, i) => matrix(sizes[i]!, n, 0.01 * (i + 1)));
     const adam = optim.adam(1e-3);
-    const start = { params: init, state: adam.init(init) };
+    type Carry = { readonly params: readonly Tensor[]; readonly state: ReturnType<typeof adam.init> };
+    const start: Carry = { params: init, state: adam.init(init) };
     const loss = (params: readonly Tensor[], x: Tensor): Tensor =>
       np.mean(np.square(params.reduce((h, w) => np.tanh(np.matmul(h, w)) as Tensor, x)));
-    const step = ({ params, state }: typeof start, x: Tensor) => {
+    const step = ({ params, state }: Carry, x: Tensor) => {
       const [value, gradient] = valueAndGrad(loss)(params, x);
       const [updates, next] = adam.update(gradient, state, params);
       return [{ params: optim.applyUpdates(params, updates), state: next }, value] as const;
