@@ -305,6 +305,14 @@ describe('embedding', () => {
       [0, 0],
       [0, 0],
     ]);
+    const without = (paddingIndex: number, indices: Tensor<'int32'> | Tensor<'uint32'>) =>
+      (grad((w: Tensor) => np.sum(embedding(indices, w, { paddingIndex })))(table) as Tensor).toArray();
+    expect(without(-1, some)).toEqual(without(2, some));
+    expect(without(2, np.array([0, -1], { dtype: 'int32' }))).toEqual(without(2, np.array([0, 2], { dtype: 'int32' })));
+    expect(without(-1, np.array([0, 2], { dtype: 'uint32' }))).toEqual(
+      without(2, np.array([0, 2], { dtype: 'int32' })),
+    );
+    expect(message(() => embedding(some, table, { paddingIndex: 3 }))).toContain('float32[3,2] has no row 3');
     expect(message(() => embedding(some, np.zeros([3])))).toContain('the table float32[3] is not [rows, dim]');
   });
 });

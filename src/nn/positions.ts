@@ -31,7 +31,11 @@ const positionsFrom = (offset: number | Value, length: number): Value => np.add(
 
 /** Angles of positions: [...positions, count], base^(−i/count) times the position. */
 function anglesOf(positions: Value, count: number, base: number, dtype: FloatDType): Value {
-  const rates = np.exp(np.mul(np.astype(np.arange(count), dtype), -Math.log(base) / count));
+  // In double, and rounded once: the error of a rate grows with the position.
+  const rates = np.array(
+    Array.from({ length: count }, (_, i) => base ** (-i / count)),
+    { dtype },
+  );
   return np.mul(np.expandDims(np.astype(positions as Value<DType>, dtype), -1), rates) as Value;
 }
 

@@ -107,7 +107,7 @@ export function attentionOverImage({
 /** Black, the more opaque the less a region is looked at. */
 function shadeOf(rows: readonly (readonly number[])[]): string {
   const [height, width] = [rows.length, rows[0]?.length ?? 0];
-  const most = Math.max(...rows.flat(), 1e-30);
+  const most = rows.flat().reduce((greatest, weight) => Math.max(greatest, weight), 1e-30);
   const rgba = new Uint8Array(height * width * 4);
   rows.flat().forEach((weight, i) => {
     rgba[4 * i + 3] = 200 * (1 - Math.min(1, Math.max(0, weight / most)));
@@ -121,12 +121,13 @@ const [lineHeight, letterWidth] = [14, 6.5];
 /** The lines of a caption that fit below a cell, broken between words. */
 function brokenInto(caption: string, width: number): readonly string[] {
   const room = width / letterWidth;
-  return caption.split(' ').reduce<readonly string[]>((lines, word) => {
-    const last = lines.at(-1);
-    if (last === undefined) return [word];
-    const longer = `${last} ${word}`;
-    return longer.length <= room ? [...lines.slice(0, -1), longer] : [...lines, word];
-  }, []);
+  const lines: string[] = [];
+  for (const word of caption.split(' ')) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= room) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /** Cells under one another and side by side, each with a caption. */

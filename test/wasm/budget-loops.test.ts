@@ -39,7 +39,7 @@ const ops = {
     const y = np.sub(x, s);
     return np.sub(np.mul(y, y), np.add(y, x));
   },
-  sorted: jit((x: Tensor) => np.add(np.sort(np.tanh(x), 0), np.mean(np.square(x), 0))),
+  sorted: jit((x: Tensor) => np.add(np.sort(np.tanh(x), 1), np.mean(np.square(x), 0))),
   product: jit((x: Tensor) => np.tanh(np.matmul(np.matmul(x, np.transpose(np.tanh(x))), x))),
   softmax: jit((x: Tensor) => {
     const e = np.exp(np.sub(x, np.max(x, 1, { keepdims: true })));
@@ -124,11 +124,10 @@ test('histories of programs', { timeout: 600_000 }, () => {
       }),
       { numRuns: runs, seed, endOnFailure: true },
     );
-    const { evictions, committed, layouts } = small.memory.live;
+    const { evictions, committed } = small.memory.live;
     expect(committed).toBeLessThanOrEqual(4 * mebibyte);
     // The property met what it is about.
     expect(evictions).toBeGreaterThan(runs);
-    if (deep) expect(layouts).toBeGreaterThan(0);
     expect(refused).toBeLessThan(done / 10);
     if (deep) console.log({ ...small.memory.live, done, refused });
   } finally {

@@ -204,7 +204,7 @@ export interface EmbeddingOptions {
  * Rows of a table: integers[...] and [rows, dim] → [..., dim]. Negative indices count from the end; where there is no such row
  * the result is NaN, as in JAX.
  *
- * @throws ShapeError unless the table has two axes
+ * @throws ShapeError unless the table has two axes, and the row `paddingIndex`
  * @throws DTypeError unless the indices are integers
  *
  * @example
@@ -242,6 +242,18 @@ export function embedding<D extends DType>(
   }
   const rows = np.take(table, indices, 0);
   if (paddingIndex === undefined) return rows;
-  const none = np.expandDims(np.equal(indices, paddingIndex), -1);
+  const count = table.shape[0]!;
+  if (paddingIndex < -count || paddingIndex >= count) {
+    throw new ShapeError({
+      op,
+      problem: `the table ${showAval(table.aval)} has no row ${paddingIndex}`,
+      remedy: `give paddingIndex from ${-count} to ${count - 1}`,
+    });
+  }
+  // Both names of the row; unsigned indices have one.
+  const row = paddingIndex < 0 ? paddingIndex + count : paddingIndex;
+  const named = np.equal(indices, row);
+  const isPadding = indices.dtype === 'int32' ? np.logicalOr(named, np.equal(indices, row - count)) : named;
+  const none = np.expandDims(isPadding, -1);
   return np.where(none, stopGradientOf(rows), rows) as Tensor<D>;
 }
