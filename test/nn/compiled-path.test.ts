@@ -30,10 +30,13 @@ const gradientKinds = <P>(apply: (params: P) => (x: Tensor) => Tensor, params: P
 const images = random.normal(key, [4, 16, 16, 8]);
 const sequence = random.normal(key, [4, 32, 64]);
 
-test('a convolution and the derivative of its taps are convolutions, a dense layer and both its derivatives products', () => {
+test('a convolution and both its derivatives are convolutions, a dense layer and both its derivatives products', () => {
   const conv = gradientKinds((p: nn.ConvParams) => nn.conv(p), nn.conv.init(key, [3, 3], 8, 16), images);
-  // The derivative of the input, with taps turned around, is one nest of loops, beside that of the bias.
-  expect(conv).toEqual({ convolve: 2, nest: 2 });
+  // The taps turned around, and the sum for the bias.
+  expect(conv).toEqual({ convolve: 3, nest: 2 });
+  const grouped = { groups: 4, padding: 'SAME', strides: 2 } as const;
+  const parts = nn.conv.init(key, [3, 3], 8, 16, { groups: 4 });
+  expect(gradientKinds((p: nn.ConvParams) => nn.conv(p, grouped), parts, images)['convolve']).toBe(3);
   const dense = gradientKinds(
     (p: nn.DenseParams) => nn.dense(p),
     nn.dense.init(key, 64, 64),

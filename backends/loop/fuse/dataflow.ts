@@ -143,7 +143,9 @@ export function dataflow(jaxpr: Jaxpr, most: number): Dataflow {
       inline.set(v, roots.has(v) ? 0 : own);
     }
   }
-  for (const eqn of jaxpr.eqns) if (isContraction(eqn)) for (const x of eqn.ins) settle(x, producer, roots);
+  for (const eqn of jaxpr.eqns) {
+    if (isContraction(eqn)) for (const x of eqn.ins) settle(x, producer, roots, eqn.primitive.name === 'dot_general');
+  }
   const buffers = new Map<Var, Buffer>();
   const values = new Map<Buffer, Var>();
   return {
@@ -175,13 +177,18 @@ function multiplies(use: Eqn, v: Var, cost: number): boolean {
   return loweringOf(use.primitive.name)?.kind === 'view' && cost >= 4 && use.outs[0]!.aval.size >= 4 * v.aval.size;
 }
 
-/** Contractions read memory: through views of a buffer, never through arithmetic. */
-function settle(x: Atom, producer: ReadonlyMap<Var, Eqn>, roots: Set<Var>): void {
+/**
+ * Contractions read memory: through views of a buffer, never through arithmetic.
+ *
+ * @param parted - whether axes may be taken apart, as those of products; a convolution has one stride for each
+ */
+function settle(x: Atom, producer: ReadonlyMap<Var, Eqn>, roots: Set<Var>, parted: boolean): void {
   let at = x;
   while (!isLiteral(at) && !roots.has(at)) {
     const eqn = producer.get(at);
     if (!eqn) return;
-    if (!strided.has(eqn.primitive.name)) {
+    const { name } = eqn.primitive;
+    if (!strided.has(name) || (name === 'reshape' && !parted && isView(eqn.ins[0]!, producer, roots))) {
       roots.add(at);
       return;
     }
@@ -189,5 +196,11 @@ function settle(x: Atom, producer: ReadonlyMap<Var, Eqn>, roots: Set<Var>): void
   }
 }
 
-/** Views that are another way to walk through the same memory. */
-const strided = new Set(['broadcast_in_dim', 'reshape', 'transpose', 'slice', 'rev', 'stop_gradient', 'name']);
+/** Is this another way to walk through a buffer than from its beginning to its end? */
+function isView(x: Atom, producer: ReadonlyMap<Var, Eqn>, roots: ReadonlySet<Var>): boolean {
+  const eqn = isLiteral(x) || roots.has(x) ? undefined : producer.get(x);
+  return eqn !== undefined && (eqn.primitive.name !== 'reshape' || isView(eqn.ins[0]!, producer, roots));
+}
+
+/** Views that are another way to walk through the same memory, forwards: kernels of products do not walk backwards. */
+const strided = new Set(['broadcast_in_dim', 'reshape', 'transpose', 'slice', 'stop_gradient', 'name']);
