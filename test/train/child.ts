@@ -38,7 +38,7 @@ const bits = ({ carry, history }: typeof start): string =>
 
 const end = await pipe(
   train.openRun(path, start),
-  TE.flatMap((run) => train.fit(step, run, batches, { epochs: 10, save: { path, everySteps: 2 } })),
+  TE.flatMap((run) => train.fit(step, run, batches, { epochs: 4, save: { path, everySteps: 2 } })),
   TE.flatMap((run) => writeText(`${path}.done`, bits(run))),
 )();
 if (end._tag === 'Left') {
