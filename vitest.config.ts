@@ -5,6 +5,15 @@ import { defineConfig } from 'vitest/config';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/**
+ * Families of tests that leave nothing behind but the default device, which their setup sets: they share a process, so that the library
+ * is loaded once for all of them rather than a hundred times.
+ */
+const together = ['ops', 'nn', 'optim', 'errors', 'io', 'data', 'reference', 'jaxpr', 'passes', 'core', 'control'].map(
+  (name) => `test/${name}/**/*.test.ts`,
+);
+const alone = ['**/node_modules/**', 'dist/**', '.cache/**'];
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -14,12 +23,30 @@ export default defineConfig({
     ],
   },
   test: {
-    setupFiles: ['test/setup.ts'],
     // The kernels of every program are checked (`backends/loop/check.ts`), as its equations are.
     env: { PULLBACK_CHECK: '1' },
-    include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'dist/**', '.cache/**'],
-    // One worker per core, as the laws are compute-bound. Each file is a process: tests of memory measure their own only.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          setupFiles: ['test/setup.ts'],
+          include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+          exclude: [...alone, ...together],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          isolate: false,
+          setupFiles: ['test/setup.ts', 'test/own-device.ts'],
+          include: together,
+          exclude: alone,
+        },
+      },
+    ],
+    // One worker per core, as the laws are compute-bound. Other files are a process each: tests of memory measure their own only.
     pool: 'forks',
     maxWorkers: Math.max(1, Math.min(4, availableParallelism())),
     testTimeout: 60_000,
