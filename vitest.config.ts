@@ -9,10 +9,12 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
  * Families of tests that leave nothing behind but the default device, which their setup sets: they share a process, so that the library
  * is loaded once for all of them rather than a hundred times.
  */
-const together = ['ops', 'nn', 'optim', 'errors', 'io', 'data', 'reference', 'jaxpr', 'passes', 'core', 'control'].map(
-  (name) => `test/${name}/**/*.test.ts`,
-);
-const alone = ['**/node_modules/**', 'dist/**', '.cache/**'];
+const together = [
+  'test/{ops,nn,optim,errors,io,data,jaxpr,passes,core,control}/**/*.test.ts',
+  'test/{activations,functional,losses,metrics,nn,optim,optim-refusals,pool,random*,schedules,viz}.test.ts',
+];
+const onReference = ['test/reference/**/*.test.ts'];
+const never = ['**/node_modules/**', 'dist/**', '.cache/**'];
 
 export default defineConfig({
   resolve: {
@@ -32,7 +34,7 @@ export default defineConfig({
           name: 'alone',
           setupFiles: ['test/setup.ts'],
           include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-          exclude: [...alone, ...together],
+          exclude: [...never, ...together, ...onReference],
         },
       },
       {
@@ -42,7 +44,17 @@ export default defineConfig({
           isolate: false,
           setupFiles: ['test/setup.ts', 'test/own-device.ts'],
           include: together,
-          exclude: alone,
+          exclude: never,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'reference',
+          isolate: false,
+          setupFiles: ['test/setup.ts', 'test/reference/device.ts'],
+          include: onReference,
+          exclude: never,
         },
       },
     ],

@@ -21,7 +21,7 @@ import { range } from '../../src/core/shape.ts';
 import type { PrimitiveName } from '../../transforms/registry.ts';
 
 /** How the laws of the page are run. */
-export const pageRuns = { runs: 50, seed: 20_190_117 } as const;
+export const pageRuns = { runs: 30, seed: 20_190_117 } as const;
 
 const reference = referenceDevice();
 

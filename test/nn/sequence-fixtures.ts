@@ -53,6 +53,6 @@ export function expectOnWasm(f: () => readonly Tensor[], tolerance = 1e-4): void
  * it need not compile. What is the same on WebAssembly is said by {@link expectOnWasm}.
  */
 export function onReference(): void {
-  // At once, as describe blocks make tensors; a file is a process by itself.
+  // At once, as describe blocks make tensors; the next file begins with the default device again.
   if (!process.env['PULLBACK_DEVICE']) setDefaultDevice(referenceDevice());
 }

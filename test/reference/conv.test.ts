@@ -5,7 +5,6 @@ import type { DType } from '../../src/core/dtype.ts';
 import { range, type Shape, sizeOf } from '../../src/core/shape.ts';
 import type { ConvParams } from '../../src/prim/conv.ts';
 import { at, expectElements, type Host, host, indices, type Precision, run1 } from './oracle.ts';
-import './device.ts';
 
 /** One spatial axis. */
 const spatial = fc.record({

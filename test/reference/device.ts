@@ -1,4 +1,4 @@
-/** Tests of this folder import this for its effect: they run on the reference device, whatever the others run on. */
+/** Setup of this folder (`vitest.config.ts`): its tests run on the reference device, whatever the others run on. */
 
 import { referenceDevice, setDefaultDevice } from 'pullback';
 

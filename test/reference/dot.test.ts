@@ -5,7 +5,6 @@ import { lowerings } from '../../backends/reference/lowering.ts';
 import type { DType } from '../../src/core/dtype.ts';
 import { range, sizeOf } from '../../src/core/shape.ts';
 import { at, expectElements, type Host, host, indices, type Precision, run1 } from './oracle.ts';
-import './device.ts';
 
 /** Which kind of axis, and its length; both operands have the batch and contracting ones, in orders of their own. */
 const contraction = fc

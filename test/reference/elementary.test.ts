@@ -6,7 +6,6 @@ import { type Lower, lowerings } from '../../backends/reference/lowering.ts';
 import { erfInverse } from '../../backends/reference/special.ts';
 import special from '../fixtures/special-functions.json' with { type: 'json' };
 import { apply, element, host, run1 } from './oracle.ts';
-import './device.ts';
 
 describe('special functions', () => {
   // Those of the error function are ours; the rest is the engine's Math, which is faithful to about an ulp.

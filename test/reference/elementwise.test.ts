@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { type Lower, lowerings } from '../../backends/reference/lowering.ts';
 import type { DType } from '../../src/core/dtype.ts';
 import { agrees, anyDType, apply, element, floats, host, integers, rowsOf, run1 } from './oracle.ts';
-import './device.ts';
 
 /** max from its definition: NaN first, then order, then +0 before -0. */
 const greater = (x: number, y: number): number => {

@@ -9,7 +9,6 @@ import type { Primitive } from '../../src/core/primitive.ts';
 import { bind } from '../../src/core/trace.ts';
 import { firstOrder } from '../../src/prim/registry.ts';
 import { definite, general, mix, sum2 } from './matrices.ts';
-import './device.ts';
 
 const { linalg } = lax;
 

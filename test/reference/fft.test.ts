@@ -5,7 +5,6 @@ import { lowerings } from '../../backends/reference/lowering.ts';
 import { radices, rootsOfUnity } from '../../backends/roots.ts';
 import type { FftKind } from '../../src/prim/fft.ts';
 import { host, run } from './oracle.ts';
-import './device.ts';
 
 const lengths = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 31, 32, 37, 41, 64, 74, 97, 101, 128, 210, 243, 961, 1000, 1009];
 

@@ -7,7 +7,6 @@ import { type DType, dtypes, isFloat } from '../../src/core/dtype.ts';
 import type { GatherParams } from '../../src/prim/gather.ts';
 import { at, counting, expectElements, type Host, host, indices, type Precision, run, run1, tensor } from './oracle.ts';
 import { indicesOf, parted, scatterOracle, spread, windowBegin } from './windows.ts';
-import './device.ts';
 
 const precisions = fc.constantFrom<Precision>('rounded', 'float64');
 

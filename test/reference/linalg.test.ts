@@ -2,7 +2,6 @@
 import { grad, jvp, lax, NotDifferentiableError, np, ShapeError, type Tensor, vmap } from 'pullback';
 import { describe, expect, it } from 'vitest';
 import { definite, general, mix, sum2 } from './matrices.ts';
-import './device.ts';
 
 const { linalg } = lax;
 const NAN = Number.NaN;

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { type Lower, lowerings } from '../../backends/reference/lowering.ts';
 import type { DType } from '../../src/core/dtype.ts';
 import { element, expectElements, host, run, run1 } from './oracle.ts';
-import './device.ts';
 
 const word = fc.integer({ min: 0, max: 4294967295 });
 

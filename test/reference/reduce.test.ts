@@ -4,7 +4,6 @@ import { lowerings } from '../../backends/reference/lowering.ts';
 import type { DType } from '../../src/core/dtype.ts';
 import { range, type Shape, without } from '../../src/core/shape.ts';
 import { anyDType, anyShape, at, expectElements, type Host, host, indices, run1, tensor } from './oracle.ts';
-import './device.ts';
 
 /** The elements of `x` that are reduced into one output index. */
 const group = (x: Host, axes: readonly number[], out: readonly number[]): number[] => {

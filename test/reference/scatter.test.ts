@@ -6,7 +6,6 @@ import { lowerings } from '../../backends/reference/lowering.ts';
 import { type DType, dtypes, isFloat } from '../../src/core/dtype.ts';
 import { at, expectElements, host, type Precision, run1, tensor } from './oracle.ts';
 import { indicesOf, scatterOracle } from './windows.ts';
-import './device.ts';
 
 const numbers = {
   updateWindowDims: [],

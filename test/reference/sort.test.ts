@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { lowerings } from '../../backends/reference/lowering.ts';
 import { dtypes } from '../../src/core/dtype.ts';
 import { at, counting, expectElements, host, run, tensor } from './oracle.ts';
-import './device.ts';
 
 /** Ascending, NaN behind everything, zeros equal. */
 const compare = (a: number, b: number): number =>

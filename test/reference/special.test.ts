@@ -6,7 +6,6 @@ import { type Lower, lowerings } from '../../backends/reference/lowering.ts';
 import { range } from '../../src/core/shape.ts';
 import family from '../fixtures/gamma-family.json' with { type: 'json' };
 import { apply, host, run1 } from './oracle.ts';
-import './device.ts';
 
 const rowsOf = (name: keyof typeof family): readonly (readonly number[])[] => family[name];
 

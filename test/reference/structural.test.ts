@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { lowerings } from '../../backends/reference/lowering.ts';
 import { range, type Shape, sizeOf } from '../../src/core/shape.ts';
 import { anyDType, anyShape, at, counting, expectElements, host, type Precision, run, run1, tensor } from './oracle.ts';
-import './device.ts';
 
 /** A tensor that tells its elements apart, in any dtype and storage. */
 const moved = (shape: fc.Arbitrary<number[]>) =>

@@ -4,7 +4,6 @@ import { lowerings } from '../../backends/reference/lowering.ts';
 import { type DType, integerRange, isFloat } from '../../src/core/dtype.ts';
 import type { Shape } from '../../src/core/shape.ts';
 import { anyDType, at, expectElements, type Host, host, indices, run1, tensor } from './oracle.ts';
-import './device.ts';
 
 /** The geometry on one axis, as a record. */
 interface Axis {

@@ -29,21 +29,40 @@ const costOf = (x: Expr): number => (x.op === 'call' ? 10 : x.op === 'apply' ? 1
 
 const isSelect = (x: Expr): x is Apply => x.op === 'apply' && x.fn === 'select';
 
-/** Everything below these, without what is below operands that are left out. */
-function below(roots: readonly Expr[], leftOut: (x: Expr, operand: number) => boolean): ReadonlySet<Expr> {
+/** Everything below these. */
+function below(roots: readonly Expr[]): ReadonlySet<Expr> {
   const seen = new Set<Expr>();
   const walk = (x: Expr): void => {
     if (seen.has(x)) return;
     seen.add(x);
-    operands(x).forEach((operand, i) => {
-      if (!leftOut(x, i)) walk(operand);
-    });
+    for (const operand of operands(x)) walk(operand);
   };
   for (const x of roots) walk(x);
   return seen;
 }
 
-const all = (): boolean => false;
+/** How often each of these is an operand of one of them; the root is used once more. */
+function usesIn(nodes: ReadonlySet<Expr>, root: Expr): ReadonlyMap<Expr, number> {
+  const uses = new Map<Expr, number>([[root, 1]]);
+  for (const x of nodes) for (const y of operands(x)) uses.set(y, (uses.get(y) ?? 0) + 1);
+  return uses;
+}
+
+/** What nobody needs but these selects for their operand `side`: whose last use falls with those of it. */
+function onlyFor(selects: readonly Apply[], side: number, uses: ReadonlyMap<Expr, number>): ReadonlySet<Expr> {
+  const left = new Map<Expr, number>();
+  const only = new Set<Expr>();
+  const drop = (x: Expr): void => {
+    const rest = (left.get(x) ?? uses.get(x)!) - 1;
+    left.set(x, rest);
+    if (rest > 0) return;
+    only.add(x);
+    for (const y of operands(x)) drop(y);
+  };
+  for (const x of selects) drop(x.args[side]!);
+  return only;
+}
+
 const total = (xs: Iterable<Expr>): number => {
   let cost = 0;
   for (const x of xs) cost += costOf(x);
@@ -51,28 +70,28 @@ const total = (xs: Iterable<Expr>): number => {
 };
 
 /** Branches of selects on one condition, and the selects of each. */
-function* branchesFor(root: Expr, selects: readonly Apply[], side: number): Iterable<readonly [Branch, Apply[]]> {
-  const reached = below(
-    selects.map((x) => x.args[side]!),
-    all,
-  );
-  if (total(reached) < enough) return;
-  // Selects that others of them need come before these, in a branch of their own.
-  const inner = selects.filter((x) => reached.has(x));
-  if (inner.length > 0) {
-    const outer = selects.filter((x) => !reached.has(x));
-    yield* branchesFor(root, outer, side);
-    yield* branchesFor(root, inner, side);
-    return;
+function* branchesFor(
+  uses: ReadonlyMap<Expr, number>,
+  selects: readonly Apply[],
+  side: number,
+): Iterable<readonly [Branch, Apply[]]> {
+  if (selects.length > 1) {
+    // Selects that others of them need come before these, in a branch of their own.
+    const reached = below(selects.map((x) => x.args[side]!));
+    const inner = selects.filter((x) => reached.has(x));
+    if (inner.length > 0) {
+      const outer = selects.filter((x) => !reached.has(x));
+      yield* branchesFor(uses, outer, side);
+      yield* branchesFor(uses, inner, side);
+      return;
+    }
   }
-  const ours = new Set<Expr>(selects);
-  const others = below([root], (x, i) => i === side && ours.has(x));
-  const only = new Set([...reached].filter((x) => !others.has(x)));
+  const only = onlyFor(selects, side, uses);
   if (total(only) < enough) return;
   const shared = new Set<Expr>();
   for (const x of only) {
     // Addresses are no values, but pointers.
-    for (const y of x.op === 'load' ? [] : operands(x)) if (others.has(y)) shared.add(y);
+    for (const y of x.op === 'load' ? [] : operands(x)) if (!only.has(y)) shared.add(y);
   }
   const long = selects.filter((x) => only.has(x.args[side]!));
   const values = [...new Set(long.map((x) => x.args[side]!))];
@@ -85,7 +104,7 @@ const none: Branches = new Map();
 function branchesIn(root: Expr): Branches {
   const found = known.get(root);
   if (found) return found;
-  const nodes = below([root], all);
+  const nodes = below([root]);
   const made = new Map<Expr, Map<number, Branch>>();
   if (total(nodes) > enough) {
     const conditions = new Map<Expr, Apply[]>();
@@ -95,9 +114,10 @@ function branchesIn(root: Expr): Branches {
       if (same) same.push(x);
       else conditions.set(x.args[0]!, [x]);
     }
+    const uses = usesIn(nodes, root);
     for (const selects of conditions.values()) {
       for (const side of [1, 2]) {
-        for (const [branch, long] of branchesFor(root, selects, side)) {
+        for (const [branch, long] of branchesFor(uses, selects, side)) {
           for (const x of long) made.set(x, (made.get(x) ?? new Map()).set(side, branch));
         }
       }
