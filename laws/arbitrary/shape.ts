@@ -9,6 +9,8 @@ export interface ShapeOptions {
   readonly maxRank?: number;
   /** May an axis have length 0? Default true, for one axis in sixteen. */
   readonly empty?: boolean;
+  /** One of these, and no other. */
+  readonly among?: readonly Shape[];
 }
 
 /** More elements than this no tensor of a law has. */
@@ -21,8 +23,10 @@ export const axisLength = (empty = true): fc.Arbitrary<number> => {
 };
 
 /** A shape of at most {@link maxSize} elements. */
-export const shape = ({ minRank = 0, maxRank = 4, empty = true }: ShapeOptions = {}): fc.Arbitrary<Shape> =>
-  fc.array(axisLength(empty), { minLength: minRank, maxLength: maxRank, size: 'max' }).map(bounded);
+export const shape = ({ minRank = 0, maxRank = 4, empty = true, among }: ShapeOptions = {}): fc.Arbitrary<Shape> =>
+  among
+    ? fc.constantFrom(...among)
+    : fc.array(axisLength(empty), { minLength: minRank, maxLength: maxRank, size: 'max' }).map(bounded);
 
 /** The shape with its last axes cut to length 1 until it is small. */
 export function bounded(lengths: Shape): Shape {

@@ -26,11 +26,17 @@ const offPoles: Domain = (_dtype, n) => {
   return fc.array(fc.oneof(onGrid(0.5, 5), onGrid(-0.75, -0.25)), { minLength: n, maxLength: n, size: 'max' });
 };
 
+/**
+ * Few shapes, of few elements: each of these takes some microseconds, and a device that compiles needs a tenth of a second for the
+ * program of a shape. They are functions of each element, and what a shape can do to them the other rows have shown.
+ */
+const small = { among: [[], [0], [7], [2, 3]] };
+
 /** Whole numbers, of which a derivative can be taken. */
 const orders: Domain = (_dtype, n) => fc.array(fc.nat({ max: 4 }), { minLength: n, maxLength: n, size: 'max' });
 
 const polygamma: Row<None> = {
-  ...equally(2, floats),
+  ...equally(2, floats, small),
   operands: (call) => [claims(refused, orders)(call)[0]!, claims(smooth, within(0.75, 5))(call)[1]!],
   linear: nowhere,
 };
@@ -42,9 +48,6 @@ const nextafter: Row<None> = {
   operands: (call) => [claims(smooth)(call)[0]!, claims(zero)(call)[1]!],
   linear: nowhere,
 };
-
-/** Shapes of few elements, each of which takes some microseconds. */
-const small = { maxRank: 2 };
 
 /** Two positive numbers. */
 const incompleteGamma: Row<None> = {
