@@ -91,5 +91,4 @@ export function decodeAsked(argv: readonly string[]): E.Either<DecodeErrors, Ask
 }
 
 /** The help. */
-export const helpText = (): string =>
-  usage({ name: 'bench', about: `times ${workloadNames.join(' ')}`, options, body: () => async () => E.right({}) });
+export const helpText = (): string => usage({ name: 'bench', about: `times ${workloadNames.join(' ')}`, options });

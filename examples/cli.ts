@@ -2,15 +2,16 @@
  * What every example shares as a program: options decoded by io-ts, `--help`, one way to end.
  *
  * An example is a value, {@link Example}: its options are a table, from which argv is parsed, decoded and explained, and its body
- * is a `TaskEither` that ends in a summary. {@link runExample} is the only place that touches the process. Exit codes: 0 done,
- * 1 the world failed (a file, a folder), 2 the options were wrong. A bug throws.
+ * is a `TaskEither` that ends in an {@link Outcome}: numbers, files, and claims that its numbers must meet. {@link runExample}
+ * is the only place that touches the process. Exit codes: 0 done, 1 the world failed (a file, a folder), 2 the options were
+ * wrong, 3 a claim does not hold. A bug throws.
  */
 
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
-import { defaultDevice } from 'pullback';
+import { defaultDevice, type Tensor } from 'pullback';
 import {
   type DecodeErrors,
   decodeErrors,
@@ -20,6 +21,7 @@ import {
   makeFolder,
   showFailure,
   type WriteError,
+  writeText,
 } from 'pullback/io';
 
 /** An option: what its text must decode to, what it is when absent, and a line of help. A flag takes no value. */
@@ -28,6 +30,8 @@ export interface Option<A> {
   /** What the usage calls its value; `null` for a flag. */
   readonly value: string | null;
   readonly fallback: A;
+  /** What it is instead when absent from a short run. */
+  readonly short?: A;
   readonly help: string;
 }
 
@@ -40,14 +44,61 @@ export type Values<O extends Options> = { readonly [K in keyof O]: O[K] extends 
 /** What an example ends with: the fields of its JSON line after `example` and `device`. */
 export type Summary = Readonly<Record<string, string | number | boolean | null | readonly number[]>>;
 
+/** What must hold of a number that came out. */
+export interface Claim {
+  readonly claim: string;
+  readonly value: number;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+/** What an example ends with. */
+export interface Outcome {
+  /** The numbers of its JSON line and of `numbers.json`. */
+  readonly numbers: Summary;
+  readonly claims?: readonly Claim[];
+  /** Pictures (`.svg`, `.html`) and texts, by the names under which they are written to the folder of `--out`. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
 /** An example as a value. */
 export interface Example<O extends Options> {
   readonly name: string;
   /** What it shows, in a sentence. */
   readonly about: string;
   readonly options: O;
-  readonly body: (values: Values<O>) => TE.TaskEither<Failure | WriteError, Summary>;
+  readonly body: (values: Values<O>) => TE.TaskEither<Failure | WriteError, Outcome>;
 }
+
+/** A claim: the number that came out is not under a bound. */
+export const atLeast = (claim: string, value: number, bound: number): Claim => ({ claim, value, atLeast: bound });
+
+/** A claim: the number that came out is not over a bound. */
+export const atMost = (claim: string, value: number, bound: number): Claim => ({ claim, value, atMost: bound });
+
+/** Whether a claim holds; no claim about NaN does. */
+export const holds = ({
+  value,
+  atLeast = Number.NEGATIVE_INFINITY,
+  atMost = Number.POSITIVE_INFINITY,
+}: Claim): boolean => value >= atLeast && value <= atMost;
+
+const digits = (x: number): string => (Number.isInteger(x) ? String(x) : String(Number(x.toPrecision(5))));
+
+/** A claim with its number and its bound, for people. */
+export function showClaim(claim: Claim): string {
+  const { atLeast, atMost } = claim;
+  const bounds = [atLeast !== undefined && `≥ ${digits(atLeast)}`, atMost !== undefined && `≤ ${digits(atMost)}`];
+  const wanted = bounds.filter((bound) => bound !== false).join(' and ');
+  return `${holds(claim) ? 'holds' : 'FAILS'}: ${claim.claim}: ${digits(claim.value)}, wanted ${wanted}`;
+}
+
+/** An `onStep` of `train.fold` that prints the loss of every so many steps. */
+export const everySteps =
+  (what: string, every: number) =>
+  (loss: Tensor, index: number): void => {
+    if ((index + 1) % every === 0) console.log(`${what}, step ${index + 1}: ${loss.item().toPrecision(4)}`);
+  };
 
 /** A codec of text: `parse` gives `undefined` for what it refuses. */
 const textCodec = <A>(name: string, is: t.Is<A>, parse: (text: string) => A | undefined): t.Type<A, string, unknown> =>
@@ -79,16 +130,28 @@ const File = textCodec('a file', t.string.is, (text) => (text === '' ? undefined
 const Folder = textCodec('a folder', t.string.is, (text) => (text === '' ? undefined : text));
 
 /** A positive whole number. */
-export const count = (fallback: number, help: string): Option<number> => ({ codec: Count, value: 'N', fallback, help });
+export const count = (fallback: number, help: string, short = fallback): Option<number> => ({
+  codec: Count,
+  value: 'N',
+  fallback,
+  short,
+  help,
+});
 
 /** The seed of a random key. */
-export const seed = (fallback: number, help: string): Option<number> => ({ codec: Seed, value: 'N', fallback, help });
+export const seed = (fallback: number, help: string): Option<number> => ({
+  codec: Seed,
+  value: 'N',
+  fallback,
+  help,
+});
 
 /** A positive number. */
-export const positive = (fallback: number, help: string): Option<number> => ({
+export const positive = (fallback: number, help: string, short = fallback): Option<number> => ({
   codec: Positive,
   value: 'X',
   fallback,
+  short,
   help,
 });
 
@@ -108,12 +171,24 @@ export const optionalFile = (help: string): Option<string | null> => ({
   help,
 });
 
-/** The options that every example has: `--out`, `--json` and `--help`. */
+/** An option without a value. */
+export const flag = (help: string): Option<boolean> => ({ codec: t.boolean, value: null, fallback: false, help });
+
+const folder = (fallback: string, help: string): Option<string> => ({
+  codec: Folder,
+  value: 'DIR',
+  fallback,
+  help,
+});
+
+/** The options that every example has. */
 export const commonOptions = (name: string) =>
   ({
-    out: { codec: Folder, value: 'DIR', fallback: `examples/out/${name}`, help: 'where files are written' },
-    json: { codec: t.boolean, value: null, fallback: false, help: 'end with one line of JSON' },
-    help: { codec: t.boolean, value: null, fallback: false, help: 'print this and end' },
+    seed: seed(0, 'seed of all that is random'),
+    short: flag('a few seconds only, with weaker claims'),
+    out: folder(`examples/out/${name}`, 'where files are written'),
+    json: flag('end with one line of JSON'),
+    help: flag('print this and end'),
   }) satisfies Options;
 
 /**
@@ -146,9 +221,9 @@ export function decodeOptions<O extends Options>(
     E.map(
       (decoded) =>
         Object.fromEntries(
-          Object.entries(options).map(([name, { fallback }]) => [
+          Object.entries(options).map(([name, { fallback, short = fallback }]) => [
             name,
-            given.has(name) ? decoded[`--${name}`] : fallback,
+            given.has(name) ? decoded[`--${name}`] : given.has('short') ? short : fallback,
           ]),
         ) as Values<O>,
     ),
@@ -156,16 +231,19 @@ export function decodeOptions<O extends Options>(
 }
 
 /** The help of an example: what it shows and a line for each option. */
-export function usage<O extends Options>({ name, about, options }: Example<O>): string {
-  const rows = Object.entries(options).map(([key, { value, fallback, help }]) => {
+export function usage({ name, about, options }: Pick<Example<Options>, 'name' | 'about' | 'options'>): string {
+  const rows = Object.entries(options).map(([key, { value, fallback, short = fallback, help }]) => {
     const left = `  --${key}${value === null ? '' : ` ${value}`}`;
-    return `${left.padEnd(18)}${help}${value === null || fallback === null ? '' : ` (${fallback})`}`;
+    const unless =
+      value === null || fallback === null ? '' : ` (${fallback}${short === fallback ? '' : `; short: ${short}`})`;
+    return `${left.padEnd(18)}${help}${unless}`;
   });
   return `${name}: ${about}\n\n${rows.join('\n')}`;
 }
 
 /**
- * Decode argv, make the folder for what is written, run the body, print how it ended and set the exit code.
+ * Decode argv, make the folder for what is written, run the body, write its files and numbers, print how it ended and set the
+ * exit code.
  *
  * The folder comes first: an hour of training is not lost to a typing error.
  */
@@ -173,16 +251,37 @@ export async function runExample<O extends Options & ReturnType<typeof commonOpt
   example: Example<O>,
   argv: readonly string[],
 ): Promise<void> {
-  const values = decodeOptions(example.options, argv);
-  if (E.isLeft(values)) return fail(`${showFailure(values.left)}\n\n${usage(example)}`, 2);
-  const { help, json, out } = values.right as Values<ReturnType<typeof commonOptions>>;
+  const decoded = decodeOptions(example.options, argv);
+  if (E.isLeft(decoded)) return fail(`${showFailure(decoded.left)}\n\n${usage(example)}`, 2);
+  const values = decoded.right;
+  const { help, json, out, seed, short } = values as Values<ReturnType<typeof commonOptions>>;
   if (help) return console.log(usage(example));
+  const about = { example: example.name, device: defaultDevice().name };
   const end = await pipe(
     makeFolder(out),
-    TE.flatMap(() => example.body(values.right)),
+    TE.flatMap(() => example.body(values)),
+    TE.tap(({ files = {} }) =>
+      TE.traverseSeqArray(([name, text]: readonly [string, string]) => writeText(`${out}/${name}`, text))(
+        Object.entries(files),
+      ),
+    ),
+    TE.tap(({ numbers, claims = [] }) =>
+      writeText(`${out}/numbers.json`, `${JSON.stringify({ ...about, seed, short, numbers, claims }, null, 2)}\n`),
+    ),
   )();
   if (E.isLeft(end)) return fail(showFailure(end.left), 1);
-  if (json) console.log(JSON.stringify({ example: example.name, device: defaultDevice().name, ...end.right }));
+  const { numbers, claims = [], files = {} } = end.right;
+  const names = Object.keys(files);
+  if (names.length > 0) console.log(`written: ${names.map((name) => `${out}/${name}`).join(', ')}`);
+  // Claims are about the numbers that the example chooses: who trains for one epoch only is told, not refused.
+  const asChosen = Object.entries(example.options).every(
+    ([name, { fallback, short: brief = fallback }]) =>
+      name === 'seed' || typeof fallback !== 'number' || values[name as keyof O] === (short ? brief : fallback),
+  );
+  for (const claim of claims) if (holds(claim) || !asChosen) console.log(showClaim(claim));
+  if (json) console.log(JSON.stringify({ ...about, ...numbers }));
+  const broken = claims.filter((claim) => asChosen && !holds(claim));
+  if (broken.length > 0) fail(broken.map(showClaim).join('\n'), 3);
 }
 
 // The code is set, not exited with, so that what was printed to a pipe arrives.

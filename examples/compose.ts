@@ -4,10 +4,8 @@
  * The function is a neuron, tanh(w · x). Every step prints its jaxpr and what to see in it.
  */
 
-import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { grad, jit, makeJaxpr, np, type Tensor, vmap } from 'pullback';
-import { writeText } from 'pullback/io';
 import * as cli from './cli.ts';
 
 const neuron = (w: Tensor, x: Tensor) => np.tanh(np.sum(np.mul(w, x)));
@@ -63,19 +61,14 @@ const show = ({ name, see, jaxpr }: ReturnType<typeof compositions>[number]): st
 
 const options = cli.commonOptions('compose');
 
-const compose: cli.Example<typeof options> = {
+export const example: cli.Example<typeof options> = {
   name: 'compose',
   about: 'composes grad, vmap and jit, and prints the program that each composition is.',
   options,
-  body: ({ out }) => {
+  body: () => {
     const programs = compositions();
     const text = programs.map(show).join('\n');
     console.log(text);
-    return pipe(
-      writeText(`${out}/programs.txt`, text),
-      TE.map(() => ({ programs: programs.length })),
-    );
+    return TE.of({ numbers: { programs: programs.length }, files: { 'programs.txt': text } });
   },
 };
-
-await cli.runExample(compose, process.argv.slice(2));

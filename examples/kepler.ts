@@ -6,10 +6,8 @@
  * through the iteration, and so cost one step of it and not all.
  */
 
-import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { customRoot, foriLoop, grad, jit, np, random, type Tensor, valueAndGrad, whileLoop } from 'pullback';
-import { writeText } from 'pullback/io';
 import * as cli from './cli.ts';
 
 /** One step of the iteration E ← M + e·sin E, a contraction as e < 1. */
@@ -50,11 +48,11 @@ function observations(key: Tensor<'uint32'>) {
 
 const options = cli.commonOptions('kepler');
 
-const kepler: cli.Example<typeof options> = {
+export const example: cli.Example<typeof options> = {
   name: 'kepler',
   about: "fits the eccentricity of an orbit through the roots of Kepler's equation, by implicit differentiation.",
   options,
-  body: ({ out }) => {
+  body: () => {
     const { mean, measured } = observations(random.key(0));
     const lossOf = (solve: typeof anomalies) => (e: Tensor) =>
       np.mean(np.square(np.sub(distances(e, solve(e, mean)), measured)));
@@ -74,16 +72,14 @@ const kepler: cli.Example<typeof options> = {
     lines.push(`the orbit's eccentricity is ${truth}`);
     const text = `${lines.join('\n')}\n`;
     console.log(text);
-    return pipe(
-      writeText(`${out}/fit.txt`, text),
-      TE.map(() => ({
-        eccentricity: e.item(),
-        error: Math.abs(e.item() - truth),
-        implicit: implicit!,
-        unrolled: through!,
-      })),
-    );
+    const error = Math.abs(e.item() - truth);
+    return TE.of({
+      numbers: { eccentricity: e.item(), error, implicit: implicit!, unrolled: through! },
+      claims: [
+        cli.atMost('error of the eccentricity', error, 0.01),
+        cli.atMost('implicit gradient against that through all steps', Math.abs(implicit! - through!), 1e-5),
+      ],
+      files: { 'fit.txt': text },
+    });
   },
 };
-
-await cli.runExample(kepler, process.argv.slice(2));

@@ -9,7 +9,6 @@
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { customJvp, evalShape, makeAval, nn, np, random, type Tensor } from 'pullback';
-import { writeText } from 'pullback/io';
 import { adjointLaw, args, batchingLaw, gradientLaw, jitLaw, type Report, showReport } from 'pullback/laws';
 import * as cli from './cli.ts';
 
@@ -44,8 +43,7 @@ function lawsOf(activation: (x: Tensor) => Tensor) {
 }
 
 const options = {
-  runs: cli.count(100, 'cases of a law'),
-  seed: cli.seed(0, 'seed of the cases'),
+  runs: cli.count(100, 'cases of a law', 10),
   ...cli.commonOptions('laws'),
 };
 
@@ -53,11 +51,11 @@ const options = {
 const culpritIn = (report: Report): string | null =>
   /first wrong equation: ([^,]*)/.exec(report.failure?.why ?? '')?.[1] ?? null;
 
-const laws: cli.Example<typeof options> = {
+export const example: cli.Example<typeof options> = {
   name: 'laws',
   about: 'plants a bug in a rule for derivatives, and shows the report of the law that finds it.',
   options,
-  body: ({ out, runs, seed }) => {
+  body: ({ runs, seed }) => {
     const judge = (activation: (x: Tensor) => Tensor) => lawsOf(activation).map((law) => law.run({ runs, seed }));
     const [sound, planted] = [judge(right), judge(wrong)];
     const text = [
@@ -69,16 +67,19 @@ const laws: cli.Example<typeof options> = {
     ].join('\n');
     console.log(text);
     const failed = planted.filter(({ failure }) => failure !== null);
-    return pipe(
-      writeText(`${out}/report.txt`, text),
-      TE.map(() => ({
+    const held = sound.filter(({ failure }) => failure === null).length;
+    return TE.of({
+      numbers: {
         laws: sound.length,
-        held: sound.filter(({ failure }) => failure === null).length,
+        held,
         caughtBy: failed.map(({ law }) => law).join(', '),
         firstWrongEquation: failed.map(culpritIn).find((culprit) => culprit !== null) ?? null,
-      })),
-    );
+      },
+      claims: [
+        cli.atLeast('laws that hold of the right rule', held, sound.length),
+        cli.atLeast('laws that find the wrong one', failed.length, 1),
+      ],
+      files: { 'report.txt': text },
+    });
   },
 };
-
-await cli.runExample(laws, process.argv.slice(2));

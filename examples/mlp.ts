@@ -5,9 +5,9 @@
  */
 
 import { recipe } from './digits/model.ts';
-import { runReader } from './digits/reader.ts';
+import { reader } from './digits/reader.ts';
 
-await runReader({
+export const example = reader({
   name: 'mlp',
   about: 'a network with one hidden layer learns to read handwritten digits, bent a little at every step.',
   title: 'A network with one hidden layer reads digits',
@@ -15,4 +15,5 @@ await runReader({
   epochs: 20,
   batch: 100,
   rate: 2e-3,
+  wanted: 0.95,
 });

@@ -5,10 +5,8 @@
  * at the loss itself, run inside of the same compiled step as the others.
  */
 
-import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { np, optim, random, type Tensor, train, valueAndGrad } from 'pullback';
-import { writeText } from 'pullback/io';
 import * as cli from './cli.ts';
 
 /** (1 − a)² + 10(b − a²)², with its minimum 0 at (1, 1) behind a bend. */
@@ -62,13 +60,13 @@ function race(optimizer: optim.GradientTransformation, steps: number): readonly 
   return [...values, valley(end.x)].map((value) => value.item());
 }
 
-const options = { ...cli.commonOptions('optimizers'), steps: cli.count(200, 'steps that each may take') };
+const options = { ...cli.commonOptions('optimizers'), steps: cli.count(200, 'steps that each may take', 60) };
 
-const optimizers: cli.Example<typeof options> = {
+export const example: cli.Example<typeof options> = {
   name: 'optimizers',
   about: 'lets all optimizers run through the same valley, and says how far they come.',
   options,
-  body: ({ out, steps }) => {
+  body: ({ steps }) => {
     const half = Math.floor(steps / 2);
     const losses = Object.entries(racers(steps)).map(([name, optimizer]) => [name, race(optimizer, steps)] as const);
     const row = (name: string, ...cells: readonly string[]): string =>
@@ -76,14 +74,15 @@ const optimizers: cli.Example<typeof options> = {
     const shown = losses.map(([name, path]) => row(name, path[half]!.toExponential(2), path[steps]!.toExponential(2)));
     const text = `${[row('loss after steps:', `${half}`, `${steps}`), ...shown].join('\n')}\n`;
     console.log(text);
-    return pipe(
-      writeText(`${out}/losses.txt`, text),
-      TE.map(() => ({
-        start: losses[0]![1][0]!,
-        ...Object.fromEntries(losses.map(([name, path]) => [name, path[steps]!])),
-      })),
-    );
+    const begin = losses[0]![1][0]!;
+    const ends = Object.fromEntries(losses.map(([name, path]) => [name, path[steps]!]));
+    return TE.of({
+      numbers: { start: begin, ...ends },
+      claims: [
+        cli.atMost('the worst loss at the end, of the first', Math.max(...Object.values(ends)) / begin, 0.66),
+        cli.atMost('loss of L-BFGS at the end', ends['lbfgs']!, 1e-6),
+      ],
+      files: { 'losses.txt': text },
+    });
   },
 };
-
-await cli.runExample(optimizers, process.argv.slice(2));

@@ -8,7 +8,6 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { grad, makeJaxpr, nn, np, optim, random, type Tensor, train, valueAndGrad, vmap } from 'pullback';
 import { captionedShapes, dataset, twoMoons } from 'pullback/data';
-import { writeText } from 'pullback/io';
 import * as viz from 'pullback/viz';
 import * as cli from './cli.ts';
 
@@ -157,11 +156,11 @@ function neuron(): { readonly svg: string; readonly derivatives: readonly number
 
 const options = cli.commonOptions('pictures');
 
-const example: cli.Example<typeof options> = {
+export const example: cli.Example<typeof options> = {
   name: 'pictures',
   about: 'draws a page of the pictures that there are, each of something that was computed here.',
   options,
-  body: ({ out }) => {
+  body: () => {
     const { boundary, losses } = moons();
     const { grid, looking } = shapes();
     const { svg, derivatives } = neuron();
@@ -193,14 +192,10 @@ const example: cli.Example<typeof options> = {
       { svg: grid, caption: 'Generated pictures, for models that read or write captions.' },
       { svg: looking, caption: 'Bright is what a step looks at.' },
     ];
-    return pipe(
-      writeText(`${out}/index.html`, viz.page({ title: 'Pictures', figures })),
-      TE.map(() => {
-        console.log(`pictures: ${out}/index.html`);
-        return { figures: figures.length, moonsLoss: losses.at(-1)!, derivatives };
-      }),
-    );
+    return TE.of({
+      numbers: { figures: figures.length, moonsLoss: losses.at(-1)!, derivatives },
+      claims: [cli.atMost('loss on two moons', losses.at(-1)!, 0.05)],
+      files: { 'index.html': viz.page({ title: 'Pictures', figures }) },
+    });
   },
 };
-
-await cli.runExample(example, process.argv.slice(2));

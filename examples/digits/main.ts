@@ -9,15 +9,7 @@
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { defaultDevice, evalShape, random } from 'pullback';
-import {
-  type Failure,
-  paramsCodec,
-  readParams,
-  type Split,
-  type WriteError,
-  writeParams,
-  writeText,
-} from 'pullback/io';
+import { type Failure, paramsCodec, readParams, type Split, type WriteError, writeParams } from 'pullback/io';
 import * as cli from '../cli.ts';
 import { loadDigits } from './data.ts';
 import { checkGradient, tolerance } from './gradient.ts';
@@ -27,11 +19,10 @@ import { countOf, learn as fitted, measurer } from './train.ts';
 
 const options = {
   data: cli.optionalFolder("folder with MNIST's IDX files; digits are generated without it"),
-  epochs: cli.count(10, 'passes over the training set'),
+  epochs: cli.count(10, 'passes over the training set', 2),
   batch: cli.count(100, 'images per step'),
   hidden: cli.count(256, 'units of the hidden layer'),
   rate: cli.positive(1e-3, "Adam's learning rate"),
-  seed: cli.seed(0, 'seed of all that is random'),
   save: cli.optionalFile('file of the run: saved after each epoch, gone on with if it is there'),
   load: cli.optionalFile('judge the parameters in this file instead of training'),
   ...cli.commonOptions('digits'),
@@ -48,12 +39,14 @@ const learn = (given: DigitsOptions, split: Split) =>
       console.log(`gradient law: holds within ${tolerance.toExponential()}`);
     }),
     TE.flatMap(() => fitted(split, recipe(given.hidden), given)),
-    TE.tap(({ history }) => writeText(`${given.out}/loss.svg`, curve(history, 'loss'))),
-    TE.tap(({ history }) => writeText(`${given.out}/accuracy.svg`, curve(history, 'accuracy'))),
     TE.tap(({ params }) => writeParams(`${given.out}/params.safetensors`, params)),
     TE.map(({ parameters, trainSeconds, history }) => {
-      console.log(`curves: ${given.out}/loss.svg and accuracy.svg; parameters: ${given.out}/params.safetensors`);
-      return { parameters, trainSeconds, testAccuracy: history.at(-1)!.validation['accuracy']! };
+      const testAccuracy = history.at(-1)!.validation['accuracy']!;
+      return {
+        numbers: { parameters, trainSeconds, testAccuracy },
+        claims: [cli.atLeast('held-out digits read rightly', testAccuracy, given.short ? 0.5 : 0.9)],
+        files: { 'loss.svg': curve(history, 'loss'), 'accuracy.svg': curve(history, 'accuracy') },
+      };
     }),
   );
 
@@ -64,11 +57,11 @@ const judge = (given: DigitsOptions, split: Split, path: string) =>
     TE.map((params) => {
       const { loss, accuracy } = measurer(recipe(given.hidden))(params, split.test);
       console.log(`held out: loss ${loss.toFixed(4)}, accuracy ${accuracy.toFixed(4)}`);
-      return { parameters: countOf(params), testAccuracy: accuracy };
+      return { numbers: { parameters: countOf(params), testAccuracy: accuracy } };
     }),
   );
 
-const digits: cli.Example<typeof options> = {
+export const example: cli.Example<typeof options> = {
   name: 'digits',
   about: 'a network with one hidden layer learns to read handwritten digits.',
   options,
@@ -81,10 +74,8 @@ const digits: cli.Example<typeof options> = {
         );
       }),
       TE.flatMap(
-        (split): TE.TaskEither<Failure | WriteError, cli.Summary> =>
+        (split): TE.TaskEither<Failure | WriteError, cli.Outcome> =>
           given.load === null ? learn(given, split) : judge(given, split, given.load),
       ),
     ),
 };
-
-await cli.runExample(digits, process.argv.slice(2));

@@ -4,7 +4,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { defaultDevice } from 'pullback';
 import { augment } from 'pullback/data';
-import { type Split, writeParams, writeText } from 'pullback/io';
+import { type Split, writeParams } from 'pullback/io';
 import * as cli from '../cli.ts';
 import { loadDigits } from './data.ts';
 import { checkGradient, tolerance } from './gradient.ts';
@@ -20,6 +20,8 @@ export interface Reader<P> {
   readonly epochs: number;
   readonly batch: number;
   readonly rate: number;
+  /** The share of held-out digits that it must read. */
+  readonly wanted: number;
 }
 
 /** Handwriting leans, and is large or small: a digit that is bent a little is the same digit. */
@@ -33,14 +35,13 @@ const limited = ({ train, test }: Split, wanted: number): Split => ({
 });
 
 /** Train a model on digits: Adam whose rate falls along a cosine, on images that are bent a little at every step. */
-export function runReader<P>({ name, about, title, recipe, epochs, batch, rate }: Reader<P>): Promise<void> {
+export function reader<P>({ name, about, title, recipe, epochs, batch, rate, wanted }: Reader<P>) {
   const options = {
     data: cli.optionalFolder("folder with MNIST's IDX files; digits are generated without it"),
-    epochs: cli.count(epochs, 'passes over the training set'),
-    images: cli.count(60_000, 'images of the training set that are used, at most'),
+    epochs: cli.count(epochs, 'passes over the training set', 1),
+    images: cli.count(60_000, 'images of the training set that are used, at most', 2000),
     batch: cli.count(batch, 'images per step'),
     rate: cli.positive(rate, "Adam's learning rate at first; it falls along a cosine"),
-    seed: cli.seed(0, 'seed of all that is random'),
     save: cli.optionalFile('file of the run: saved after each epoch, gone on with if it is there'),
     ...cli.commonOptions(name),
   };
@@ -61,15 +62,20 @@ export function runReader<P>({ name, about, title, recipe, epochs, batch, rate }
         TE.flatMap((split) =>
           pipe(
             learn(split, recipe, { ...given, decay: true, augmentation }),
-            TE.tap((trained) => writeText(`${given.out}/index.html`, report(title, recipe, trained, split.test))),
+            TE.bindTo('trained'),
+            TE.bind('page', ({ trained }) => TE.fromIO(() => report(title, recipe, trained, split.test))),
           ),
         ),
-        TE.tap(({ params }) => writeParams(`${given.out}/params.safetensors`, params)),
-        TE.map(({ parameters, trainSeconds, history }): cli.Summary => {
-          console.log(`pictures: ${given.out}/index.html; parameters: ${given.out}/params.safetensors`);
-          return { parameters, trainSeconds, testAccuracy: history.at(-1)!.validation['accuracy']! };
+        TE.tap(({ trained }) => writeParams(`${given.out}/params.safetensors`, trained.params)),
+        TE.map(({ trained: { parameters, trainSeconds, history }, page }) => {
+          const testAccuracy = history.at(-1)!.validation['accuracy']!;
+          return {
+            numbers: { parameters, trainSeconds, testAccuracy },
+            claims: [cli.atLeast('held-out digits read rightly', testAccuracy, given.short ? 0.3 : wanted)],
+            files: { 'index.html': page },
+          };
         }),
       ),
   };
-  return cli.runExample(example, process.argv.slice(2));
+  return example;
 }

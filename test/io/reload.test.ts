@@ -34,7 +34,7 @@ test('train, save, load: the same testAccuracy, exactly', () => {
   const run = (...options: readonly string[]) => {
     const { stdout, stderr, status } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', 'examples/digits/main.ts', '--json', '--data', data, '--out', folder, ...options],
+      ['--import', 'tsx', 'examples/run.ts', 'digits', '--json', '--data', data, '--out', folder, ...options],
       { cwd: root, encoding: 'utf8' },
     );
     return {
