@@ -90,11 +90,12 @@ const digits = (count: { readonly float32: number; readonly float64: number }, s
     },
   );
 
-/** The term of the nearest pole. */
+/** The term of the nearest pole; near the root of the digamma function at 1.46 those of its series. */
 const nearestPole: Scale = ([n, x]) => {
   let value = 1;
   for (let k = 1; k <= n! && k < 200; k++) value *= k;
-  return x! > 0 ? 0 : value * Math.abs(x! - Math.round(x!)) ** -(n! + 1);
+  if (x! > 0) return n === 0 ? gammaSlopes([x!], null) : 0;
+  return value * Math.abs(x! - Math.round(x!)) ** -(n! + 1);
 };
 
 /** Near the roots at 1 and 2, and at those below 0, the terms of the recurrence and of the reflection. */

@@ -4,6 +4,7 @@
  */
 
 import * as fc from 'fast-check';
+import { defaultDevice } from '../src/core/backend.ts';
 import { range, sizeOf } from '../src/core/shape.ts';
 import type { Value } from '../src/core/value.ts';
 import * as np from '../src/ops/np.ts';
@@ -11,7 +12,7 @@ import * as random from '../src/random/index.ts';
 import { jit } from '../transforms/jit.ts';
 import { vmap } from '../transforms/vmap.ts';
 import { shape } from './arbitrary/shape.ts';
-import { sameValues } from './host.ts';
+import { closeValues, sameValues } from './host.ts';
 import { every, expect, fails, type Law, law, type Suite } from './law.ts';
 
 type Key = Value<'uint32'>;
@@ -145,7 +146,9 @@ const otherLaws: readonly Law[] = [
       const keys = random.split(random.key(seed), 3);
       const each = keys.map(draw);
       const all = vmap(draw)(np.stack([...keys]) as Key);
-      return sameValues(name, [jit(draw)(keys[1]), all], [each[1]!, np.stack(each)]);
+      // Sums of a few terms, which other devices than the reference add up as they like.
+      const rounds = defaultDevice().name === 'reference' ? 0 : 16 * 2 ** -24;
+      return closeValues(name, [jit(draw)(keys[1]), all], [each[1]!, np.stack(each)], rounds);
     },
   ),
 ];

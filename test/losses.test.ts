@@ -210,6 +210,34 @@ describe('ctc', () => {
     expect(found.item()).toBeCloseTo(-Math.log(byEnumeration(probabilities, text)), 12);
   });
 
+  test('labels that are no classes and lengths beyond the arrays are NaN, each in its sequence only', () => {
+    const logits = np.zeros([4, 3, 3]);
+    const labels = np.array(
+      [
+        [1, 2],
+        [1, 3],
+        [1, -1],
+        [7, 2],
+      ],
+      { dtype: 'int32' },
+    );
+    const per = (options: nn.CtcOptions): unknown =>
+      Array.from(
+        jit(() => nn.ctc(logits, labels, { ...options, reduction: 'none', zeroInfinity: true }))().dataSync(),
+        Number.isNaN,
+      );
+    const counts = (...lengths: number[]): Tensor<'int32'> => np.array(lengths, { dtype: 'int32' }) as Tensor<'int32'>;
+    expect(per({})).toEqual([false, true, true, true]);
+    expect(per({ labelLengths: counts(2, 1, 1, 0) })).toEqual([false, false, false, false]);
+    expect(per({ labelLengths: counts(3, 1, -1, 0) })).toEqual([true, false, true, false]);
+    expect(per({ labelLengths: counts(2, 1, 1, 0), logitLengths: counts(3, 4, -1, 0) })).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+  });
+
   test('a text that does not fit, a class that cannot be, and under vmap', () => {
     const twice = np.array([[1, 1]], { dtype: 'int32' });
     const short = np.zeros([1, 2, 3]);

@@ -151,7 +151,7 @@ class WasmDevice implements Device {
   private make(simple: Jaxpr, consts: readonly Value[]): Made {
     const program = this.checkedPlan(simple);
     if (soleKernel(program, consts)) return { program, code: null };
-    return { program, code: this.instantiate(assembleProgram(program, this.target())) };
+    return { program, code: this.instantiate(() => assembleProgram(program, this.target())) };
   }
 
   /** An operation that is applied by itself. */
@@ -159,7 +159,7 @@ class WasmDevice implements Device {
     const program = this.checkedPlan(simple);
     const only = soleKernel(program, consts);
     if (only) return this.single(program, only);
-    const make = (): Code => this.instantiate(assembleProgram(program, this.target()));
+    const make = (): Code => this.instantiate(() => assembleProgram(program, this.target()));
     const product = consts.length === 0 ? soleProduct(program) : null;
     if (product && isNarrow(product.contraction)) {
       const loops = planOf(simple, false);
@@ -180,7 +180,7 @@ class WasmDevice implements Device {
 
   /** Code for all sizes, as it was made before if it was used not long ago. */
   private kernelOf(key: string, assemble: () => Assembled): Code {
-    const code = this.kernels.get(key) ?? this.instantiate(assemble());
+    const code = this.kernels.get(key) ?? this.instantiate(assemble);
     this.kernels.delete(key);
     this.kernels.set(key, code);
     if (this.kernels.size > kernelLimit) this.kernels.delete(this.kernels.keys().next().value!);
@@ -204,7 +204,7 @@ class WasmDevice implements Device {
       assemble: () => assemble(false),
       timed: (clock) => {
         if (only) return this.single(program, only, clock);
-        const code = this.instantiate(assemble(true), clock);
+        const code = this.instantiate(() => assemble(true), clock);
         const run: Run = (table) => {
           clock.start();
           code.run(table!);
@@ -249,12 +249,14 @@ class WasmDevice implements Device {
     };
   }
 
-  private instantiate({ bytes, imports, scratch }: Assembled, clock?: StepClock): Code {
+  private instantiate(assemble: () => Assembled, clock?: StepClock, room: 'shared' | 'own' = 'shared'): Code {
     const { constants } = this;
+    const { bytes, imports, scratch } = assemble();
     const words = constants.contents();
     // Pools do not shrink; the code made so far keeps its own.
     if (words.byteLength > constantBytes / 2) this.constants = this.pool();
     if (words.byteLength > constantBytes) {
+      if (room === 'shared') return this.instantiate(assemble, clock, 'own');
       throw new CompileError({
         op: 'wasm',
         problem: `a program has more constants than fit into ${constantBytes} bytes`,

@@ -1,7 +1,13 @@
 /** What the device says of a program: its texts, its cost, and the time of each step of a run. */
 
 import type { Executable, Storage } from '../../src/core/backend.ts';
-import type { Inspection, ProgramCost, ProgramText, RunProfile } from '../../src/core/inspection.ts';
+import {
+  type Inspection,
+  type ProgramCost,
+  type ProgramText,
+  type RunProfile,
+  unknownText,
+} from '../../src/core/inspection.ts';
 import type { Jaxpr } from '../../src/core/jaxpr.ts';
 import { showJaxpr } from '../../src/core/pretty.ts';
 import { costOf } from '../loop/plan/cost.ts';
@@ -47,6 +53,8 @@ export class PlannedInspection implements Inspection {
         return printLoops(program);
       case 'wat':
         return disassemble(this.planned.assemble().bytes);
+      default:
+        return unknownText(form);
     }
   }
 

@@ -109,6 +109,7 @@ const qr: Row<FirstOrderParams<'qr'>> = {
   operands: claim(piecewise('where the first columns are dependent, or a reflection is not needed'), apart),
   values: ({ ins }) => oftenThese(apart(ins[0]!.shape)),
   linear: nowhere,
+  reordered: 64,
   results: ({ ins: [a], params }) => {
     const [m, n] = [rowsOf(a!), columnsOf(a!)];
     const k = params.fullMatrices ? m : Math.min(m, n);
@@ -140,6 +141,7 @@ const eigh: Row<FirstOrderParams<'eigh'>> = {
   ],
   values: ({ ins: [a], params }) => oftenThese(symmetric(a!.shape, params.lower)),
   linear: nowhere,
+  reordered: 64,
   results: ({ ins: [a] }) => [a!, vectors(a!, rowsOf(a!))],
 };
 
@@ -159,6 +161,7 @@ const svd: Row<FirstOrderParams<'svd'>> = {
   operands: claim(piecewise('where singular values are equal or zero'), apart),
   values: ({ ins }) => oftenThese(apart(ins[0]!.shape)),
   linear: nowhere,
+  reordered: 64,
   results: ({ ins: [a], params: { fullMatrices, computeUv } }) => {
     const [m, n] = [rowsOf(a!), columnsOf(a!)];
     const k = Math.min(m, n);

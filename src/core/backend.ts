@@ -7,7 +7,7 @@
 
 import type { Aval } from './aval.ts';
 import type { TypedArray } from './dtype.ts';
-import { CompileError } from './errors.ts';
+import { AsyncTraceError, CompileError } from './errors.ts';
 import type { Inspection } from './inspection.ts';
 import type { Jaxpr } from './jaxpr.ts';
 
@@ -84,12 +84,23 @@ export function setDefaultDevice(device: Device | null): Device | null {
   return before;
 }
 
-/** Run `f` with another default device. */
+/**
+ * Run `f` with another default device.
+ *
+ * @throws AsyncTraceError if `f` returns a promise: after an await the device would be another one
+ */
 export function withDefaultDevice<A>(device: Device, f: () => A): A {
   const before = chosen;
   chosen = device;
   try {
-    return f();
+    const result = f();
+    if (!(result instanceof Promise)) return result;
+    result.catch(() => undefined);
+    throw new AsyncTraceError({
+      op: 'withDefaultDevice',
+      problem: 'f returned a Promise: what is computed after an await would be on another device',
+      remedy: 'await first and compute in a synchronous f, or call setDefaultDevice before and after',
+    });
   } finally {
     chosen = before;
   }

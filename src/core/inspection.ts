@@ -73,6 +73,15 @@ export interface Inspection {
   profile(ins: readonly Storage[]): RunProfile;
 }
 
+/** @throws CompileError for a text that no program has, which the types refuse already */
+export function unknownText(form: never): never {
+  throw new CompileError({
+    op: `text('${String(form)}')`,
+    problem: 'there is no such text of a program',
+    remedy: "ask for 'jaxpr', 'plan', 'loops' or 'wat'",
+  });
+}
+
 /** What there is to say of a program that a device interprets: its equations. */
 export function interpreted(device: string, jaxpr: Jaxpr): Inspection {
   const refuse = (asked: string, has: string): CompileError =>
@@ -85,7 +94,8 @@ export function interpreted(device: string, jaxpr: Jaxpr): Inspection {
   return {
     text(form) {
       if (form === 'jaxpr') return showJaxpr(jaxpr);
-      throw refuse(`text('${form}')`, `it has no ${{ loops: 'loops', wat: 'code', plan: 'plan' }[form]}`);
+      const missing = { loops: 'loops', wat: 'code', plan: 'plan' }[form] as string | undefined;
+      throw missing === undefined ? unknownText(form as never) : refuse(`text('${form}')`, `it has no ${missing}`);
     },
     cost() {
       throw refuse('cost()', 'it has no loops to count');

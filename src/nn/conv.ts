@@ -4,12 +4,13 @@ import { makeAval } from '../core/aval.ts';
 import type { FloatDType } from '../core/dtype.ts';
 import { range } from '../core/shape.ts';
 import type { Value } from '../core/value.ts';
+import * as np from '../ops/np.ts';
 import type { Padding } from '../ops/padding.ts';
 import { expectOptions } from '../ops/untyped.ts';
 import { zeros } from '../prim/compose.ts';
 import { type Key, split } from '../random/key.ts';
 import * as functional from './functional/conv.ts';
-import { type Initializer, lecunNormal, varianceScaling } from './initializers.ts';
+import { type Initializer, lecunNormal } from './initializers.ts';
 import type { Layer } from './layer.ts';
 import { expectList, expectParams, expectSizes } from './params.ts';
 
@@ -207,9 +208,12 @@ const initTranspose = (
   expectOptions(op, options, 'groups', ...inits);
   const { groups = 1 } = options;
   expectChannels(op, window, inSize, outSize, groups);
-  // The last axis are the inputs here: what sums them is the fan-out of the taps, in one group of several.
-  const fan: Initializer = (k, shape) => varianceScaling(k, shape, { scale: groups, mode: 'fanOut' });
-  return drawn(key, [...window, outSize / groups, inSize], outSize, { w: fan, ...options });
+  // Initializers see the taps of a convolution, [...window, in/groups, out], so that their fans are right; here the inputs are last.
+  const params = drawn(key, [...window, inSize / groups, outSize], outSize, options);
+  const axes = window.map((_, i) => i);
+  const [spatial, parts] = [window.length, [...window, inSize / groups, groups, outSize / groups]];
+  const turned = np.transpose(np.reshape(params.w, parts), [...axes, spatial + 2, spatial + 1, spatial]);
+  return { ...params, w: np.reshape(turned, [...window, outSize / groups, inSize]) as Value<'float32'> };
 };
 
 const layerTranspose = (

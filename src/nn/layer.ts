@@ -7,10 +7,11 @@
 
 import { showAval } from '../core/aval.ts';
 import type { FloatDType } from '../core/dtype.ts';
-import { ShapeError } from '../core/errors.ts';
+import { ShapeError, TreeError } from '../core/errors.ts';
 import { sameShape } from '../core/shape.ts';
 import * as np from '../ops/np.ts';
 import type { Tensor } from '../ops/types.ts';
+import { describe } from '../ops/untyped.ts';
 import { type Key, split } from '../random/key.ts';
 
 /** A layer before it has parameters. */
@@ -64,6 +65,16 @@ type Last<L extends readonly unknown[]> = L extends readonly [...infer _, infer 
 /** A layer that is nothing besides. */
 type Loose = Layer<unknown, unknown, unknown>;
 
+/** @throws TreeError naming the first that is no layer */
+function expectLayers(op: string, layers: readonly unknown[]): asserts layers is readonly Loose[] {
+  layers.forEach((layer, i) => {
+    const { init, apply } = (layer ?? {}) as Partial<Loose>;
+    if (typeof init === 'function' && typeof apply === 'function') return;
+    const problem = `layer ${i} is ${describe(layer)}, not a layer: it has no init and apply`;
+    throw new TreeError({ op, problem, remedy: 'use nn.NAME.layer(…), or lift a function: nn.lift(nn.relu)' });
+  });
+}
+
 const initAll =
   (layers: readonly AnyLayer[]) =>
   (key: Key): readonly unknown[] => {
@@ -106,7 +117,8 @@ export function lift<X, Y>(f: (x: X) => Y, name = f.name): Layer<null, X, Y> {
 export function serial<const L extends readonly [AnyLayer, ...AnyLayer[]]>(
   ...layers: Chained<L> extends L ? L : Chained<L>
 ): Layer<AllParams<L>, InputOf<L[0]>, OutputOf<Last<L>>> {
-  const all = layers as unknown as readonly Loose[];
+  const all: readonly unknown[] = layers;
+  expectLayers('nn.serial', all);
   const composed: Layer<readonly unknown[], unknown, unknown> = {
     init: initAll(all),
     apply: (params) => {
@@ -132,7 +144,8 @@ export function serial<const L extends readonly [AnyLayer, ...AnyLayer[]]>(
 export function parallel<const L extends readonly AnyLayer[]>(
   ...layers: L
 ): Layer<AllParams<L>, AllInputs<L>, AllOutputs<L>> {
-  const all = layers as unknown as readonly Loose[];
+  const all: readonly unknown[] = layers;
+  expectLayers('nn.parallel', all);
   const composed: Layer<readonly unknown[], readonly unknown[], readonly unknown[]> = {
     init: initAll(all),
     apply: (params) => (xs) => all.map((layer, i) => layer.apply(params[i])(xs[i])),
@@ -158,7 +171,8 @@ type Meet<U> = (U extends unknown ? (x: U) => void : never) extends (x: infer M)
 export function fanOut<const L extends readonly [AnyLayer, ...AnyLayer[]]>(
   ...layers: L
 ): Layer<AllParams<L>, Meet<InputOf<L[number]>>, AllOutputs<L>> {
-  const all = layers as unknown as readonly Loose[];
+  const all: readonly unknown[] = layers;
+  expectLayers('nn.fanOut', all);
   const composed: Layer<readonly unknown[], unknown, readonly unknown[]> = {
     init: initAll(all),
     apply: (params) => (x) => all.map((layer, i) => layer.apply(params[i])(x)),
@@ -172,7 +186,7 @@ export function fanOut<const L extends readonly [AnyLayer, ...AnyLayer[]]>(
  *
  * K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition" (2016).
  *
- * @throws ShapeError for a layer that gives another shape than it takes
+ * @throws ShapeError for a layer that gives another shape than it takes, TreeError for what is no layer
  *
  * @example
  * ```ts
@@ -184,6 +198,7 @@ export function fanOut<const L extends readonly [AnyLayer, ...AnyLayer[]]>(
 export function residual<P, D extends FloatDType>(
   layer: Layer<P, Tensor<D>, Tensor<D>>,
 ): Layer<P, Tensor<D>, Tensor<D>> {
+  expectLayers('nn.residual', [layer]);
   return {
     init: layer.init,
     apply: (params) => {

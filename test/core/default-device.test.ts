@@ -28,6 +28,14 @@ test('the first registration counts, and others make nothing', () => {
   expect([defaultDevice().name, made]).toEqual(['wasm', 0]);
 });
 
+test('a function that would go on later, on another device, is refused', () => {
+  const later = async (): Promise<void> => Promise.reject(new Error('lost'));
+  expect(() => withDefaultDevice(referenceDevice(), later)).toThrow(
+    'withDefaultDevice: f returned a Promise: what is computed after an await would be on another device',
+  );
+  expect(defaultDevice().name).toBe('wasm');
+});
+
 test('another device holds within a function, and what is there stays what it is', () => {
   setDefaultDevice(null);
   const there = withDefaultDevice(referenceDevice(), () => np.add(np.array([1, 2]), 1));

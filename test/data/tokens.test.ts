@@ -170,8 +170,10 @@ describe('byte pairs', () => {
       return E.isLeft(decoded) ? showFailure(decoded.left) : 'decoded';
     };
     expect(wrong({ merges: [[97, 256]] })).toBe(
-      'bpe.json: merges: expected pairs of earlier tokens, each once, got [[97,256]]',
+      'bpe.json: merges: expected pairs of earlier tokens, each once, of 256 MiB at most, got [[97,256]]',
     );
+    const doubling = Array.from({ length: 40 }, (_, i) => [i === 0 ? 97 : 255 + i, i === 0 ? 97 : 255 + i]);
+    expect(wrong({ merges: doubling })).toContain('of 256 MiB at most');
     expect(
       wrong({
         merges: [

@@ -21,6 +21,20 @@ describe('composition', () => {
     expectTypeOf<nn.OutputOf<typeof pair>>().toEqualTypeOf<readonly [Tensor, Tensor<'int32'>]>();
   });
 
+  it('says which of them is no layer', () => {
+    const [relu, none] = [nn.relu as unknown as nn.AnyLayer, undefined as unknown as nn.AnyLayer];
+    expect(message(() => nn.serial(nn.dense.layer(3, 4), relu))).toMatchInlineSnapshot(`
+      "
+      TreeError: nn.serial: layer 1 is the function without a name, not a layer: it has no init and apply
+        remedy: use nn.NAME.layer(…), or lift a function: nn.lift(nn.relu)
+        at test/nn/layer.test.ts:LINE
+      "
+    `);
+    expect(() => nn.parallel(none)).toThrow('nn.parallel: layer 0 is undefined, not a layer');
+    expect(() => nn.fanOut(none)).toThrow('nn.fanOut: layer 0 is undefined, not a layer');
+    expect(() => nn.residual(none as never)).toThrow('nn.residual: layer 0 is undefined, not a layer');
+  });
+
   it('is the composition of the layers with their parameters', () => {
     const x = random.normal(key, [2, 3]);
     const hidden = np.tanh(nn.dense(params[0])(x));

@@ -89,6 +89,21 @@ describe('convolutions', () => {
     expect(shapes(nn.conv.init(key, [3, 2], 4, 6, { groups: 2 }))).toEqual([[3, 2, 2, 6], [6]]);
     expect(shapes(nn.conv.init(key, [3], 4, 6, { bias: false }))).toEqual([[3, 4, 6], undefined]);
     expect(shapes(nn.convTranspose.init(key, [3], 4, 6, { groups: 2 }))).toEqual([[3, 3, 4], [6]]);
+    // Initializers are shown the taps of a convolution, of whose fans they know; each output of a group keeps its taps.
+    const seen: (readonly number[])[] = [];
+    const byOutput = (_: random.Key, shape: readonly number[]): Tensor => {
+      seen.push(shape);
+      return np.astype(np.broadcastTo(np.arange(shape.at(-1)!), shape), 'float32');
+    };
+    const turned = nn.convTranspose.init(key, [1], 4, 6, { groups: 2, w: byOutput });
+    expect(seen).toEqual([[1, 2, 6]]);
+    expect(turned.w.toArray()).toEqual([
+      [
+        [0, 0, 3, 3],
+        [1, 1, 4, 4],
+        [2, 2, 5, 5],
+      ],
+    ]);
     const drawn = nn.conv.layer([3], 4, 6, { w: nn.initializers.ones, b: nn.initializers.constant(2) }).init(key);
     expect(np.sum(drawn.w).item()).toBe(72);
     expect(drawn.b?.toArray()).toEqual([2, 2, 2, 2, 2, 2]);

@@ -322,3 +322,10 @@ test('the text of a program is the same each time it is compiled, whatever was b
   );
   expect(text()).toBe(first);
 });
+
+test('a text that no program has is refused', () => {
+  for (const on of [device, referenceDevice()]) {
+    const program = withDefaultDevice(on, () => jit(np.sin).lower(float32(2)).compile());
+    expect(() => program.text('wgsl' as 'wat')).toThrow("text('wgsl'): there is no such text of a program");
+  }
+});

@@ -7,7 +7,7 @@
 
 import { apply, compare, constant, type Expr, int } from './expr.ts';
 
-/** A sum of multiples of atoms, and a constant. */
+/** A sum of multiples of atoms, and a constant: int32, which wrap around in data; indices do not. */
 export interface Linear {
   readonly terms: ReadonlyMap<Expr, number>;
   readonly constant: number;
@@ -47,17 +47,17 @@ function decompose(x: Expr): Linear {
 function sum(a: Linear, b: Linear, factor: number): Linear {
   const terms = new Map(a.terms);
   for (const [atom, c] of b.terms) {
-    const total = (terms.get(atom) ?? 0) + factor * c;
+    const total = ((terms.get(atom) ?? 0) + Math.imul(factor, c)) | 0;
     if (total === 0) terms.delete(atom);
     else terms.set(atom, total);
   }
-  return { terms, constant: a.constant + factor * b.constant };
+  return { terms, constant: (a.constant + Math.imul(factor, b.constant)) | 0 };
 }
 
-const scaled = (a: Linear, factor: number): Linear => ({
-  terms: new Map(factor === 0 ? [] : [...a.terms].map(([atom, c]) => [atom, c * factor])),
-  constant: a.constant * factor,
-});
+const scaled = (a: Linear, factor: number): Linear => {
+  const terms = [...a.terms].map(([atom, c]) => [atom, Math.imul(c, factor)] as const);
+  return { terms: new Map(terms.filter(([, c]) => c !== 0)), constant: Math.imul(a.constant, factor) };
+};
 
 /** f·c·(x div c) + f·(x mod c) is f·x: what a reshape takes apart and the address puts together again. */
 function rejoined(a: Linear): Linear {

@@ -223,7 +223,8 @@ class Scope {
       return;
     }
     const product = this.planner.limits.products === false ? null : productOf(unit.body, unit.stored, flow);
-    if (product) {
+    // Where one factor is empty nothing is loaded, of the other neither: neither need have been made.
+    if (product && unit.body.loads.has(product.a.buffer) && unit.body.loads.has(product.b.buffer)) {
       this.product(unit, product, at);
       return;
     }

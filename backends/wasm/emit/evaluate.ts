@@ -130,7 +130,7 @@ export class Emitter implements Evaluator {
         if (x.fn === 'quotient') return i32.divU(a, b);
         if (x.fn === 'remainder') return i32.remU(a, b);
       }
-      return scalarOp(x.fn, x.dtype, x.args[0]!.dtype, args);
+      return scalarOp(x.fn, x.dtype, x.args[0]!.dtype, args, this.options.relaxed);
     }
     if (x.dtype === 'float64') return this.called('rem', args);
     return f32.demoteF64(this.called('rem', args.map(f64.promoteF32)));

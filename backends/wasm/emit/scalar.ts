@@ -3,6 +3,7 @@
 import type { DType } from '../../../src/core/dtype.ts';
 import type { Fn } from '../../loop/ir/expr.ts';
 import { type Code, f32, f64, i32, select, type ValueType } from '../code/instructions.ts';
+import { f32x4, f64x2 } from '../code/simd.ts';
 
 export const scalarType = (dtype: DType): ValueType =>
   dtype === 'float32' ? 'f32' : dtype === 'float64' ? 'f64' : 'i32';
@@ -24,18 +25,18 @@ const safe = (y: Code): Code => i32.add(y, i32.eqz(y));
 /** The count as unsigned is at least 32. */
 const shiftedOut = (y: Code): Code => i32.gtU(y, i32.const(31));
 
-/** `args` are cheap to repeat: registers or constants. */
-export function scalarOp(fn: Fn, dtype: DType, from: DType, args: readonly Code[]): Code {
+/** `args` are cheap to repeat: registers or constants. `relaxed`: may multiply-adds be rounded once? */
+export function scalarOp(fn: Fn, dtype: DType, from: DType, args: readonly Code[], relaxed = false): Code {
   const [x, y, z] = args as readonly [Code, Code, Code];
   if (fn === 'select') return select(y, z, x);
   if (fn === 'convert') return scalarConvert(x, from, dtype);
   if (fn === 'bitcast') return scalarBitcast(x, from, dtype);
-  if (from === 'float32' || from === 'float64') return floatOp(fn, from, x, y, z);
+  if (from === 'float32' || from === 'float64') return floatOp(fn, from, x, y, z, relaxed);
   if (from === 'bool') return boolOp(fn, x, y);
   return integerOp(fn, from === 'int32', x, y, z);
 }
 
-function floatOp(fn: Fn, dtype: DType, x: Code, y: Code, z: Code): Code {
+function floatOp(fn: Fn, dtype: DType, x: Code, y: Code, z: Code, relaxed: boolean): Code {
   const type = dtype === 'float32' ? f32 : f64;
   switch (fn) {
     case 'neg':
@@ -60,8 +61,12 @@ function floatOp(fn: Fn, dtype: DType, x: Code, y: Code, z: Code): Code {
     case 'gt':
     case 'ge':
       return type[fn](x, y);
-    case 'madd':
-      return type.add(type.mul(x, y), z);
+    case 'madd': {
+      if (!relaxed) return type.add(type.mul(x, y), z);
+      // Rounded as it is in vectors: an element has the same bits wherever it lies.
+      const wide = dtype === 'float32' ? f32x4 : f64x2;
+      return wide.extractLane(wide.relaxedMadd(wide.splat(x), wide.splat(y), wide.splat(z)), 0);
+    }
     default:
       return unknown(fn, dtype);
   }

@@ -20,14 +20,24 @@ export const gpt2Pattern = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{
 
 const merge = t.tuple([t.number, t.number], 'a pair of tokens');
 
-/** Merge i makes token 256 + i of two tokens before it; no pair comes twice, and the pattern is one. */
+/** Bytes that all tokens may have together: GPT-2's have a third of a million. A few dozen merges, each of the last token with itself, would fill any memory. */
+const mostBytes = 2 ** 28;
+
+/** Merge i makes token 256 + i of two tokens before it; no pair comes twice, and their bytes stay within bounds. */
 const soundMerges = (merges: readonly (readonly [number, number])[]): boolean => {
   const seen = new Set<number>();
+  const lengths = new Array<number>(256).fill(1);
+  let total = 0;
   return merges.every(([a, b], i) => {
     const key = a * 2 ** 26 + b;
     const fresh = !seen.has(key);
     seen.add(key);
-    return fresh && [a, b].every((token) => Number.isInteger(token) && token >= 0 && token < 256 + i);
+    const length = (lengths[a] ?? Number.NaN) + (lengths[b] ?? Number.NaN);
+    lengths.push(length);
+    total += length;
+    return (
+      fresh && total <= mostBytes && [a, b].every((token) => Number.isInteger(token) && token >= 0 && token < 256 + i)
+    );
   });
 };
 
@@ -36,7 +46,7 @@ const Merges: t.Type<readonly (readonly [number, number])[], unknown, unknown> =
   unknown,
   unknown
 >(
-  'pairs of earlier tokens, each once',
+  'pairs of earlier tokens, each once, of 256 MiB at most',
   (u): u is readonly (readonly [number, number])[] => t.array(merge).is(u) && u.length < 2 ** 25 && soundMerges(u),
   (u, c) => (Merges.is(u) ? t.success(u) : t.failure(u, c)),
   t.identity,
@@ -142,7 +152,7 @@ export function bytePairsOf(json: BytePairsJson): BytePairTokenizer {
   if (Merges.is(json.merges)) return tokenizerOf(op, json);
   throw new ShapeError({
     op,
-    problem: 'the merges are not pairs of earlier tokens, each once',
+    problem: 'the merges are not pairs of earlier tokens, each once, of 256 MiB at most',
     remedy: 'decode what comes from a file with decodeWith(bytePairsJson, path)',
   });
 }

@@ -66,7 +66,8 @@ function delayed(xs: Value, count: number): Value {
  * when repetitions are merged and then blanks are dropped.
  *
  * It is the sum over all such sequences, by the forward recursion in logarithms, as a `scan` over time: its derivative is that of the
- * recursion. A text that does not fit into its sequence has the loss Infinity. The mean is PyTorch's: each loss is divided by the number
+ * recursion. A text that does not fit into its sequence has the loss Infinity; labels that are no classes, and lengths beyond the arrays,
+ * have the loss NaN (also inside of `jit`, where they cannot be refused). The mean is PyTorch's: each loss is divided by the number
  * of its labels (at least 1) first.
  *
  * A. Graves et al., "Connectionist temporal classification" (2006), equations 6–8.
@@ -137,7 +138,15 @@ export function ctc<A extends ArrayLike>(
   const total = logAdd(inBlank, np.where(np.greater(counts, 0), inLabel, impossible));
   const losses = np.neg(total);
   const finite = zeroInfinity ? np.where(np.isinf(losses), 0, losses) : losses;
+  const within = (x: Value, least: number, most: number): Value<'bool'> =>
+    np.logicalAnd(np.greaterEqual(x, least), np.lessEqual(x, most));
+  const sound = [
+    np.all(np.logicalOr(np.logicalNot(isLabel), within(wanted, 0, classes - 1)), 1),
+    within(steps, 0, time),
+    within(counts, 0, length),
+  ].reduce((a, b) => np.logicalAnd(a, b));
+  const judged = np.where(sound, finite, Number.NaN);
   const perLabel = (options.reduction ?? 'mean') === 'mean';
-  const scaled = perLabel ? np.div(finite, convertElementType(np.maximum(counts, 1), finite.dtype)) : finite;
+  const scaled = perLabel ? np.div(judged, convertElementType(np.maximum(counts, 1), judged.dtype)) : judged;
   return reduced(op, scaled, options, 'logitLengths', 'labelLengths', 'blank', 'zeroInfinity');
 }
