@@ -17,6 +17,7 @@ import { vmapFlat } from '../transforms/vmap.ts';
 import { tensor, tensorOf } from './arbitrary/tensor.ts';
 import { type HostTensor, hostTensor, sameBits, sameValues, toHost, toTensor } from './host.ts';
 import { every, expect, type Law, law, type Suite, type Verdict } from './law.ts';
+import { anyDomain } from './primitive-case.ts';
 import { primitiveNames, subject } from './primitives.laws.ts';
 
 const unchanged = (what: string, x: Value, before: HostTensor): Verdict =>
@@ -92,7 +93,11 @@ const calls = fc.constantFrom(...primitiveNames).chain((name) => {
   const { row } = subject(name);
   return row
     .calls(row.takes)
-    .chain((c) => fc.tuple(...c.ins.map((aval) => tensorOf(aval))).map((operands) => ({ name, call: c, operands })));
+    .chain((c) =>
+      fc
+        .tuple(...c.ins.map((aval, i) => tensorOf(aval, anyDomain(row)(c, i))))
+        .map((operands) => ({ name, call: c, operands })),
+    );
 });
 
 const transformLaws: readonly Law[] = [

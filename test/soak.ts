@@ -121,13 +121,19 @@ const soak = async (name: PartName, seed: number): Promise<Row & { readonly ok: 
     {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, LAWS: String(runs), LAWS_SEED: String(seed), ...env },
+      // A group of its own, so that its workers end with it.
+      detached: true,
     },
   );
+  const stop = (): boolean => process.kill(-child.pid!, 'SIGKILL');
+  process.once('SIGINT', () => {
+    stop();
+    process.exit(130);
+  });
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
-    child.kill('SIGTERM');
-    setTimeout(() => child.kill('SIGKILL'), 5_000).unref();
+    stop();
   }, limit);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
