@@ -10,4 +10,5 @@ export { type AttentionOverImage, attentionOverImage, type ImageGrid, imageGrid 
 export type { FigureOptions } from '../viz/options.ts';
 export { type Page, page } from '../viz/page.ts';
 export { type ContourPlot, contourPlot, type DecisionBoundary, decisionBoundary, type Range } from '../viz/plane.ts';
+export { type ScatterPlot, scatterPlot } from '../viz/scatter.ts';
 export { sparkline } from '../viz/sparkline.ts';
