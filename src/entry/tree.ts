@@ -2,6 +2,7 @@
 
 import './device.ts';
 
+export { ravel } from '../ops/ravel.ts';
 export { leafSpace, vectorSpace } from '../ops/space.ts';
 export { mapKeys } from '../random/trees.ts';
 export * from '../tree/index.ts';

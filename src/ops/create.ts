@@ -31,12 +31,15 @@ import { describe, dtypeIn, expectDType } from './untyped.ts';
  * console.log(np.zeros([2, 3]).toArray()); // => [ [ 0, 0, 0 ], [ 0, 0, 0 ] ]
  * ```
  */
-export function zeros<D extends DType = 'float32'>(shape: ShapeLike, options: DTypeOptions<D> = {}): Tensor<D> {
+export function zeros<D extends DType = 'float32'>(
+  shape: ShapeLike,
+  options: DTypeOptions<D> = {},
+): Tensor<NoInfer<D>> {
   return filled('np.zeros', shape, 0, options);
 }
 
 /** Ones of this shape; `float32` if no dtype is given. @throws as {@link zeros} */
-export function ones<D extends DType = 'float32'>(shape: ShapeLike, options: DTypeOptions<D> = {}): Tensor<D> {
+export function ones<D extends DType = 'float32'>(shape: ShapeLike, options: DTypeOptions<D> = {}): Tensor<NoInfer<D>> {
   return filled('np.ones', shape, 1, options);
 }
 
@@ -53,7 +56,7 @@ export function full<A extends ArrayLike, D extends DType = DTypeOf<A>>(
   shape: ShapeLike,
   value: A,
   options: DTypeOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   return stretched('np.full', shapeOf('np.full', shape), value, dtypeIn('np.full', options)) as Tensor<D>;
 }
 
@@ -72,7 +75,7 @@ function stretched(op: string, shape: Shape, value: ArrayLike, dtype: DType | un
 export function zerosLike<A extends ArrayLike, D extends DType = DTypeOf<A>>(
   x: A,
   options: DTypeOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   return filledLike('np.zerosLike', x, 0, options);
 }
 
@@ -80,7 +83,7 @@ export function zerosLike<A extends ArrayLike, D extends DType = DTypeOf<A>>(
 export function onesLike<A extends ArrayLike, D extends DType = DTypeOf<A>>(
   x: A,
   options: DTypeOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   return filledLike('np.onesLike', x, 1, options);
 }
 
@@ -96,7 +99,7 @@ export function fullLike<A extends ArrayLike, D extends DType = DTypeOf<A>>(
   x: A,
   value: ArrayLike,
   options: DTypeOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   const { aval } = toValue('np.fullLike', x);
   const dtype = dtypeIn('np.fullLike', options);
   return stretched('np.fullLike', aval.shape, value, dtype ?? aval.dtype) as Tensor<D>;
@@ -130,18 +133,18 @@ type RangeDType<N extends number> = number extends N
 export function arange<N extends number, D extends DType = RangeDType<N>>(
   stop: N,
   options?: DTypeOptions<D>,
-): Tensor<D>;
+): Tensor<NoInfer<D>>;
 export function arange<N extends number, D extends DType = RangeDType<N>>(
   start: N,
   stop: N,
   options?: DTypeOptions<D>,
-): Tensor<D>;
+): Tensor<NoInfer<D>>;
 export function arange<N extends number, D extends DType = RangeDType<N>>(
   start: N,
   stop: N,
   step: N,
   options?: DTypeOptions<D>,
-): Tensor<D>;
+): Tensor<NoInfer<D>>;
 export function arange(first: number, ...rest: readonly (number | DTypeOptions<DType> | undefined)[]): Value {
   const bounds = [first, ...rest].filter((x) => x !== undefined);
   const hasOptions = bounds.length > 1 && typeof bounds.at(-1) !== 'number';
@@ -209,7 +212,7 @@ export function linspace<D extends DType = 'float32'>(
   stop: number,
   count = 50,
   options: LinspaceOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   const dtype = dtypeIn('np.linspace', options, 'endpoint');
   const endpoint = options.endpoint ?? true;
   const [length] = shapeOf('np.linspace', count);
@@ -244,7 +247,7 @@ export function eye<D extends DType = 'float32'>(
   rows: number,
   columns: number = rows,
   options: EyeOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   const dtype = dtypeIn('np.eye', options, 'k');
   const k = options.k ?? 0;
   const shape = shapeOf('np.eye', [rows, columns]);
@@ -265,6 +268,6 @@ export function eye<D extends DType = 'float32'>(
  * console.log(np.astype(np.array([-1.5, 0, 3e9]), 'int32').toArray()); // => [ -1, 0, 2147483647 ]
  * ```
  */
-export function astype<D extends DType>(x: ArrayLike, dtype: D): Tensor<D> {
+export function astype<D extends DType>(x: ArrayLike, dtype: D): Tensor<NoInfer<D>> {
   return convertElementType(toValue('np.astype', x), expectDType('np.astype', dtype)) as Tensor<D>;
 }

@@ -198,7 +198,7 @@ export function beta<D extends FloatDType = 'float32'>(
   b: number | Value,
   shape?: ShapeLike,
   options: BetaOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const name = 'random.beta';
   const float = floatIn(name, options);
   return located(() => {
@@ -237,7 +237,7 @@ export function dirichlet<D extends FloatDType = 'float32'>(
   alpha: Value,
   shape?: ShapeLike,
   options: DirichletOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const name = 'random.dirichlet';
   const float = floatIn(name, options);
   return located(() => {
@@ -282,7 +282,7 @@ export function t<D extends FloatDType = 'float32'>(
   df: number | Value,
   shape?: ShapeLike,
   options: StudentOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const name = 'random.t';
   const float = floatIn(name, options);
   return located(() => {

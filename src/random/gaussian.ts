@@ -132,7 +132,7 @@ export function orthogonal<D extends FloatDType = 'float32'>(
   n: number,
   shape: ShapeLike = [],
   options: OrthogonalOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const op = 'random.orthogonal';
   const float = floatIn(op, options);
   const whole = shapeOf(op, [...shapeOf(op, shape), n, n]);

@@ -43,7 +43,7 @@ export function laplace<D extends FloatDType = 'float32'>(
   key: Key,
   shape: ShapeLike = [],
   options: LaplaceOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const op = 'random.laplace';
   const float = floatIn(op, options);
   return located(() => {
@@ -73,7 +73,7 @@ export function cauchy<D extends FloatDType = 'float32'>(
   key: Key,
   shape: ShapeLike = [],
   options: CauchyOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const op = 'random.cauchy';
   const float = floatIn(op, options);
   return located(() => {
@@ -103,7 +103,7 @@ export function logistic<D extends FloatDType = 'float32'>(
   key: Key,
   shape: ShapeLike = [],
   options: LogisticOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const op = 'random.logistic';
   const float = floatIn(op, options);
   return located(() => {
@@ -141,7 +141,7 @@ export function truncatedNormal<D extends FloatDType = 'float32'>(
   upper: number | Value,
   shape?: ShapeLike,
   options: TruncatedNormalOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const op = 'random.truncatedNormal';
   const float = floatIn(op, options);
   return located(() => {

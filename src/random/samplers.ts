@@ -68,7 +68,7 @@ export function uniform<D extends FloatDType = 'float32'>(
   key: Key,
   shape: ShapeLike = [],
   options: UniformOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const float = dtypeIn('random.uniform', options, 'minval', 'maxval') ?? 'float32';
   return uniformOf('random.uniform', key, shape, options.minval ?? 0, options.maxval ?? 1, float) as Value<D>;
 }
@@ -150,7 +150,7 @@ export function normal<D extends FloatDType = 'float32'>(
   key: Key,
   shape: ShapeLike = [],
   options: NormalOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const float = dtypeIn('random.normal', options) ?? 'float32';
   return normalOf('random.normal', key, shape, float) as Value<D>;
 }
@@ -180,7 +180,7 @@ export function gumbel<D extends FloatDType = 'float32'>(
   key: Key,
   shape: ShapeLike = [],
   options: GumbelOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const float = dtypeIn('random.gumbel', options) ?? 'float32';
   // The least normal number, so that the inner logarithm is finite.
   const minval = float === 'float32' ? 2 ** -126 : 2 ** -1022;
@@ -208,7 +208,7 @@ export function exponential<D extends FloatDType = 'float32'>(
   key: Key,
   shape: ShapeLike = [],
   options: ExponentialOptions<D> = {},
-): Value<D> {
+): Value<NoInfer<D>> {
   const float = dtypeIn('random.exponential', options) ?? 'float32';
   return located(() => neg(log1p(neg(uniformOf('random.exponential', key, shape, 0, 1, float))))) as Value<D>;
 }
