@@ -4,7 +4,16 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as t from 'io-ts';
 import { type DecodeErrors, decodeErrors, invalid } from 'pullback/io';
-import { commonOptions, count, decodeOptions, type Option, optionalFile, usage, type Values } from '../examples/cli.ts';
+import {
+  commonOptions,
+  count,
+  decodeOptions,
+  type Option,
+  optionalFile,
+  separated,
+  usage,
+  type Values,
+} from '../examples/cli.ts';
 import { type PeerName, peerNames } from './contenders.ts';
 import { type WorkloadName, workloadNames, workloads } from './workloads.ts';
 
@@ -51,26 +60,9 @@ export interface Asked extends Values<typeof options> {
 
 const isWorkload = (name: string): name is WorkloadName => Object.hasOwn(workloads, name);
 
-/** The names among options, and the rest: an option that takes a value is followed by it. */
-function separated(argv: readonly string[]): readonly [names: readonly string[], rest: readonly string[]] {
-  const names: string[] = [];
-  const rest: string[] = [];
-  for (let i = 0; i < argv.length; i++) {
-    const text = argv[i]!;
-    const option = text.slice(2);
-    if (!text.startsWith('--')) names.push(text);
-    else {
-      rest.push(text);
-      const takesValue = Object.hasOwn(options, option) && options[option as keyof typeof options].value !== null;
-      if (takesValue && argv[i + 1] !== undefined) rest.push(argv[++i]!);
-    }
-  }
-  return [names, rest];
-}
-
 /** Decode argv: names of workloads among options; all workloads when none is named. Everything wrong is said at once. */
 export function decodeAsked(argv: readonly string[]): E.Either<DecodeErrors, Asked> {
-  const [names, rest] = separated(argv);
+  const [names, rest] = separated(options, argv);
   const values = decodeOptions(options, rest);
   const unknown = names.filter((name) => !isWorkload(name));
   const errors = [

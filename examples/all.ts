@@ -12,7 +12,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as T from 'fp-ts/lib/Task.js';
 import { decodeWith, showFailure } from 'pullback/io';
-import { count, decodeOptions, flag, optionalFile, optionalFolder } from './cli.ts';
+import { count, decodeOptions, flag, optionalFile, optionalFolder, separated } from './cli.ts';
 import { examples } from './find.ts';
 import { keep, Numbers, type Result, report, writePage } from './report.ts';
 import type { Done, Job } from './worker.ts';
@@ -100,11 +100,8 @@ async function judged(
   return result;
 }
 
-const [flags, names] = [(text: string) => text.startsWith('--'), examples.keys()];
-const argv = process.argv.slice(2);
-const firstFlag = argv.findIndex(flags);
-const wanted = firstFlag < 0 ? argv : argv.slice(0, firstFlag);
-const decoded = decodeOptions(options, firstFlag < 0 ? [] : argv.slice(firstFlag));
+const [wanted, rest] = separated(options, process.argv.slice(2));
+const decoded = decodeOptions(options, rest);
 const unknown = wanted.filter((name) => !examples.has(name));
 if (E.isLeft(decoded) || unknown.length > 0) {
   const wrong = E.isLeft(decoded) ? showFailure(decoded.left) : `There is no example '${unknown[0]}'.`;
@@ -112,7 +109,7 @@ if (E.isLeft(decoded) || unknown.length > 0) {
   process.exitCode = 2;
 } else {
   const given = decoded.right;
-  const queue = wanted.length > 0 ? wanted : [...names];
+  const queue = wanted.length > 0 ? [...wanted] : [...examples.keys()];
   const results: Result[] = [];
   const lane = async (): Promise<void> => {
     const worker = new Worker();

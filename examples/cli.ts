@@ -230,6 +230,26 @@ export function decodeOptions<O extends Options>(
   );
 }
 
+/** The names among options, and the rest: an option that takes a value is followed by it. */
+export function separated(
+  options: Options,
+  argv: readonly string[],
+): readonly [names: readonly string[], rest: readonly string[]] {
+  const names: string[] = [];
+  const rest: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const text = argv[i]!;
+    if (!text.startsWith('--')) names.push(text);
+    else {
+      rest.push(text);
+      const option = text.slice(2);
+      const takesValue = Object.hasOwn(options, option) && options[option]!.value !== null;
+      if (takesValue && argv[i + 1] !== undefined) rest.push(argv[++i]!);
+    }
+  }
+  return [names, rest];
+}
+
 /** The help of an example: what it shows and a line for each option. */
 export function usage({ name, about, options }: Pick<Example<Options>, 'name' | 'about' | 'options'>): string {
   const rows = Object.entries(options).map(([key, { value, fallback, short = fallback, help }]) => {

@@ -109,7 +109,7 @@ export const example: cli.Example<typeof options> = {
     const byClipping = moved((labels) => privately(gradients(plain.params, x, labels), noiseKey!, clip, noise));
     const line = (name: string, curve: readonly Tensor[]) => ({
       name,
-      points: curve.map((v, i) => [i, v.item()] as const),
+      points: curve.map((v, i) => [i + 1, v.item()] as const),
     });
     return TE.of({
       numbers: { apart, plain: accuracy(plainCurve), private: accuracy(privateCurve), byMean, byClipping },
@@ -131,6 +131,7 @@ export const example: cli.Example<typeof options> = {
           title: 'Learning with and without privacy',
           xLabel: 'step',
           yLabel: 'read rightly',
+          xScale: 'log',
           series: [line('plain', plainCurve), line('private', privateCurve)],
         }),
       },

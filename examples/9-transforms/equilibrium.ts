@@ -137,7 +137,7 @@ export const example: cli.Example<typeof options> = {
           resolution: 80,
         }),
         'unrolled.svg': lineChart({
-          title: 'Gradients through more and more turns come to that of the equation',
+          title: 'Gradients through turns, beside that of the equation',
           xLabel: 'turns',
           yLabel: 'relative difference',
           xScale: 'log',

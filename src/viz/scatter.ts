@@ -62,7 +62,9 @@ export function scatterPlot({ xLabel, yLabel, groups, lines = [], x, y, ...optio
       y: axis(yLabel, 1, y),
       marks: [
         Plot.frame({ stroke: '#bbb' }),
-        ...clouds.map(({ drawn }, i) => Plot.dot(drawn, { fill: colourOf(i), fillOpacity: 0.6, r: 2.2, clip: true })),
+        ...clouds.map(({ drawn }, i) =>
+          Plot.dot(drawn, { fill: colourOf(i), fillOpacity: 0.6, r: drawn.length < 100 ? 4 : 2.2, clip: true }),
+        ),
         ...lines.map(({ points }, i) =>
           Plot.line(
             points.map((point) => (point.every(isDrawable) ? point : [Number.NaN, Number.NaN])),
