@@ -105,6 +105,7 @@ export {
   type SizeOptions,
 } from './nonzero.ts';
 export { argsort, lexsort, type SortOptions, sort } from './order.ts';
+export { type PadOptions, type PadWidth, pad } from './pad.ts';
 export {
   median,
   nanmedian,
@@ -115,7 +116,6 @@ export {
   type QuantileOptions,
   quantile,
 } from './quantile.ts';
-
 export {
   all,
   any,
