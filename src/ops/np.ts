@@ -130,6 +130,7 @@ export {
   type VarianceOptions,
   var_ as var,
 } from './reduce.ts';
+export { repeat, tile } from './repeat.ts';
 export {
   abs,
   ceil,
