@@ -14,7 +14,7 @@ import * as cli from '../cli.ts';
 const [n, h, w, c] = [6, 2, 3, 6];
 
 const norms: Readonly<Record<string, (x: Tensor) => Tensor>> = {
-  'batch norm': (x) => nn.batchNorm({}, { training: true })(x, nn.batchNorm.state(c))[0],
+  'batch norm': (x) => nn.functional.batchNorm(x, nn.batchNorm.state(c), { training: true })[0],
   'layer norm': (x) => nn.functional.layerNorm(x, { axis: [1, 2, 3] }),
   'instance norm': (x) => nn.functional.instanceNorm(x),
   'group norm': (x) => nn.functional.groupNorm(x, 2),

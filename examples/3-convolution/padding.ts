@@ -73,7 +73,7 @@ export const example: cli.Example<typeof options> = {
           yLabel: 'brightness',
           series: names.map((name) => ({
             name,
-            points: ((np.index(blur(ones, name), 0) as Tensor).toArray() as number[]).map((v, i) => [i, v] as const),
+            points: ((np.index(blur(ones, name), 16) as Tensor).toArray() as number[]).map((v, i) => [i, v] as const),
           })),
         }),
       },

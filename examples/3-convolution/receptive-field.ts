@@ -92,7 +92,7 @@ export const example: cli.Example<typeof options> = {
           title: 'What the middle output sees of 32×32 pixels',
           images: np.stack(rows.map(({ sees }) => np.astype(sees, 'float32'))),
           captions: rows.map(({ name, pixels }) => `${name}: ${pixels}×${pixels}`),
-          range: [1, 0],
+          range: [1.1, -0.1],
           columns: 4,
           scale: 4.5,
         }),

@@ -3,8 +3,8 @@
 import { np, type random, type Tensor } from 'pullback';
 import { captionedShapes, toTensor } from 'pullback/data';
 
-/** One scene in grey: float32[size, size], from 0 to 1. */
+/** A few scenes of shapes over one another, in grey: float32[size, size], from 0 to 1. */
 export const greyScene = (key: random.Key, size: number): Tensor => {
-  const { image } = captionedShapes(key, 1, { size }).at(0);
-  return np.mean(toTensor(image), -1);
+  const scenes = [...captionedShapes(key, 6, { size })].map(({ image }) => np.mean(toTensor(image), -1));
+  return scenes.reduce((a, b) => np.minimum(a, b));
 };

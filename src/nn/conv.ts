@@ -59,7 +59,7 @@ const each = (spatial: number, n: number | readonly number[]): readonly number[]
   typeof n === 'number' ? range(spatial).map(() => n) : n;
 
 /** Options of the function on tensors, with a number for each spatial axis. */
-function spread(
+export function spread(
   spatial: number,
   { strides = 1, padding = 'VALID', dilation = 1, groups = 1 }: ConvLayerOptions,
 ): { strides: readonly number[]; padding: Padding; dilation: readonly number[]; groups: number } {

@@ -2,8 +2,9 @@
 
 import { ShapeError } from '../core/errors.ts';
 import { range } from '../core/shape.ts';
-import { type Padding, paddingPairs } from '../ops/padding.ts';
+import { paddingPairs } from '../ops/padding.ts';
 import { describe, expectOptions } from '../ops/untyped.ts';
+import { type ConvLayerOptions, spread } from './conv.ts';
 import { expectSizes } from './params.ts';
 
 /** A window that slides: of a convolution or of pooling. */
@@ -14,8 +15,8 @@ export interface SlidingWindow {
   readonly strides?: number | readonly number[];
   /** From one place of a window to the next; default 1. */
   readonly dilation?: number | readonly number[];
-  /** As of {@link functional.conv}; default `'VALID'`. */
-  readonly padding?: Padding;
+  /** As of {@link conv}; default `'VALID'`. */
+  readonly padding?: ConvLayerOptions['padding'];
 }
 
 /** What an element behind sliding windows depends on, on each spatial axis. */
@@ -49,7 +50,8 @@ function stepsOf(layer: SlidingWindow, rank: number, lengths: readonly number[] 
   expectOptions(op, layer, 'window', 'strides', 'dilation', 'padding');
   const each = (n: number | readonly number[]): readonly number[] =>
     typeof n === 'number' ? range(rank).map(() => n) : n;
-  const { window, padding = 'VALID' } = layer;
+  const { window } = layer;
+  const { padding } = spread(rank, layer.padding === undefined ? {} : { padding: layer.padding });
   const [strides, dilation] = [each(layer.strides ?? 1), each(layer.dilation ?? 1)];
   for (const [what, tuple] of Object.entries({ window, strides, dilation })) {
     if (!(Array.isArray(tuple) && tuple.length === rank)) {

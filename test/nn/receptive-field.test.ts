@@ -68,13 +68,19 @@ describe('the receptive field', () => {
       { window: [4], strides: 3, padding: 'SAME_LOWER' },
     ] as const;
     // 10 → 5 windows, [0, 1] of padding; 5 → 2 windows, [1, 1]. 11 → 6, [1, 1]; 6 → 2, [1, 0].
+    const same = [
+      { window: [3, 3], padding: 1 },
+      { window: [3, 3], padding: [1, 1] },
+    ];
+    expect(nn.receptiveField(same)).toEqual({ size: [5, 5], strides: [1, 1], center: [0, 0] });
     expect(nn.receptiveField(layers, { lengths: [10] })).toEqual({ size: [9], strides: [6], center: [4 - 0 - 2] });
     expect(nn.receptiveField(layers, { lengths: [11] })).toEqual({ size: [9], strides: [6], center: [4 - 1 - 2] });
   });
 });
 
 /** How a layer is applied to [length, 1]: `conv` of ones, or `max`. */
-type Applied = nn.SlidingWindow & { readonly by: 'conv' | 'max' };
+type Applied = nn.SlidingWindow & { readonly by: 'conv' | 'max'; readonly padding?: 'SAME' | 'SAME_LOWER' | 'VALID' | Pairs };
+type Pairs = readonly (readonly [number, number])[];
 
 const applied = (layers: readonly Applied[]) => (x: Tensor) =>
   layers.reduce<Tensor>((y, { by, window, strides = 1, dilation = 1, padding = 'VALID' }) => {
