@@ -26,12 +26,10 @@ interface Params {
 type States = readonly nn.BatchNormState[];
 
 const init = (key: random.Key): Params => ({
-  hidden: sizes
-    .slice(1)
-    .map((size, i) => ({
-      dense: nn.dense.init(random.foldIn(key, i), sizes[i]!, size),
-      norm: nn.batchNorm.init(size),
-    })),
+  hidden: sizes.slice(1).map((size, i) => ({
+    dense: nn.dense.init(random.foldIn(key, i), sizes[i]!, size),
+    norm: nn.batchNorm.init(size),
+  })),
   out: nn.dense.init(random.foldIn(key, 9), 64, 10),
 });
 const fresh: States = sizes.slice(1).map((size) => nn.batchNorm.state(size));

@@ -79,7 +79,10 @@ describe('the receptive field', () => {
 });
 
 /** How a layer is applied to [length, 1]: `conv` of ones, or `max`. */
-type Applied = nn.SlidingWindow & { readonly by: 'conv' | 'max'; readonly padding?: 'SAME' | 'SAME_LOWER' | 'VALID' | Pairs };
+type Applied = nn.SlidingWindow & {
+  readonly by: 'conv' | 'max';
+  readonly padding?: 'SAME' | 'SAME_LOWER' | 'VALID' | Pairs;
+};
 type Pairs = readonly (readonly [number, number])[];
 
 const applied = (layers: readonly Applied[]) => (x: Tensor) =>
