@@ -84,7 +84,7 @@ function tell(p: Params, images: Tensor, texts?: Tensor<'int32'>) {
 
 const options = {
   ...cli.commonOptions('captions'),
-  steps: cli.count(900, 'steps of Adam', 12),
+  steps: cli.count(2000, 'steps of Adam', 12),
   pictures: cli.count(6000, 'pictures to learn from', 400),
 };
 

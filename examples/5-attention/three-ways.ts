@@ -1,7 +1,7 @@
 /**
  * Three ways to read a sequence (§6.6.1): a recurrent network, a one-dimensional convolution, and self-attention, on one task.
  *
- * The sequence has one symbol that names another, and the answer is what stands behind that one, wherever it is: near and far things meet. The recurrent network must carry everything
+ * Each symbol of the sequence is a name with a value; the last one asks for a name, wherever it was. The recurrent network must carry everything
  * along, the convolution sees its window only, attention looks it up.
  */
 
@@ -11,9 +11,10 @@ import { lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
 import { descend } from '../shared/descend.ts';
 
-/** Names 0–7, values 8–15: eight pairs in any order, then a name. */
-const [pairs, size] = [8, 32];
-const length = 2 * pairs + 1;
+/** Sixteen places with a name and a value each, as one of 128 symbols; then one of 16 symbols that ask for a name. */
+const [pairs, values, size] = [16, 8, 32];
+const length = pairs + 1;
+const symbols = pairs * values + pairs;
 
 interface Lookups {
   readonly x: Tensor<'int32'>;
@@ -22,15 +23,18 @@ interface Lookups {
 const lookups = (key: random.Key, count: number): Lookups => {
   const [orderKey, valueKey, askKey] = random.split(key, 3);
   const names = np.argsort(random.uniform(orderKey!, [count, pairs]), 1) as Tensor<'int32'>;
-  const values = random.randint(valueKey!, [count, pairs], 8, 16);
+  const found = random.randint(valueKey!, [count, pairs], 0, values);
   const asked = random.randint(askKey!, [count, 1], 0, pairs);
-  const body = np.reshape(np.stack([names, values], 2), [count, 2 * pairs]) as Tensor<'int32'>;
-  const x = np.concatenate([body, np.takeAlongAxis(names, asked, 1)], 1) as Tensor<'int32'>;
-  return { x, y: np.squeeze(np.takeAlongAxis(values, asked, 1), 1) as Tensor<'int32'> };
+  const body = np.add(np.mul(names, values), found);
+  const question = np.add(np.takeAlongAxis(names, asked, 1), pairs * values);
+  return {
+    x: np.concatenate([body, question], 1) as Tensor<'int32'>,
+    y: np.squeeze(np.takeAlongAxis(found, asked, 1), 1) as Tensor<'int32'>,
+  };
 };
 
-const table = (key: random.Key) => nn.embedding.init(key, 16, size);
-const head = (key: random.Key) => nn.dense.init(key, size, 16);
+const table = (key: random.Key) => nn.embedding.init(key, symbols, size);
+const head = (key: random.Key) => nn.dense.init(key, size, values);
 
 /** A network: from symbols to the scores of the answer, read at the last step. */
 interface Way<P> {

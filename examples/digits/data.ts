@@ -7,16 +7,25 @@ import { np, random } from 'pullback';
 import { type Batch, digits, type LabelledImage } from 'pullback/data';
 import { decodeErrors, mislabelled, type Reading, readMnist, type Split } from 'pullback/io';
 
-/** 8,000 generated digits to learn from and 2,000 to be judged on. */
-async function generated(seed: number): Promise<Split> {
+/** Generated digits to learn from and to be judged on. */
+async function generated(seed: number, seen: number, unseen: number): Promise<Split> {
   const [training, heldOut] = random.split(random.key(seed));
-  return { train: await digits(training, 8000), test: await digits(heldOut, 2000) };
+  return { train: await digits(training, seen), test: await digits(heldOut, unseen) };
+}
+
+/** What digits are asked for. */
+export interface DigitsAsked {
+  readonly data: string | null;
+  readonly seed: number;
+  /** How many are generated to learn from (8,000 unless said) and to be judged on (2,000). */
+  readonly seen?: number;
+  readonly unseen?: number;
 }
 
 /** The digits that the options ask for, neither half empty. */
-export const loadDigits = ({ data, seed }: { readonly data: string | null; readonly seed: number }): Reading<Split> =>
+export const loadDigits = ({ data, seed, seen = 8000, unseen = 2000 }: DigitsAsked): Reading<Split> =>
   data === null
-    ? TE.fromTask(() => generated(seed))
+    ? TE.fromTask(() => generated(seed, seen, unseen))
     : pipe(
         readMnist(data),
         TE.flatMapEither((split) =>

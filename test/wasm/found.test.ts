@@ -1,6 +1,6 @@
 /** What random programs once found, each as a program of its own. */
 
-import { jit, lax, np, type Tensor, vmap, wasmDevice, withDefaultDevice } from 'pullback';
+import { jit, lax, np, random, type Tensor, vmap, wasmDevice, withDefaultDevice } from 'pullback';
 import { expect, test } from 'vitest';
 
 const device = wasmDevice({ check: true });
@@ -40,4 +40,20 @@ test('an element has the same bits alone, in a vector and in a batch', () => {
     ]);
     expect([together, mapped]).toEqual([alone, alone]);
   }
+});
+
+test('pieces of one value that are put together again compute it once, however many they are', () => {
+  const stacked = (n: number): number =>
+    on(
+      () =>
+        jit((key: random.Key) => np.stack(random.split(key, n)))
+          .lower(random.key(0))
+          .compile()
+          .text('wat').length,
+    );
+  expect(stacked(30) / stacked(4)).toBeLessThan(1.1);
+  const keys = random.split(random.key(0), 5);
+  expect(on(() => jit((key: random.Key) => np.stack(random.split(key, 5)))(random.key(0))).toArray()).toEqual(
+    keys.map((key) => key.toArray()),
+  );
 });

@@ -115,7 +115,7 @@ export function bodyOf(cluster: Cluster, flow: Dataflow): Body {
       if (!own.has(v)) return undefined;
       const expected = homes.get(v)!;
       if (at.length !== expected.length || at.some((x, i) => x !== expected[i])) throw new Misaligned();
-      return isReduction(v) ? reduction(v) : undefined;
+      return isReduction(v) ? reduction(v) : 'everywhere';
     },
   });
   const values = new Map<Var, Member>();

@@ -17,8 +17,11 @@ export interface Sources {
   producer(v: Var): Eqn | null;
   /** The buffer to read a value from; `null` if there is none, or it is to be computed. */
   buffer(v: Var): Buffer | null;
-  /** A value that the kernel computes itself, at these indices; `undefined` if it is none of those. */
-  held(v: Var, at: readonly Expr[]): Expr | undefined;
+  /**
+   * A value that the kernel computes itself, at these indices: what holds it, or `'everywhere'` if it is computed at each place anyway;
+   * `undefined` if it is none of those.
+   */
+  held(v: Var, at: readonly Expr[]): Expr | 'everywhere' | undefined;
 }
 
 /** Expands elements, each place of each value once. */
@@ -48,7 +51,9 @@ export class Elements {
 
   private expand(v: Var, at: readonly Expr[], guard: Expr | null): Expr {
     const held = this.sources.held(v, at);
-    if (held) return held;
+    // Once for all conditions under which it is read: pieces of one value, put together again, compute it once.
+    if (held === 'everywhere' && guard) return this.element(v, at);
+    if (held && held !== 'everywhere') return held;
     const buffer = this.sources.buffer(v);
     if (buffer) return load(buffer, flat(at, v.aval.shape), guard);
     const eqn = this.sources.producer(v);
