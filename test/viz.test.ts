@@ -156,27 +156,6 @@ describe('lineChart', () => {
   });
 });
 
-test('a scatter plot draws the points that can be placed, and lines', () => {
-  const points = [
-    [0, 1],
-    [2, Number.NaN],
-    [1, 0],
-  ];
-  const line = {
-    name: 'fit',
-    points: [
-      [0, 0],
-      [1, 1],
-    ] as const,
-  };
-  const svg = viz.scatterPlot({ xLabel: 'x', yLabel: 'y', groups: [{ name: 'g', points }], lines: [line] });
-  expect(svg.split('<circle').length - 1).toBe(2);
-  expect(svg).toContain('g (1 not finite)');
-  expect(svg).toContain('fit');
-  const three = { xLabel: 'x', yLabel: 'y', groups: [{ name: 'g', points: [[1, 2, 3]] }] };
-  expect(() => viz.scatterPlot(three)).toThrow('viz.scatterPlot: row 0 has 3 numbers');
-});
-
 test('a histogram counts every finite number once, and says how many are not', () => {
   const values = [0, 0, 0.4, 1, 1, Number.NaN, Infinity];
   const svg = viz.histogram({ xLabel: 'x', groups: [{ name: 'g', values }], bins: 2 });

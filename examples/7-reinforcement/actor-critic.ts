@@ -17,7 +17,7 @@ const init = (key: random.Key) => ({ actor: actor.init(key), critic: critic.init
 type Params = ReturnType<typeof init>;
 const [episodes, gamma, lambda] = [32, 0.99, 0.95];
 
-const valueOf = (p: Params, states: Tensor): Tensor => np.mul(50, np.squeeze(critic.apply(p.critic)(states), -1));
+const expected = (p: Params, states: Tensor): Tensor => np.mul(50, np.squeeze(critic.apply(p.critic)(states), -1));
 
 /** Advantages of each step, by a scan backwards in time: float32[episodes, longest]. */
 function advantages({ alive }: Episode, values: Tensor): Tensor {
@@ -48,7 +48,7 @@ export const example: cli.Example<typeof options> = {
     const step = ({ params, state }: Carry, key: random.Key) => {
       const policy = (s: Tensor, k: random.Key): Tensor<'int32'> => random.categorical(k, actor.apply(params.actor)(s));
       const played = vmap((k: random.Key) => play(policy, k))(np.stack(random.split(key, episodes)));
-      const before = valueOf(params, played.states);
+      const before = expected(params, played.states);
       const advantage = advantages(played, before);
       const target = np.add(before, advantage);
       const count = np.sum(played.alive);
@@ -58,7 +58,7 @@ export const example: cli.Example<typeof options> = {
         const chosen = np.squeeze(np.takeAlongAxis(logP, np.expandDims(played.actions, -1), -1), -1) as Tensor;
         const per = (x: Tensor): Tensor => np.div(np.sum(np.mul(x, played.alive)), count);
         const entropy = np.neg(np.sum(np.mul(np.exp(logP), logP), -1));
-        const wrong = per(np.square(np.div(np.sub(valueOf(p, played.states), target), 50)));
+        const wrong = per(np.square(np.div(np.sub(expected(p, played.states), target), 50)));
         return [np.add(np.neg(per(np.add(np.mul(chosen, scaled), np.mul(0.01, entropy)))), wrong), wrong];
       };
       const [[, wrong], gradient] = valueAndGrad(loss, { hasAux: true })(params);
