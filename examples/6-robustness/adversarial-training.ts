@@ -24,7 +24,7 @@ const robust =
 const options = {
   ...cli.commonOptions('adversarial-training'),
   data: cli.optionalFolder("folder with MNIST's IDX files; digits are generated without it"),
-  steps: cli.count(1500, 'steps of each training', 80),
+  steps: cli.count(2200, 'steps of each training', 80),
   epsilon: cli.positive(0.2, 'the attack'),
 };
 
