@@ -218,6 +218,17 @@ test('examples/run.ts lists the examples for a name that is none', () => {
   expect(runExamples().stderr).toMatch(/^Which example\? There are:\n/);
 });
 
+test('every picture of the gallery is there, and no other', () => {
+  const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+  const shown = [...read('examples/README.md').matchAll(/\(\.\.\/(docs\/gallery\/[^)]+)\)/g)].map(([, path]) => path!);
+  expect(shown.length).toBeGreaterThan(50);
+  expect(shown.filter((path) => !existsSync(new URL(`../${path}`, import.meta.url)))).toEqual([]);
+  const folders = readdirSync(new URL('../docs/gallery', import.meta.url));
+  expect(folders.filter((name) => !examples.has(name))).toEqual([]);
+  const page = read('docs/EXAMPLES.md');
+  for (const name of examples.keys()) expect(page, `docs/EXAMPLES.md tells of ${name}`).toContain(`| ${name} `);
+});
+
 test('every example is in the gallery, and short enough to read', () => {
   const gallery = readFileSync(new URL('../examples/README.md', import.meta.url), 'utf8');
   for (const [name, path] of examples) {

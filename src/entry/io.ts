@@ -54,6 +54,7 @@ export { decodeJsonLines, readJsonLines } from '../io/jsonl.ts';
 export { holdOutTenth, type LabelledImages, labelImages, readMnist, type Split, takeImages } from '../io/mnist.ts';
 export { decodeNpy, readNpy } from '../io/npy.ts';
 export { type NamedTensors, namedLeaves, paramsCodec, type ValuesOf } from '../io/params.ts';
+export { encodePng, writePng } from '../io/png-write.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,
