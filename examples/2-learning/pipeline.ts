@@ -64,7 +64,7 @@ export const example: cli.Example<typeof options> = {
     const folder = `${out}/images-${count}`;
     return pipe(
       collect(folder, drawKey!, count),
-      TE.flatMapW(() => readImageFolder(folder, { channels: 3 })),
+      TE.flatMap(() => readImageFolder(folder, { channels: 3 })),
       TE.map(({ classes, images }) => {
         console.log(`${images.length} images of ${classes.join(' and ')}`);
         // Split by a key, before anything is learned: three fifths, one fifth, one fifth.
