@@ -1,5 +1,6 @@
 /**
- * `npm run examples [-- NAME… --full --images DIR --text FILE --jobs N]`: all examples, or those named, and what came of their claims.
+ * `npm run examples [-- NAME… --full --images DIR --text FILE --jobs N]`: all examples, or those named, and what came of their
+ * claims.
  *
  * Short forms unless `--full`. A full run takes seeds 0, 1 and 2 where the first takes less than two minutes, each in a process of
  * its own; its numbers and pictures go to `docs/gallery`, and `docs/EXAMPLES.md` is written anew from all that are there.

@@ -2,9 +2,9 @@
  * What every example shares as a program: options decoded by io-ts, `--help`, one way to end.
  *
  * An example is a value, {@link Example}: its options are a table, from which argv is parsed, decoded and explained, and its body
- * is a `TaskEither` that ends in an {@link Outcome}: numbers, files, and claims that its numbers must meet. {@link runExample}
- * is the only place that touches the process. Exit codes: 0 done, 1 the world failed (a file, a folder), 2 the options were
- * wrong, 3 a claim does not hold. A bug throws.
+ * is a `TaskEither` that ends in an {@link Outcome}: numbers, files, and claims that its numbers must meet. {@link runExample} is
+ * the only place that touches the process. Exit codes: 0 done, 1 the world failed (a file, a folder), 2 the options were wrong, 3 a
+ * claim does not hold. A bug throws.
  */
 
 import * as E from 'fp-ts/lib/Either.js';

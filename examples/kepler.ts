@@ -1,9 +1,9 @@
 /**
  * Implicit differentiation: Kepler's equation E − e·sin E = M has no closed solution, but its root has a derivative.
  *
- * The position of a planet follows from the root E, which a fixed-point iteration finds in as many steps as it needs. From
- * noisy distances the eccentricity e of the orbit is fitted by gradients, which `customRoot` takes at the root: they do not pass
- * through the iteration, and so cost one step of it and not all.
+ * The position of a planet follows from the root E, which a fixed-point iteration finds in as many steps as it needs. From noisy
+ * distances the eccentricity e of the orbit is fitted by gradients, which `customRoot` takes at the root: they do not pass through
+ * the iteration, and so cost one step of it and not all.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

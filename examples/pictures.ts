@@ -1,5 +1,6 @@
 /**
- * A page of the pictures that there are: paths of optimizers, a decision boundary, images, attention, weights, a computational graph.
+ * A page of the pictures that there are: paths of optimizers, a decision boundary, images, attention, weights, a computational
+ * graph.
  *
  * Each figure is a pure function from tensors to SVG; the page holds them all and needs nothing else.
  */

@@ -1,8 +1,8 @@
 /**
  * Jacobians (§2.4): that of a linear layer is its matrix, and that of a composition the product of Jacobians.
  *
- * `jacfwd` takes a column at a time, by `jvp`, and `jacrev` a row, by `vjp`: the same matrix, and which is cheaper depends on its shape. The chain
- * rule (2.4.2), J of f∘g at a = J of f at g(a) times J of g at a, holds to rounding.
+ * `jacfwd` takes a column at a time, by `jvp`, and `jacrev` a row, by `vjp`: the same matrix, and which is cheaper depends on its
+ * shape. The chain rule (2.4.2), J of f∘g at a = J of f at g(a) times J of g at a, holds to rounding.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

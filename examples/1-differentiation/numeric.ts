@@ -1,8 +1,9 @@
 /**
  * Numeric against automatic differentiation (§2.2.2): errors over the width h, and what they cost.
  *
- * Forward differences err by h·f″/2 and by the rounding ε/h: best at h ≈ √ε. Central ones err by h²·f‴/6: best at h ≈ ε^⅓. Neither comes to the digits of
- * automatic differentiation, and both call f once or twice for each parameter; a gradient costs a few calls, whatever their number.
+ * Forward differences err by h·f″/2 and by the rounding ε/h: best at h ≈ √ε. Central ones err by h²·f‴/6: best at h ≈ ε^⅓. Neither
+ * comes to the digits of automatic differentiation, and both call f once or twice for each parameter; a gradient costs a few calls,
+ * whatever their number.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

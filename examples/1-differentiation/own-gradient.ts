@@ -1,8 +1,8 @@
 /**
  * A block with a gradient of its own (§2.3.4, §2.3.5): the sigmoid as one node, whose rule is σ′ = σ(1 − σ), by `customVjp`.
  *
- * The program of the gradient is shorter than that of the neuron taken apart, and it is right where the plain formula is not: far to the left
- * the plain one divides Infinity by Infinity. A rule may be wrong as well: a law finds it.
+ * The program of the gradient is shorter than that of the neuron taken apart, and it is right where the plain formula is not: far
+ * to the left the plain one divides Infinity by Infinity. A rule may be wrong as well: a law finds it.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,8 @@
 /**
  * Why not symbolic differentiation (§2.2.3): the size of an expression and of its derivative, against the size of a trace.
  *
- * f₀ = x, fₙ₊₁ = fₙ·sin fₙ. As an expression it doubles at each step, and the product rule makes its derivative larger still. A trace names
- * what it has computed: it grows by two equations a step, and its derivative by a constant factor.
+ * f₀ = x, fₙ₊₁ = fₙ·sin fₙ. As an expression it doubles at each step, and the product rule makes its derivative larger still. A
+ * trace names what it has computed: it grows by two equations a step, and its derivative by a constant factor.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

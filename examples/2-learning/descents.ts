@@ -1,8 +1,8 @@
 /**
  * Batch, stochastic and mini-batch descent (§3.3.4), by how often an example is looked at.
  *
- * The gradient of all examples is right and dear, that of one is cheap and wrong by chance, that of a few is between. For the same number of examples seen,
- * mini-batches come farthest; one at a time goes fast at first, and never comes to rest.
+ * The gradient of all examples is right and dear, that of one is cheap and wrong by chance, that of a few is between. For the same
+ * number of examples seen, mini-batches come farthest; one at a time goes fast at first, and never comes to rest.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

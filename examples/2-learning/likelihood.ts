@@ -1,9 +1,9 @@
 /**
- * Regression by the mean square error is maximum likelihood (§3.2.1): of y = g(x) + ε with ε normal, −log P is the sum of squares over
- * 2σ², and a constant.
+ * Regression by the mean square error is maximum likelihood (§3.2.1): of y = g(x) + ε with ε normal, −log P is the sum of squares
+ * over 2σ², and a constant.
  *
- * The two losses have gradients that point the same way, and one minimum: that of the normal equations. The likelihood knows one thing more, σ, whose best
- * value is the root of the mean square error.
+ * The two losses have gradients that point the same way, and one minimum: that of the normal equations. The likelihood knows one
+ * thing more, σ, whose best value is the root of the mean square error.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,8 @@
 /**
  * The whole pipeline (§1.2) on two classes of drawings in a folder of images: collect, look, split, learn, judge, predict.
  *
- * The drawings are generated and written as PNG files, a folder for each class; everything after that knows the folder only, and would do the same with yours. Steps that spoil results are
- * kept apart: what is held out is seen once, at the end.
+ * The drawings are generated and written as PNG files, a folder for each class; everything after that knows the folder only, and
+ * would do the same with yours. Steps that spoil results are kept apart: what is held out is seen once, at the end.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

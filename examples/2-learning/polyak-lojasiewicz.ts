@@ -1,8 +1,9 @@
 /**
  * What the Polyak–Łojasiewicz condition is good for: ½‖∇f‖² ≥ μ(f − f*) makes descent converge as (1 − μ/β)ᵗ, convex or not.
  *
- * x² + 3 sin²x is not convex, and has it, with μ = 1/32 and β = 8; x⁴ is convex, has it not, and crawls. H. Karimi, J. Nutini, M. Schmidt, "Linear convergence of
- * gradient and proximal-gradient methods under the Polyak–Łojasiewicz condition" (2016), §2 and theorem 1.
+ * x² + 3 sin²x is not convex, and has it, with μ = 1/32 and β = 8; x⁴ is convex, has it not, and crawls. H. Karimi, J. Nutini, M.
+ * Schmidt, "Linear convergence of gradient and proximal-gradient methods under the Polyak–Łojasiewicz condition" (2016), §2 and
+ * theorem 1.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -2,8 +2,8 @@
  * The race of the optimizers of §3.5: descent, momentum, Nesterov, AdaGrad, RMSProp, Adam and AMSGrad, on Beale's function, in
  * Rosenbrock's valley and off a saddle.
  *
- * Each has one rate for a function, the best of a few. On a plateau what adapts its rates is ahead, in the valley what has momentum, and off the saddle plain
- * descent is the last to leave.
+ * Each has one rate for a function, the best of a few. On a plateau what adapts its rates is ahead, in the valley what has
+ * momentum, and off the saddle plain descent is the last to leave.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

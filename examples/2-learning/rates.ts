@@ -1,8 +1,9 @@
 /**
- * The rates of §3.4 measured: descent on a smooth function that is not convex stays under 4βΔ/T + √(8βΔσ²/T), without noise and with.
+ * The rates of §3.4 measured: descent on a smooth function that is not convex stays under 4βΔ/T + √(8βΔσ²/T), without noise and
+ * with.
  *
- * The function is Σ θᵢ²/(1 + θᵢ²), of which β = 2 is known; the steps are those of the theorem, η = min(1/β, √(2Δ/(Tβσ²))). At one fixed η the squared gradient
- * comes down to a floor of about ηβσ², and no lower.
+ * The function is Σ θᵢ²/(1 + θᵢ²), of which β = 2 is known; the steps are those of the theorem, η = min(1/β, √(2Δ/(Tβσ²))). At one
+ * fixed η the squared gradient comes down to a floor of about ηβσ², and no lower.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,7 +1,8 @@
 /**
  * Noise helps off a saddle (§3.4): descent that begins on the ridge ends in the saddle, with a little noise it ends in a minimum.
  *
- * A saddle is stationary and not stable: pushed aside, one moves on. The time to leave grows with the logarithm of how small the noise is.
+ * A saddle is stationary and not stable: pushed aside, one moves on. The time to leave grows with the logarithm of how small the
+ * noise is.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

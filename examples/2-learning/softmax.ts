@@ -1,8 +1,9 @@
 /**
  * Classification by cross entropy (§3.2.2), and why the softmax and its logarithm are one function.
  *
- * The formula −log(exp x_y / Σ exp xᵢ), written so, overflows from logits of 89 on in float32, and its gradient is NaN; from logits alone, with the greatest taken
- * away, it is exact for all. The minimum over constant scores is the frequency of the classes: maximum likelihood once more.
+ * The formula −log(exp x_y / Σ exp xᵢ), written so, overflows from logits of 89 on in float32, and its gradient is NaN; from logits
+ * alone, with the greatest taken away, it is exact for all. The minimum over constant scores is the frequency of the classes:
+ * maximum likelihood once more.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,9 @@
 /**
- * Batch norm on and off, at learning rates from small to absurd (§4.5.4): with it the same network learns at rates that else break it.
+ * Batch norm on and off, at learning rates from small to absurd (§4.5.4): with it the same network learns at rates that else break
+ * it.
  *
- * A deep perceptron on few digits; after the same number of steps, how many unseen digits are right. Training normalizes by the batch and gives the running
- * statistics back as values; inference uses them. S. Ioffe, C. Szegedy, "Batch normalization" (2015).
+ * A deep perceptron on few digits; after the same number of steps, how many unseen digits are right. Training normalizes by the
+ * batch and gives the running statistics back as values; inference uses them. S. Ioffe, C. Szegedy, "Batch normalization" (2015).
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,8 +1,8 @@
 /**
  * Features made by hand (end of §4.2.2): Sobel's derivatives, pooled, for the same perceptron that else sees raw pixels.
  *
- * Few digits to learn from, drawn anywhere on a larger sheet: the kernels know that edges matter and pooling that places do not much. A network that learns its
- * kernels (`lenet`) does better still: this is what one had before.
+ * Few digits to learn from, drawn anywhere on a larger sheet: the kernels know that edges matter and pooling that places do not
+ * much. A network that learns its kernels (`lenet`) does better still: this is what one had before.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,8 +1,9 @@
 /**
  * Kernels that are given, not learned (§4.2.2): Gaussian blur, and Sobel's derivatives of an image.
  *
- * The convolution of the notes, (4.2.1), turns the kernel around; that of the field's libraries, and of this one, does not: `np.flip` of both axes makes one the
- * other. Without turning, Sobel's kernel has the opposite sign. A blur is a weighted mean, and the blur of a blur is a wider one.
+ * The convolution of the notes, (4.2.1), turns the kernel around; that of the field's libraries, and of this one, does not:
+ * `np.flip` of both axes makes one the other. Without turning, Sobel's kernel has the opposite sign. A blur is a weighted mean, and
+ * the blur of a blur is a wider one.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

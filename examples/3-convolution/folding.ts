@@ -1,8 +1,8 @@
 /**
  * Batch norm costs nothing once learning is over (§4.5.2): it is affine then, and folds into the convolution before it.
  *
- * w·γ/√(σ² + ε) and (b − μ)·γ/√(σ² + ε) + β make a convolution that computes what the two did. The program of the folded network has fewer operations; of the compiled
- * one the flops say how many.
+ * w·γ/√(σ² + ε) and (b − μ)·γ/√(σ² + ε) + β make a convolution that computes what the two did. The program of the folded network
+ * has fewer operations; of the compiled one the flops say how many.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

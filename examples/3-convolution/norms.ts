@@ -1,8 +1,8 @@
 /**
  * Which elements are normalized together (Fig. 4.14): by batch, layer, instance and group norm.
  *
- * It is not drawn from the definitions but found in the code: an element's output depends on the inputs of its group, so that its gradient is not zero exactly there.
- * Each norm leaves a group with mean 0 and variance 1.
+ * It is not drawn from the definitions but found in the code: an element's output depends on the inputs of its group, so that its
+ * gradient is not zero exactly there. Each norm leaves a group with mean 0 and variance 1.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

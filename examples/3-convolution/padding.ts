@@ -1,8 +1,9 @@
 /**
  * What is around an image (§4.2.5): zeros, the edge again, or the other side; and what each does to the border of a convolution.
  *
- * Same-padding P = (K − 1)/2 keeps the size. A bright image is dark at the border of zeros: each window there has zeros in its mean. The edge again leaves a constant
- * image constant; the other side makes the convolution commute with turning the image around.
+ * Same-padding P = (K − 1)/2 keeps the size. A bright image is dark at the border of zeros: each window there has zeros in its
+ * mean. The edge again leaves a constant image constant; the other side makes the convolution commute with turning the image
+ * around.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,8 @@
 /**
  * Pooling (§4.3): the maximum and the mean of windows, and what they do not see of a small shift.
  *
- * A digit that is moved by a pixel changes most of its pixels; of the maxima of windows of four fewer change, and less. Shifts by a whole window are not invisible but move
- * the output: pooling is invariant to small shifts, and equivariant to those of its stride.
+ * A digit that is moved by a pixel changes most of its pixels; of the maxima of windows of four fewer change, and less. Shifts by a
+ * whole window are not invisible but move the output: pooling is invariant to small shifts, and equivariant to those of its stride.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,8 +1,8 @@
 /**
  * The receptive field of an output (§4.2.6, §4.2.7): what of the input it depends on, by formula and by gradient.
  *
- * L convolutions of K see 1 + L·(K − 1); strides multiply what comes after them; padding gives W′ = (W − K + 2P)/S + 1 outputs. The gradient of one
- * output is not zero exactly where `nn.receptiveField` says.
+ * L convolutions of K see 1 + L·(K − 1); strides multiply what comes after them; padding gives W′ = (W − K + 2P)/S + 1 outputs. The
+ * gradient of one output is not zero exactly where `nn.receptiveField` says.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,10 @@
 /**
- * What learned filters see: the taps of a first layer, and images that excite units of the second, found by climbing their gradient.
+ * What learned filters see: the taps of a first layer, and images that excite units of the second, found by climbing their
+ * gradient.
  *
- * A small network learns to read digits. Its first filters are edges and strokes; the images that a deeper unit likes best are made from noise, by the same `grad` that
- * trained it, with respect to the image this time. K. Simonyan, A. Vedaldi, A. Zisserman, "Deep inside convolutional networks" (2014).
+ * A small network learns to read digits. Its first filters are edges and strokes; the images that a deeper unit likes best are made
+ * from noise, by the same `grad` that trained it, with respect to the image this time. K. Simonyan, A. Vedaldi, A. Zisserman, "Deep
+ * inside convolutional networks" (2014).
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,8 +1,8 @@
 /**
  * Two convolutions one behind the other are one (§4.2.4), with a larger kernel, until something that is not linear stands between.
  *
- * The one kernel is the convolution of the two: here it is found as the response to an impulse. With a ReLU between them no single convolution fits, by
- * the least squares of all kernels of that size.
+ * The one kernel is the convolution of the two: here it is found as the response to an impulse. With a ReLU between them no single
+ * convolution fits, by the least squares of all kernels of that size.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

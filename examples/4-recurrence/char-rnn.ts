@@ -1,8 +1,9 @@
 /**
- * A character network writes (§5.2.5, §5.4): a plain recurrent network and an LSTM of as many units learn to guess the next character of a
- * text, and go on with it.
+ * A character network writes (§5.2.5, §5.4): a plain recurrent network and an LSTM of as many units learn to guess the next
+ * character of a text, and go on with it.
  *
- * From a file, or from sentences that are generated. Each is one `scan` over time; to write, the output of a step is drawn and is the input of the next.
+ * From a file, or from sentences that are generated. Each is one `scan` over time; to write, the output of a step is drawn and is
+ * the input of the next.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

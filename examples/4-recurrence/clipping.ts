@@ -1,9 +1,9 @@
 /**
  * Clipping the gradient (§5.3): where it explodes, a step of bounded length goes on where a full one is thrown out.
  *
- * A recurrent network learns to add two marked numbers of a sequence, its matrix a little too large at first. The same descent with and without
- * `optim.clipByGlobalNorm`: one learns, the other is lost at its first steep wall. R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural
- * networks" (2013).
+ * A recurrent network learns to add two marked numbers of a sequence, its matrix a little too large at first. The same descent with
+ * and without `optim.clipByGlobalNorm`: one learns, the other is lost at its first steep wall. R. Pascanu, T. Mikolov, Y. Bengio,
+ * "On the difficulty of training recurrent neural networks" (2013).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,9 @@
 /**
- * Many to many (§5.2.4, Fig. 5.6): an encoder reads a sequence to its end, a decoder writes another from what is left in the last state.
+ * Many to many (§5.2.4, Fig. 5.6): an encoder reads a sequence to its end, a decoder writes another from what is left in the last
+ * state.
  *
- * The task is to write digits backwards. All that the decoder knows is one vector: short sequences fit into it, longer ones less and less, which is what attention is
- * for (`dates`).
+ * The task is to write digits backwards. All that the decoder knows is one vector: short sequences fit into it, longer ones less
+ * and less, which is what attention is for (`dates`).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

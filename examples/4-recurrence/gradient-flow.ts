@@ -1,9 +1,9 @@
 /**
- * How gradients flow through time (§5.3, §5.4.2): in a plain recurrent network they vanish or explode as powers of its matrix, in an LSTM
- * they go along the cell state, times the forget gates only.
+ * How gradients flow through time (§5.3, §5.4.2): in a plain recurrent network they vanish or explode as powers of its matrix, in
+ * an LSTM they go along the cell state, times the forget gates only.
  *
- * The loss looks at the last of 200 steps; ‖dL/dxₜ‖ tells what it knows of step t. With a spectral radius of 0.9 that is 0.9²⁰⁰ ≈ 10⁻⁹ of step 1, with 1.1 it is 10⁸; an LSTM whose forget gates have the bias 4 keeps
- * σ(4)²⁰⁰ ≈ 0.03.
+ * The loss looks at the last of 200 steps; ‖dL/dxₜ‖ tells what it knows of step t. With a spectral radius of 0.9 that is 0.9²⁰⁰ ≈
+ * 10⁻⁹ of step 1, with 1.1 it is 10⁸; an LSTM whose forget gates have the bias 4 keeps σ(4)²⁰⁰ ≈ 0.03.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,7 +1,8 @@
 /**
  * Many to one (§5.2.4): a text is read word by word, and what is remembered at its end says whether it is praise or blame.
  *
- * The texts are generated, with "not" that turns what comes next around: a bag of words, which knows no order, cannot tell "good, not bad" from "bad, not good". A GRU can.
+ * The texts are generated, with "not" that turns what comes next around: a bag of words, which knows no order, cannot tell "good,
+ * not bad" from "bad, not good". A GRU can.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

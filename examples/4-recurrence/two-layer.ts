@@ -1,8 +1,8 @@
 /**
  * A recurrent network of two layers (Fig. 5.11): the outputs of the first are the inputs of the second.
  *
- * `{ layers: 2 }` is exactly that, checked against two networks one behind the other. On a task of two stages, the parity of the last four bits, two layers learn what one
- * of as many parameters finds harder.
+ * `{ layers: 2 }` is exactly that, checked against two networks one behind the other. On a task of two stages, the parity of the
+ * last four bits, two layers learn what one of as many parameters finds harder.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,7 +1,8 @@
 /**
  * A recurrent network is a deep one that uses one matrix again and again (§5.2.3): the graph unrolled, and the gradient as a sum.
  *
- * Give each step a copy of W. Then dL/dW = Σₜ dL/dWₜ, the sum of Fig. 5.3; backpropagation through time is nothing else, and `grad` of the loop gives it.
+ * Give each step a copy of W. Then dL/dW = Σₜ dL/dWₜ, the sum of Fig. 5.3; backpropagation through time is nothing else, and `grad`
+ * of the loop gives it.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,8 @@
 /**
  * Captions for pictures (§6.3): a convolutional network makes a grid of features, and a decoder looks at it anew for each word.
  *
- * Scenes are generated, with what is to be said of them. At each word the state of the decoder asks the grid by additive attention, and the answer is an input of the next step; where it looked is
- * drawn. K. Xu et al., "Show, attend and tell" (2015).
+ * Scenes are generated, with what is to be said of them. At each word the state of the decoder asks the grid by additive attention,
+ * and the answer is an input of the next step; where it looked is drawn. K. Xu et al., "Show, attend and tell" (2015).
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,8 +1,8 @@
 /**
  * A convolutional network with self-attention behind it (§6.5.5, Fig. 6.12): each place of the grid may look at every other.
  *
- * Two shapes stand anywhere in a picture, and the question is whether they have one colour: a relation of far places. Convolutions see their windows, and pooling forgets which
- * belongs to which; attention compares.
+ * Two shapes stand anywhere in a picture, and the question is whether they have one colour: a relation of far places. Convolutions
+ * see their windows, and pooling forgets which belongs to which; attention compares.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

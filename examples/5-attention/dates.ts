@@ -2,7 +2,8 @@
  * From sequence to sequence: dates as people write them become dates as computers do, character by character.
  *
  * Recurrent cells whose decoder knows the last state of the encoder only, the same looking back by attention (D. Bahdanau, K. Cho,
- * Y. Bengio, 2015), and a transformer. What the attention looked at is drawn: digits of the day look at the day, those of the month at its name.
+ * Y. Bengio, 2015), and a transformer. What the attention looked at is drawn: digits of the day look at the day, those of the month
+ * at its name.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

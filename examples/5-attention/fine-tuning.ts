@@ -1,8 +1,8 @@
 /**
  * Fine-tuning: a body that has learned one task begins another with a new head, and needs few examples of it.
  *
- * A network reads digits 0–4 with many examples; its parameters go through a file, and `train.restorePartly` gives another network its body, not its head. On three examples each of 5–9 it is
- * ahead of one that begins from nothing.
+ * A network reads digits 0–4 with many examples; its parameters go through a file, and `train.restorePartly` gives another network
+ * its body, not its head. On three examples each of 5–9 it is ahead of one that begins from nothing.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

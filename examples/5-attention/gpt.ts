@@ -1,8 +1,8 @@
 /**
  * A GPT that learns to write, character by character (§6.5.3, §6.6), from a text or from sentences that are generated.
  *
- * A step is one program; what is held out tells how well it guesses the next character, in nats. It writes by a loop over a cache of keys and values, which gives what
- * it would without one, where every character is paid for by reading all before it again.
+ * A step is one program; what is held out tells how well it guesses the next character, in nats. It writes by a loop over a cache
+ * of keys and values, which gives what it would without one, where every character is paid for by reading all before it again.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,8 +1,8 @@
 /**
  * Self-attention works on sets (§6.5.2): permute the inputs, and the outputs are permuted alike; until positions are added.
  *
- * Of a masked layer it does not hold: what is before and what behind is an order. With positions a layer can tell "ab" from "ba", which without them it cannot, whatever its
- * parameters.
+ * Of a masked layer it does not hold: what is before and what behind is an order. With positions a layer can tell "ab" from "ba",
+ * which without them it cannot, whatever its parameters.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,8 @@
 /**
  * Why scores are divided by √D (§6.4.2): without it the softmax of attention saturates, and its gradient vanishes.
  *
- * Dot products of independent queries and keys have the variance D. Unscaled, one weight is nearly 1 where D is large, and the gradient with respect to the scores, A(δ − A), is nearly 0;
- * scaled, neither depends on D.
+ * Dot products of independent queries and keys have the variance D. Unscaled, one weight is nearly 1 where D is large, and the
+ * gradient with respect to the scores, A(δ − A), is nearly 0; scaled, neither depends on D.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

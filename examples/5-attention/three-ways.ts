@@ -1,8 +1,8 @@
 /**
  * Three ways to read a sequence (§6.6.1): a recurrent network, a one-dimensional convolution, and self-attention, on one task.
  *
- * Each symbol of the sequence is a name with a value; the last one asks for a name, wherever it was. The recurrent network must carry everything
- * along, the convolution sees its window only, attention looks it up.
+ * Each symbol of the sequence is a name with a value; the last one asks for a name, wherever it was. The recurrent network must
+ * carry everything along, the convolution sees its window only, attention looks it up.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

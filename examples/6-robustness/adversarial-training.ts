@@ -1,8 +1,10 @@
 /**
- * Adversarial training (§7.3): a network learns from digits that are attacked as it stands, at every step, and is hard to attack after that.
+ * Adversarial training (§7.3): a network learns from digits that are attacked as it stands, at every step, and is hard to attack
+ * after that.
  *
- * The attack is part of the step: a gradient with respect to the images inside of the loss of which the gradient with respect to the parameters is taken, stopped between. The plain
- * network falls below half under FGSM of ε = 0.2, this one reads on. A. Madry et al., "Towards deep learning models resistant to adversarial attacks" (2018).
+ * The attack is part of the step: a gradient with respect to the images inside of the loss of which the gradient with respect to
+ * the parameters is taken, stopped between. The plain network falls below half under FGSM of ε = 0.2, this one reads on. A. Madry
+ * et al., "Towards deep learning models resistant to adversarial attacks" (2018).
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,8 +1,8 @@
 /**
  * Double descent (§7.2): the error on unseen points rises until a model just fits what it learned from, and falls again beyond.
  *
- * Linear regression on random features, in closed form: of all that fit, the shortest. At as many features as examples the one fit is wild; far beyond, the shortest of
- * many is smooth; a ridge takes the peak away. M. Belkin, D. Hsu, S. Ma, S. Mandal (2019).
+ * Linear regression on random features, in closed form: of all that fit, the shortest. At as many features as examples the one fit
+ * is wild; far beyond, the shortest of many is smooth; a ridge takes the peak away. M. Belkin, D. Hsu, S. Ma, S. Mandal (2019).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,9 +1,9 @@
 /**
- * Adversarial attacks (§7.3): pixels are changed a little, in the direction that raises the loss, and a network that read nearly all digits
- * reads hardly any.
+ * Adversarial attacks (§7.3): pixels are changed a little, in the direction that raises the loss, and a network that read nearly
+ * all digits reads hardly any.
  *
- * FGSM takes one step along the sign of the gradient with respect to the image, PGD several small ones, each back into the ε-box. Noise of the same size does nothing. I. Goodfellow et al. (2015); A. Madry et al.
- * (2018).
+ * FGSM takes one step along the sign of the gradient with respect to the image, PGD several small ones, each back into the ε-box.
+ * Noise of the same size does nothing. I. Goodfellow et al. (2015); A. Madry et al. (2018).
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

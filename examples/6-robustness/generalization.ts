@@ -1,8 +1,9 @@
 /**
- * Generalization (§7.2): a perceptron that is far too large for two hundred digits, and what makes it read digits that it never saw.
+ * Generalization (§7.2): a perceptron that is far too large for two hundred digits, and what makes it read digits that it never
+ * saw.
  *
- * Dropout, weight decay, augmentation, and stopping when what is held out gets worse, each alone and the same otherwise. All come to read what they learned from; they differ in what
- * they did not.
+ * Dropout, weight decay, augmentation, and stopping when what is held out gets worse, each alone and the same otherwise. All come
+ * to read what they learned from; they differ in what they did not.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

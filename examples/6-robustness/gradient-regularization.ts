@@ -1,7 +1,9 @@
 /**
- * Regularization of the gradient (§7): the loss has the square of its gradient in the images added, so that small changes matter less.
+ * Regularization of the gradient (§7): the loss has the square of its gradient in the images added, so that small changes matter
+ * less.
  *
- * The step differentiates a gradient: `grad` of something with `grad` in it, compiled into one program. H. Drucker, Y. LeCun, "Double backpropagation" (1992); A. Ross, F. Doshi-Velez (2018).
+ * The step differentiates a gradient: `grad` of something with `grad` in it, compiled into one program. H. Drucker, Y. LeCun,
+ * "Double backpropagation" (1992); A. Ross, F. Doshi-Velez (2018).
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

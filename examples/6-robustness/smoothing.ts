@@ -1,8 +1,10 @@
 /**
- * Randomized smoothing (§7.3): the class that noise sees most often cannot be changed by a small enough attack, and how small is certified.
+ * Randomized smoothing (§7.3): the class that noise sees most often cannot be changed by a small enough attack, and how small is
+ * certified.
  *
- * If of many noisy copies N(x, σ²) the share p reads one class, then so does the smoothed classifier within the radius σΦ⁻¹(p), p bounded from below by what was counted. For a linear classifier
- * that radius is the distance to its plane, exactly. J. Cohen, E. Rosenfeld, J. Z. Kolter, "Certified adversarial robustness via randomized smoothing" (2019).
+ * If of many noisy copies N(x, σ²) the share p reads one class, then so does the smoothed classifier within the radius σΦ⁻¹(p), p
+ * bounded from below by what was counted. For a linear classifier that radius is the distance to its plane, exactly. J. Cohen, E.
+ * Rosenfeld, J. Z. Kolter, "Certified adversarial robustness via randomized smoothing" (2019).
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,8 +1,9 @@
 /**
  * Stability of training (§7.1): how a deep network begins, and how long its steps may be.
  *
- * The spread of activations goes down or up as a power of the depth unless weights have the variance 1/n for tanh (Xavier) or 2/n for relu (He). And descent on a loss with the sharpness λ, its largest Hessian eigenvalue,
- * is stable up to the rate 2/λ: beyond it a quadratic explodes, and a network leaves its valley or is lost.
+ * The spread of activations goes down or up as a power of the depth unless weights have the variance 1/n for tanh (Xavier) or 2/n
+ * for relu (He). And descent on a loss with the sharpness λ, its largest Hessian eigenvalue, is stable up to the rate 2/λ: beyond
+ * it a quadratic explodes, and a network leaves its valley or is lost.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,8 @@
 /**
  * Actor and critic on the cart-pole: the return of an action is judged against what a second network expected of the state.
  *
- * The critic learns v(s); the advantage is the sum of its surprises, Σ (γλ)ᵏ δₜ₊ₖ with δ = r + γv(s′) − v(s) (J. Schulman et al., "High-dimensional continuous control using generalized advantage estimation", 2016); an entropy keeps
- * the actor curious.
+ * The critic learns v(s); the advantage is the sum of its surprises, Σ (γλ)ᵏ δₜ₊ₖ with δ = r + γv(s′) − v(s) (J. Schulman et al.,
+ * "High-dimensional continuous control using generalized advantage estimation", 2016); an entropy keeps the actor curious.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

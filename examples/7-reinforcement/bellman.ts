@@ -1,8 +1,9 @@
 /**
- * Bellman's equations (§8.2.4, §8.2.5): policy evaluation is a linear system, value iteration a contraction by γ, and policy iteration ends
- * after a few turns.
+ * Bellman's equations (§8.2.4, §8.2.5): policy evaluation is a linear system, value iteration a contraction by γ, and policy
+ * iteration ends after a few turns.
  *
- * v_π = r_π + γP_π v_π is solved at once and by iteration; v* = max_a (r + γPv*) by value iteration and by policy iteration: all to 10⁻⁵ and far closer, in float64.
+ * v_π = r_π + γP_π v_π is solved at once and by iteration; v* = max_a (r + γPv*) by value iteration and by policy iteration: all to
+ * 10⁻⁵ and far closer, in float64.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

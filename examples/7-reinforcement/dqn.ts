@@ -1,8 +1,9 @@
 /**
  * Deep Q-learning: a network in place of the table, with a replay memory and a target network (V. Mnih et al., 2015).
  *
- * Everything is a value: the memory is a tensor that `np.at` changes copies of, written over in place by the compiler; the target is another tree of parameters. Acting, remembering and learning are one step of one `scan`. The
- * policy at the end is the best one, in every state.
+ * Everything is a value: the memory is a tensor that `np.at` changes copies of, written over in place by the compiler; the target
+ * is another tree of parameters. Acting, remembering and learning are one step of one `scan`. The policy at the end is the best
+ * one, in every state.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

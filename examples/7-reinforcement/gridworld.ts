@@ -1,6 +1,6 @@
 /**
- * A gridworld as a Markov decision process (§8.2): transitions and rewards are two tensors, an episode is a `scan`, and a value is a mean of
- * returns.
+ * A gridworld as a Markov decision process (§8.2): transitions and rewards are two tensors, an episode is a `scan`, and a value is
+ * a mean of returns.
  *
  * G = Σ γᵏ Rₜ₊ₖ₊₁ of many episodes, all at once by `vmap`, comes to v_π = (I − γP_π)⁻¹ r_π, from every state.
  */

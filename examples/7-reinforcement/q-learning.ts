@@ -1,8 +1,8 @@
 /**
  * Q-learning (§8.2.5): the best values from experience alone, without the tables of the world.
  *
- * q(s, a) ← q(s, a) + α (r + γ max q(s′, ·) − q(s, a)) after each step of an ε-greedy walk, a walk of 200,000 steps in one `scan`; α falls with the visits of a pair. It comes to q*, and its policy is the best one.
- * C. Watkins, P. Dayan (1992).
+ * q(s, a) ← q(s, a) + α (r + γ max q(s′, ·) − q(s, a)) after each step of an ε-greedy walk, a walk of 200,000 steps in one `scan`;
+ * α falls with the visits of a pair. It comes to q*, and its policy is the best one. C. Watkins, P. Dayan (1992).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

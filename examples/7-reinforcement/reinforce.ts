@@ -1,8 +1,9 @@
 /**
  * REINFORCE on the cart-pole: the gradient of an expected return from episodes alone.
  *
- * ∇J = E Σ ∇log π(aₜ|sₜ)·(Gₜ − b): what was done before good returns becomes more likely. Sixty-four episodes are played at once, `vmap` of a `scan`, and playing and learning are one program.
- * R. Williams (1992); the baseline is the mean return of the time step.
+ * ∇J = E Σ ∇log π(aₜ|sₜ)·(Gₜ − b): what was done before good returns becomes more likely. Sixty-four episodes are played at once,
+ * `vmap` of a `scan`, and playing and learning are one program. R. Williams (1992); the baseline is the mean return of the time
+ * step.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

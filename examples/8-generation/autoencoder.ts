@@ -1,7 +1,8 @@
 /**
  * An autoencoder: digits through a bottleneck of a few numbers and back, against principal components, the best that is linear.
  *
- * A linear autoencoder of the same size comes to the error of PCA and no lower (P. Baldi, K. Hornik, 1989); with a bend between, it does better. PCA is found by powers of the covariance.
+ * A linear autoencoder of the same size comes to the error of PCA and no lower (P. Baldi, K. Hornik, 1989); with a bend between, it
+ * does better. PCA is found by powers of the covariance.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,7 +1,8 @@
 /**
  * A denoising autoencoder: it sees digits with noise and says what was there without; so it knows where digits lie.
  *
- * What it takes away points to where data are dense: r(x) − x ≈ σ²∇log p(x). P. Vincent et al. (2008); G. Alain, Y. Bengio (2014). A Gaussian blur, the best of several widths, is the baseline.
+ * What it takes away points to where data are dense: r(x) − x ≈ σ²∇log p(x). P. Vincent et al. (2008); G. Alain, Y. Bengio (2014).
+ * A Gaussian blur, the best of several widths, is the baseline.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,8 +1,9 @@
 /**
- * A diffusion model: noise is added to points until nothing is left of them, and a network learns to say which; taken away step by step from
- * pure noise, it leaves new points.
+ * A diffusion model: noise is added to points until nothing is left of them, and a network learns to say which; taken away step by
+ * step from pure noise, it leaves new points.
  *
- * xₜ = √ᾱₜ x₀ + √(1 − ᾱₜ) ε, the loss is ‖ε − ε_θ(xₜ, t)‖², and sampling goes back by (11) of J. Ho, A. Jain, P. Abbeel, "Denoising diffusion probabilistic models" (2020). How close the samples come is told by the energy distance (G. Székely).
+ * xₜ = √ᾱₜ x₀ + √(1 − ᾱₜ) ε, the loss is ‖ε − ε_θ(xₜ, t)‖², and sampling goes back by (11) of J. Ho, A. Jain, P. Abbeel, "Denoising
+ * diffusion probabilistic models" (2020). How close the samples come is told by the energy distance (G. Székely).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

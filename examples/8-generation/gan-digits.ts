@@ -1,8 +1,9 @@
 /**
- * A generative adversarial network on digits: convolutions turned around draw them, and a network that reads digits says how good they are.
+ * A generative adversarial network on digits: convolutions turned around draw them, and a network that reads digits says how good
+ * they are.
  *
- * The score is the inception score with a reader of digits in its place: exp E KL(p(y|x) ‖ p(y)), which is 1 for noise and 10 for clear digits of all kinds (T. Salimans et al., 2016). The
- * architecture is a small DCGAN (A. Radford, L. Metz, S. Chintala, 2016).
+ * The score is the inception score with a reader of digits in its place: exp E KL(p(y|x) ‖ p(y)), which is 1 for noise and 10 for
+ * clear digits of all kinds (T. Salimans et al., 2016). The architecture is a small DCGAN (A. Radford, L. Metz, S. Chintala, 2016).
  */
 
 import { pipe } from 'fp-ts/lib/function.js';
@@ -27,7 +28,6 @@ const init = (key: random.Key) => ({
 });
 type G = ReturnType<typeof init>['g'];
 type D = ReturnType<typeof init>['d'];
-
 function draw(g: G, z: Tensor): Tensor {
   const start = np.reshape(nn.relu(nn.dense(g.dense)(z)), [-1, 7, 7, 32]);
   const middle = nn.relu(nn.convTranspose(g.up, { strides: 2, padding: 1 })(start));

@@ -1,8 +1,10 @@
 /**
  * A generative adversarial network on eight Gaussians in a ring, and the dynamics of its training.
  *
- * A generator moves noise, a discriminator tells what it makes from data, and each steps along a gradient of its own: two losses, one program. The generator finds one mode after the other; that it found them all, and how close, is
- * counted. I. Goodfellow et al. (2014), with the non-saturating loss; the discriminator's slope is kept small where data are (L. Mescheder, A. Geiger, S. Nowozin, 2018).
+ * A generator moves noise, a discriminator tells what it makes from data, and each steps along a gradient of its own: two losses,
+ * one program. The generator finds one mode after the other; that it found them all, and how close, is counted. I. Goodfellow et
+ * al. (2014), with the non-saturating loss; the discriminator's slope is kept small where data are (L. Mescheder, A. Geiger, S.
+ * Nowozin, 2018).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

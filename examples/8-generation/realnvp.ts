@@ -1,8 +1,8 @@
 /**
  * RealNVP: a flow from a Gaussian to two moons that is inverted exactly, so that every point has an exact likelihood.
  *
- * A coupling layer scales and shifts one coordinate by functions of the other: its inverse is as cheap, its Jacobian triangular, and log p(x) = log N(f(x)) + log|det ∂f/∂x|. L. Dinh, J. Sohl-Dickstein,
- * S. Bengio, "Density estimation using Real NVP" (2017).
+ * A coupling layer scales and shifts one coordinate by functions of the other: its inverse is as cheap, its Jacobian triangular,
+ * and log p(x) = log N(f(x)) + log|det ∂f/∂x|. L. Dinh, J. Sohl-Dickstein, S. Bengio, "Density estimation using Real NVP" (2017).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

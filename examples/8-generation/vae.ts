@@ -1,8 +1,9 @@
 /**
  * A variational autoencoder: digits from a plane of two numbers, with a bound of their likelihood.
  *
- * ELBO = E[log p(x|z)] − KL(q(z|x) ‖ N(0, I)) ≤ log p(x); averaging k samples inside of the logarithm gives a tighter bound, which the numbers here obey. D. Kingma, M. Welling, "Auto-encoding
- * variational Bayes" (2014); Y. Burda, R. Grosse, R. Salakhutdinov (2016).
+ * ELBO = E[log p(x|z)] − KL(q(z|x) ‖ N(0, I)) ≤ log p(x); averaging k samples inside of the logarithm gives a tighter bound, which
+ * the numbers here obey. D. Kingma, M. Welling, "Auto-encoding variational Bayes" (2014); Y. Burda, R. Grosse, R. Salakhutdinov
+ * (2016).
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

@@ -1,8 +1,9 @@
 /**
  * Gradients of each example, by `vmap(grad)`, and what they are for: learning that no single example can change much.
  *
- * DP-SGD clips the gradient of every example to one length, sums them and adds noise in proportion to it. M. Abadi et al., "Deep learning with
- * differential privacy" (2016), algorithm 1. An image with a wrong label pulls on plain training with all its weight; here it cannot.
+ * DP-SGD clips the gradient of every example to one length, sums them and adds noise in proportion to it. M. Abadi et al., "Deep
+ * learning with differential privacy" (2016), algorithm 1. An image with a wrong label pulls on plain training with all its weight;
+ * here it cannot.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

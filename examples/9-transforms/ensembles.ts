@@ -1,8 +1,8 @@
 /**
  * A deep ensemble: sixteen networks, from sixteen keys, trained at once by mapping the training of one.
  *
- * Where there are data they agree; where there are none they differ, and say so: their spread is what a single network does not know
- * of itself. B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and scalable predictive uncertainty estimation" (2017).
+ * Where there are data they agree; where there are none they differ, and say so: their spread is what a single network does not
+ * know of itself. B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and scalable predictive uncertainty estimation" (2017).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

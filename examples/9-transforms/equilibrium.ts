@@ -1,8 +1,8 @@
 /**
  * A layer that is defined by an equation: its output z solves z = tanh(Wz + Ux + b), however it is found.
  *
- * `customRoot` differentiates the equation, not the iteration: the gradient costs a linear solve, no step is kept, and it is that through
- * a hundred unrolled steps. S. Bai, J. Z. Kolter, V. Koltun, "Deep equilibrium models" (2019).
+ * `customRoot` differentiates the equation, not the iteration: the gradient costs a linear solve, no step is kept, and it is that
+ * through a hundred unrolled steps. S. Bai, J. Z. Kolter, V. Koltun, "Deep equilibrium models" (2019).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -2,9 +2,9 @@
  * The eigenvalues of a Hessian that is never formed: Lanczos' method needs its products with vectors only, which `hvp` computes for
  * the price of two gradients.
  *
- * On a network small enough the whole Hessian is formed as well, and the two agree. Most eigenvalues are near 0, a few are large: the loss is
- * flat in most directions. B. Ghorbani, S. Krishnan, Y. Xiao, "An investigation into neural net optimization via Hessian eigenvalue
- * density" (2019).
+ * On a network small enough the whole Hessian is formed as well, and the two agree. Most eigenvalues are near 0, a few are large:
+ * the loss is flat in most directions. B. Ghorbani, S. Krishnan, Y. Xiao, "An investigation into neural net optimization via
+ * Hessian eigenvalue density" (2019).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,9 @@
 /**
  * Hamiltonian Monte Carlo: samples of a posterior, by the gradient of its logarithm, for sixteen chains at once.
  *
- * Bayesian linear regression, whose posterior is a Gaussian that is known: the samples have its mean and its covariance. A chain is a
- * `scan` of leapfrogs within a `scan` of proposals, and `vmap` makes it sixteen. R. Neal, "MCMC using Hamiltonian dynamics" (2011).
+ * Bayesian linear regression, whose posterior is a Gaussian that is known: the samples have its mean and its covariance. A chain is
+ * a `scan` of leapfrogs within a `scan` of proposals, and `vmap` makes it sixteen. R. Neal, "MCMC using Hamiltonian dynamics"
+ * (2011).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

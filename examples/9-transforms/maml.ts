@@ -1,8 +1,8 @@
 /**
  * Learning to learn: parameters from which a few steps of descent fit any sine, found by the gradient through those steps.
  *
- * The inner learning is a function of the outer parameters, with `grad` inside; its own gradient is `grad` of it, and `vmap` does many tasks at
- * once. C. Finn, P. Abbeel, S. Levine, "Model-agnostic meta-learning for fast adaptation of deep networks" (2017).
+ * The inner learning is a function of the outer parameters, with `grad` inside; its own gradient is `grad` of it, and `vmap` does
+ * many tasks at once. C. Finn, P. Abbeel, S. Levine, "Model-agnostic meta-learning for fast adaptation of deep networks" (2017).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,9 +1,9 @@
 /**
  * A neural differential equation: a network is the velocity of the plane, and where it takes points is learned.
  *
- * Its gradient comes from the adjoint equation, solved backwards in time, which keeps nothing of the way forward: a rule of our own,
- * by `customVjp`. It is held against the gradient through all steps of the solver. R. Chen, Y. Rubanova, J. Bettencourt, D. Duvenaud,
- * "Neural ordinary differential equations" (2018), appendix B.
+ * Its gradient comes from the adjoint equation, solved backwards in time, which keeps nothing of the way forward: a rule of our
+ * own, by `customVjp`. It is held against the gradient through all steps of the solver. R. Chen, Y. Rubanova, J. Bettencourt, D.
+ * Duvenaud, "Neural ordinary differential equations" (2018), appendix B.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,8 +1,8 @@
 /**
  * A network that solves a differential equation: u″ = −π² sin πx, u(0) = u(1) = 0, of which it is told no solution.
  *
- * Its loss is the residual of the equation, for which the network is differentiated twice in x, and then once more in its parameters:
- * derivatives of derivatives are functions like others, mapped over points by `vmap`.
+ * Its loss is the residual of the equation, for which the network is differentiated twice in x, and then once more in its
+ * parameters: derivatives of derivatives are functions like others, mapped over points by `vmap`.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

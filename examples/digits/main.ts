@@ -2,8 +2,8 @@
  * `npm start`: a network learns to read handwritten digits.
  *
  * The digits are generated, or MNIST's, read from `--data`. Before training, the model's gradient is held against central
- * differences; afterwards the learning curves are written as SVG and the parameters as safetensors. With `--load` parameters
- * that were written so are judged instead, on the same digits.
+ * differences; afterwards the learning curves are written as SVG and the parameters as safetensors. With `--load` parameters that
+ * were written so are judged instead, on the same digits.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';

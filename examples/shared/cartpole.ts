@@ -1,5 +1,6 @@
 /**
- * A cart that balances a pole, as a pure function: A. Barto, R. Sutton, C. Anderson (1983), with the constants of Gym's CartPole-v1.
+ * A cart that balances a pole, as a pure function: A. Barto, R. Sutton, C. Anderson (1983), with the constants of Gym's
+ * CartPole-v1.
  */
 
 import { np, random, scan, type Tensor } from 'pullback';
