@@ -83,6 +83,7 @@ export const example: cli.Example<typeof options> = {
       files: {
         'errors.svg': lineChart({
           title: 'How wrong a derivative by differences is',
+          width: 800,
           xLabel: 'h',
           yLabel: 'relative error',
           xScale: 'log',

@@ -1,8 +1,8 @@
 /**
  * A convolutional network with self-attention behind it (§6.5.5, Fig. 6.12): each place of the grid may look at every other.
  *
- * Two shapes stand anywhere in a picture, and the question is whether they have one colour: a relation of far places. Convolutions
- * see their windows, and pooling forgets which belongs to which; attention compares.
+ * Two squares stand anywhere in a picture, and the question is whether they have one colour: a relation of far places, which attention
+ * answers by comparing them. Pooling over all places can answer it as well, as six colours fit into its channels: both are shown.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -44,10 +44,10 @@ export const example: cli.Example<typeof options> = {
   body: ({ seed, steps }) => {
     const [depthKey, dataKey, initKey] = random.split(random.key(seed), 3);
     const rows = {
-      'tanh, Xavier (1/n)': spreads(np.tanh, 1, depthKey!),
-      'relu, He (2/n)': spreads(nn.relu, 2, depthKey!),
+      'tanh, 1/n': spreads(np.tanh, 1, depthKey!),
+      'relu, 2/n': spreads(nn.relu, 2, depthKey!),
       'relu, 1/n': spreads(nn.relu, 1, depthKey!),
-      'tanh, a tenth of Xavier': spreads(np.tanh, 0.1, depthKey!),
+      'tanh, 0.1/n': spreads(np.tanh, 0.1, depthKey!),
       'relu, 4/n': spreads(nn.relu, 4, depthKey!),
     };
     for (const [name, values] of Object.entries(rows))
@@ -92,13 +92,13 @@ export const example: cli.Example<typeof options> = {
     return TE.of({
       numbers: {
         sharpness,
-        he: perLayer('relu, He (2/n)'),
+        he: perLayer('relu, 2/n'),
         halved: perLayer('relu, 1/n'),
         doubled: perLayer('relu, 4/n'),
       },
       claims: [
         {
-          ...cli.atLeast('He: what a layer does to the deviation, a factor', perLayer('relu, He (2/n)'), 0.94),
+          ...cli.atLeast('He: what a layer does to the deviation, a factor', perLayer('relu, 2/n'), 0.94),
           atMost: 1.06,
         },
         { ...cli.atLeast('half of it: √½ a layer', perLayer('relu, 1/n'), 0.67), atMost: 0.75 },
