@@ -26,17 +26,19 @@ function betaSide(a: number, b: number, x: number, y: number): BetaSide {
   const near = (shape: number, d: number, ratio: number): number =>
     (Math.abs(d) < shape / 2 ? Math.log1p(d / shape) : ratio) + digammaRest(shape) - digammaRest(c);
   const left = x < 0.5;
+  // y·(eˢ − 1), also where y is less than any number has all its digits.
+  const grown = (s: number): number => (s > 700 ? Math.exp(s + logY) : y * Math.expm1(s));
+  const logGrown = (w: number, s: number): number => (w > 1e17 ? s + logY : Math.log1p(w));
   // log(1 + z), where 1 + z = y + x·e^(−s), written with the smaller of x and y.
-  const mixed = (s: number): number =>
-    left ? Math.log1p(x * Math.expm1(-s)) : s > 700 ? logY : Math.log1p(y * Math.expm1(s)) - s;
+  const mixed = (s: number): number => (left ? Math.log1p(x * Math.expm1(-s)) : logGrown(grown(s), s) - s);
   const drop = (s: number): number => {
     if (left) {
       if (s > 1) return a * s + c * mixed(s);
       return c * (log1pmx(x * Math.expm1(-s)) + x * expm1mx(-s)) - delta * s;
     }
-    const w = s > 700 ? Infinity : y * Math.expm1(s);
-    if (w > 0.5) return c * (s > 700 ? s + logY : Math.log1p(w)) - b * s;
-    return c * (log1pmx(w) + y * expm1mx(s)) - delta * s;
+    const w = grown(s);
+    if (w > 0.5) return c * logGrown(w, s) - b * s;
+    return c * (log1pmx(w) + (s > 700 ? w : y * expm1mx(s))) - delta * s;
   };
   return {
     density: ((peak(a) * peak(b)) / peak(c)) * Math.exp(exponent),

@@ -256,3 +256,17 @@ describe('nextafter', () => {
     expect(run1(lowerings.nextafter, operands, [1], 'float32', {}, 'float64')[0]).toBe(1 + 2 ** -23);
   });
 });
+
+it('betainc where x has not all its digits: mpmath, 40 digits', () => {
+  const wanted = [
+    [0.0012463948683920497, 0.01953125, 5e-324, 0.3716923679236861],
+    [0.001, 0.02, 1e-320, 0.45585294883852584],
+    [0.02, 0.001, 3e-310, 3.071405819378177e-8],
+    [0.001, 0.001, 1e-308, 0.24602017193682546],
+  ] as const;
+  for (const [a, b, x, value] of wanted) {
+    const operands = [a, b, x].map((v) => host('float64', [1], [v]));
+    const found = run1(lowerings.regularized_incomplete_beta, operands, [1], 'float64', {})[0]!;
+    expect(Math.abs(found / value - 1)).toBeLessThan(1e-13);
+  }
+});
