@@ -98,6 +98,11 @@ async function judged(
   if (full && runs[0]!.code === 0 && runs[0]!.seconds < 120) runs.push(await once(1), await once(2));
   const result = { name, out, runs };
   console.log(report.line(result));
+  // At once: what an hour gave is not lost to the next one.
+  if (full) {
+    keep(result, { images, text });
+    writePage();
+  }
   return result;
 }
 
@@ -120,10 +125,6 @@ if (E.isLeft(decoded) || unknown.length > 0) {
   };
   await T.sequenceArray(Array.from({ length: given.jobs }, () => lane))();
   report.write(results);
-  if (given.full) {
-    for (const result of results) keep(result, given);
-    writePage();
-  }
   const failed = results.filter(({ runs }) => runs.some(({ code }) => code !== 0));
   for (const { name, runs } of failed) console.error(`\n${name}:\n${runs.map(({ printed }) => printed).join('')}`);
   console.log(`${results.length - failed.length} examples hold, ${failed.length} do not`);
