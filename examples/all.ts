@@ -52,7 +52,7 @@ class Worker {
       const died = (): void => {
         this.#process = undefined;
         printed += 'the process ended\n';
-        end({ code: 70, seconds });
+        end({ code: 70, data: null, seconds });
       };
       const timer = setTimeout(() => {
         printed += `stopped after ${seconds} s\n`;
@@ -100,7 +100,7 @@ async function judged(
   console.log(report.line(result));
   // At once: what an hour gave is not lost to the next one.
   if (full) {
-    keep(result, { images, text });
+    keep(result);
     writePage();
   }
   return result;

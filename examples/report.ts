@@ -32,6 +32,7 @@ export interface Run {
   readonly code: number;
   readonly seconds: number;
   readonly printed: string;
+  readonly data: string | null;
   readonly numbers: t.TypeOf<typeof Numbers> | null;
 }
 
@@ -86,17 +87,13 @@ const Kept = t.type({
 });
 
 /** Put the numbers and pictures of a full run into the gallery, in place of those that were there. */
-export function keep(
-  { name, out, runs }: Result,
-  { images, text }: { readonly images: string | null; readonly text: string | null },
-): void {
+export function keep({ name, out, runs }: Result): void {
   const folder = `${gallery}/${name}`;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const file of readdirSync(out))
     if (/\.(svg|html)$/.test(file)) copyFileSync(`${out}/${file}`, `${folder}/${file}`);
-  const reads = /\bdata: (?:cli\.)?optional(Folder|File)\(/.exec(readFileSync(examples.get(name)!, 'utf8'))?.[1];
-  const data = reads === 'File' ? text : reads === 'Folder' ? images : null;
+  const data = runs.find((run) => run.data !== null)?.data ?? null;
   const kept: t.TypeOf<typeof Kept> = {
     date: new Date().toISOString().slice(0, 10),
     commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),

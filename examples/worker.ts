@@ -17,15 +17,18 @@ export interface Done {
   /** As the exit code of an example; 70 if it threw. */
   readonly code: number;
   readonly seconds: number;
+  /** What `--data` was. */
+  readonly data: string | null;
 }
 
 process.on('message', async ({ path, argv, images, text }: Job) => {
   const began = performance.now();
   process.exitCode = 0;
+  let data: string | null = null;
   try {
     const example = await load(path);
     const option = example.options['data'];
-    const data = option === undefined ? null : option.value === 'FILE' ? text : images;
+    data = option === undefined ? null : option.value === 'FILE' ? text : images;
     await runExample(example, data === null ? argv : [...argv, `--data=${data}`]);
   } catch (error) {
     console.error(error);
@@ -33,6 +36,6 @@ process.on('message', async ({ path, argv, images, text }: Job) => {
   }
   const code = Number(process.exitCode);
   process.exitCode = 0;
-  process.send!({ code, seconds: (performance.now() - began) / 1000 } satisfies Done);
+  process.send!({ code, data, seconds: (performance.now() - began) / 1000 } satisfies Done);
 });
 process.on('disconnect', () => process.exit());
