@@ -91,7 +91,7 @@ function spell(
   return [np.swapaxes(scores, 0, 1), np.transpose(written) as Tensor<'int32'>];
 }
 
-const options = { ...cli.commonOptions('one-to-many'), steps: cli.count(1500, 'steps of Adam', 120) };
+const options = { ...cli.commonOptions('one-to-many'), steps: cli.count(1500, 'steps of Adam', 250) };
 
 export const example: cli.Example<typeof options> = {
   name: 'one-to-many',
