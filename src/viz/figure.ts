@@ -53,7 +53,8 @@ const margin = { left: 60, right: 24, bottom: 46 } as const;
 /** Draw marks with a title and a legend over them, as a document of SVG. */
 export function figure({ title = '', width = 640, height = 400, legend = [], plot }: FigureSpec): string {
   const { document } = parseHTML('<!DOCTYPE html><html><body></body></html>');
-  const marginTop = 20 + (title === '' ? 0 : 24) + (legend.length === 0 ? 0 : 22);
+  const left = plot.marginLeft ?? margin.left;
+  const marginTop = 20 + (title === '' ? 0 : 24) + legendHeight(legend, width, left);
   const drawn = Plot.plot({
     width,
     height,
@@ -65,11 +66,10 @@ export function figure({ title = '', width = 640, height = 400, legend = [], plo
     ...plot,
     document,
   }) as unknown as { readonly innerHTML: string; readonly className: unknown };
-  const left = plot.marginLeft ?? margin.left;
   return svgDocument(width, height, title, [
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     ...(title === '' ? [] : [`<text x="${left}" y="24" font-size="16" font-weight="600">${escaped(title)}</text>`]),
-    ...drawLegend(legend, left, title === '' ? 18 : 42),
+    ...drawLegend(legend, width, left, title === '' ? 18 : 42),
     `<g text-anchor="middle">${withoutStyle(drawn.innerHTML)}</g>`,
   ]);
 }
@@ -86,13 +86,36 @@ export const svgDocument = (width: number, height: number, title: string, parts:
     '</svg>',
   ].join('\n');
 
-/** Samples and names, each as wide as its name is long. */
-function drawLegend(entries: readonly LegendEntry[], left: number, y: number): string[] {
-  let x = left;
-  return entries.map(({ name, colour, dash = 'none' }) => {
-    const from = x;
-    x += 46 + 7 * name.length;
-    const sample = `<line x1="${from}" x2="${from + 24}" y1="${y - 4}" y2="${y - 4}" stroke="${colour}" stroke-width="3" stroke-dasharray="${dash}"/>`;
-    return `${sample}<text x="${from + 30}" y="${y}">${escaped(name)}</text>`;
+/** From one line of a legend to the next. */
+const lineHeight = 18;
+
+/** Where the entries of a legend stand: each as wide as its name is long, in as many lines as they need. */
+function placesOf(
+  entries: readonly LegendEntry[],
+  width: number,
+  left: number,
+): readonly (readonly [x: number, line: number])[] {
+  let [x, line] = [left, 0];
+  return entries.map(({ name }) => {
+    const wide = 46 + 7 * name.length;
+    if (x > left && x + wide - 16 > width) [x, line] = [left, line + 1];
+    const place = [x, line] as const;
+    x += wide;
+    return place;
+  });
+}
+
+/** How high a legend is. */
+export const legendHeight = (entries: readonly LegendEntry[], width: number, left: number = margin.left): number =>
+  entries.length === 0 ? 0 : 22 + lineHeight * placesOf(entries, width, left).at(-1)![1];
+
+/** Samples and names. */
+function drawLegend(entries: readonly LegendEntry[], width: number, left: number, top: number): string[] {
+  const places = placesOf(entries, width, left);
+  return entries.map(({ name, colour, dash = 'none' }, i) => {
+    const [x, line] = places[i]!;
+    const y = top + lineHeight * line;
+    const sample = `<line x1="${x}" x2="${x + 24}" y1="${y - 4}" y2="${y - 4}" stroke="${colour}" stroke-width="3" stroke-dasharray="${dash}"/>`;
+    return `${sample}<text x="${x + 30}" y="${y}">${escaped(name)}</text>`;
   });
 }

@@ -5,7 +5,7 @@ import { makeAval, showAval } from '../core/aval.ts';
 import { ShapeError } from '../core/errors.ts';
 import { tensorFrom, type Value } from '../core/value.ts';
 import { domainOf, type Series } from './curves.ts';
-import { colourOf, dashOf, figure, isDrawable, plain } from './figure.ts';
+import { colourOf, dashOf, figure, isDrawable, legendHeight, plain } from './figure.ts';
 import { type Grid, numbersOf, rowsOf } from './grid.ts';
 import type { FigureOptions } from './options.ts';
 import { bytesOfColour, pngAddress } from './png.ts';
@@ -157,11 +157,12 @@ export function decisionBoundary(plot: DecisionBoundary): string {
   const margins = marginsOf(op, scores(centres(x, y, n)), n);
   const { width = 560, height = 480 } = options;
   const isOf = (k: number) => (_: unknown, i: number) => labels[i] === k;
+  const legend = margins.map((_, k) => ({ name: `class ${k}`, colour: colourOf(k) }));
   return figure({
     ...options,
     width,
     height,
-    legend: margins.map((_, k) => ({ name: `class ${k}`, colour: colourOf(k) })),
+    legend,
     plot: {
       ...axes(x, y, xLabel, yLabel),
       marks: [
@@ -171,7 +172,7 @@ export function decisionBoundary(plot: DecisionBoundary): string {
           src: (address: string) => address,
           // Of the frame, which ends at the default margins.
           width: width - 84,
-          height: height - 46 - 20 - (options.title ? 24 : 0) - 22,
+          height: height - 46 - 20 - (options.title ? 24 : 0) - legendHeight(legend, width),
           preserveAspectRatio: 'none',
         }),
         ...margins.map((margin) =>
