@@ -129,7 +129,7 @@ export const example: cli.Example<typeof options> = {
       ],
       files: {
         'writing.svg': heatMap({
-          title: 'Writing 73: how likely each letter is at each step',
+          title: 'Writing 73, letter by letter',
           values: np.transpose(np.index(scores, 0) as Tensor),
           xLabel: 'step',
           yLabel: 'letter',
