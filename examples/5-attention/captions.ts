@@ -14,10 +14,9 @@ import * as cli from '../cli.ts';
 import { descend } from '../shared/descend.ts';
 
 /** Words of the captions; 0 ends one. */
-const words =
-  '. a above at below blue bottom circle green in large left middle of on orange purple red right small square the top triangle yellow'.split(
-    ' ',
-  );
+const vocabulary =
+  '. a above at below blue bottom circle green in large left middle of on orange purple red right small square the top triangle yellow';
+const words = vocabulary.split(' ');
 const [length, hidden, features] = [11, 96, 48];
 
 interface Scenes {

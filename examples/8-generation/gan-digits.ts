@@ -38,7 +38,6 @@ function judge(d: D, x: Tensor): Tensor {
   const second = nn.leakyRelu(nn.conv(d.again, { strides: 2, padding: 1 })(first), 0.2);
   return np.squeeze(nn.dense(d.out)(nn.functional.flatten(second)), 1);
 }
-
 const options = {
   ...cli.commonOptions('gan-digits'),
   data: cli.optionalFolder("folder with MNIST's IDX files; digits are generated without it"),

@@ -28,7 +28,6 @@ import * as cli from '../cli.ts';
 import { descend, times } from '../shared/descend.ts';
 
 const hidden = 16;
-
 interface Params {
   readonly w: Tensor;
   readonly u: Tensor;

@@ -1,16 +1,9 @@
-/**
- * A page of the pictures that there are: paths of optimizers, a decision boundary, images, attention, weights, a computational
- * graph.
- *
- * Each figure is a pure function from tensors to SVG; the page holds them all and needs nothing else.
- */
+/** The figures of the page, each from something that is computed here. */
 
 import { pipe } from 'fp-ts/lib/function.js';
-import * as TE from 'fp-ts/lib/TaskEither.js';
 import { grad, makeJaxpr, nn, np, optim, random, type Tensor, train, valueAndGrad, vmap } from 'pullback';
 import { captionedShapes, dataset, twoMoons } from 'pullback/data';
 import * as viz from 'pullback/viz';
-import * as cli from './cli.ts';
 
 /** A long valley: its sides are twenty times as steep as its floor, so that plain descent must go slowly. */
 const valley = (p: Tensor): Tensor => np.sum(np.mul(np.square(p), np.array([0.5, 10])));
@@ -33,7 +26,7 @@ const optimizers = {
   adam: optim.adam(0.3),
 };
 
-const paths = (): string =>
+export const paths = (): string =>
   viz.contourPlot({
     title: 'Three ways down a valley',
     f: vmap(valley),
@@ -45,7 +38,7 @@ const paths = (): string =>
   });
 
 /** A network that tells two moons apart, and the loss of each of its steps. */
-function moons() {
+export function moons() {
   const { x, label } = twoMoons(random.key(0), 200, { noise: 0.15 });
   const network = nn.serial(
     nn.dense.layer(2, 16),
@@ -73,7 +66,7 @@ function moons() {
   return { boundary, losses: losses.map((loss) => loss.item()) };
 }
 
-function shapes() {
+export function shapes() {
   const pictures = captionedShapes(random.key(2), 10, { size: 32 });
   const images = pipe(
     pictures,
@@ -110,7 +103,7 @@ function shapes() {
 }
 
 /** Scaled dot products between a few words whose vectors are given: who acts looks for who is acted on. */
-function attention(): string {
+export function attention(): string {
   const words = ['the', 'cat', 'chased', 'the', 'mouse'];
   const meaning = [
     [1, 0, 0, 0],
@@ -129,7 +122,7 @@ function attention(): string {
   });
 }
 
-function initializers(): string {
+export function initializers(): string {
   const { lecunNormal, heNormal, glorotUniform, orthogonal } = nn.initializers;
   const made = { lecunNormal, heNormal, glorotUniform, orthogonal };
   return viz.histogram({
@@ -144,7 +137,7 @@ function initializers(): string {
 }
 
 /** σ(w₀x₀ + w₁x₁ + w₂), the example of §2.3.5 of the notes. */
-function neuron(): { readonly svg: string; readonly derivatives: readonly number[] } {
+export function neuron(): { readonly svg: string; readonly derivatives: readonly number[] } {
   const f = (w0: Tensor, x0: Tensor, w1: Tensor, x1: Tensor, w2: Tensor): Tensor =>
     np.div(1, np.add(1, np.exp(np.neg(np.add(np.add(np.mul(w0, x0), np.mul(w1, x1)), w2)))));
   const at = [2, -1, -3, -2, -3] as const;
@@ -154,49 +147,3 @@ function neuron(): { readonly svg: string; readonly derivatives: readonly number
   const derivatives = grad(f, { argnums: [0, 1, 2, 3, 4] })(...args);
   return { svg, derivatives: derivatives.map((x) => x.item()) };
 }
-
-const options = cli.commonOptions('pictures');
-
-export const example: cli.Example<typeof options> = {
-  name: 'pictures',
-  about: 'draws a page of the pictures that there are, each of something that was computed here.',
-  options,
-  body: () => {
-    const { boundary, losses } = moons();
-    const { grid, looking } = shapes();
-    const { svg, derivatives } = neuron();
-    console.log(`loss on two moons: ${viz.sparkline(losses)} ${losses.at(-1)!.toFixed(4)}`);
-    const figures = [
-      {
-        svg: paths(),
-        caption: 'Gradient descent swings from side to side, momentum overshoots, Adam scales each axis for itself.',
-      },
-      {
-        svg: boundary,
-        caption: 'A network of two hidden layers with 16 units; where colours are pale it is not sure.',
-      },
-      {
-        svg: viz.lineChart({
-          title: 'Its loss',
-          xLabel: 'step',
-          yLabel: 'cross-entropy',
-          yScale: 'log',
-          series: [{ name: 'training', points: losses.map((loss, step) => [step + 1, loss]) }],
-        }),
-      },
-      { svg, caption: 'What flows forward (above) and the derivative that flows back (below) along each edge.' },
-      { svg: initializers(), caption: 'Initializers differ in spread and in form.' },
-      {
-        svg: attention(),
-        caption: 'Each row is a word that asks; its weights over the words that answer add up to 1.',
-      },
-      { svg: grid, caption: 'Generated pictures, for models that read or write captions.' },
-      { svg: looking, caption: 'Bright is what a step looks at.' },
-    ];
-    return TE.of({
-      numbers: { figures: figures.length, moonsLoss: losses.at(-1)!, derivatives },
-      claims: [cli.atMost('loss on two moons', losses.at(-1)!, 0.05)],
-      files: { 'index.html': viz.page({ title: 'Pictures', figures }) },
-    });
-  },
-};
