@@ -126,6 +126,10 @@ const Positive = textCodec('a positive number', isNumber, (text) => {
   const number = text.trim() === '' ? Number.NaN : Number(text);
   return number > 0 && number < Number.POSITIVE_INFINITY ? number : undefined;
 });
+const Probability = textCodec('a number from 0 to 1', isNumber, (text) => {
+  const number = text.trim() === '' ? Number.NaN : Number(text);
+  return number >= 0 && number <= 1 ? number : undefined;
+});
 const File = textCodec('a file', t.string.is, (text) => (text === '' ? undefined : text));
 const Folder = textCodec('a folder', t.string.is, (text) => (text === '' ? undefined : text));
 
@@ -150,6 +154,15 @@ export const seed = (fallback: number, help: string): Option<number> => ({
 export const positive = (fallback: number, help: string, short = fallback): Option<number> => ({
   codec: Positive,
   value: 'X',
+  fallback,
+  short,
+  help,
+});
+
+/** A number from 0 to 1. */
+export const probability = (fallback: number, help: string, short = fallback): Option<number> => ({
+  codec: Probability,
+  value: 'P',
   fallback,
   short,
   help,

@@ -7,7 +7,7 @@
 
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { nn, np, optim, random, scan, type Tensor, train, valueAndGrad, vmap } from 'pullback';
-import { lineChart } from 'pullback/viz';
+import { contourPlot, lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
 import { type Episode, longest, play } from '../shared/cartpole.ts';
 
@@ -20,10 +20,11 @@ const [episodes, gamma, lambda] = [32, 0.99, 0.95];
 const expected = (p: Params, states: Tensor): Tensor => np.mul(50, np.squeeze(critic.apply(p.critic)(states), -1));
 
 /** Advantages of each step, by a scan backwards in time: float32[episodes, longest]. */
-function advantages({ alive }: Episode, values: Tensor): Tensor {
-  const later = np.concatenate([np.index(values, [], [1]) as Tensor, np.zeros([values.shape[0]!, 1])], 1);
-  const stays = np.concatenate([np.index(alive, [], [1]) as Tensor, np.zeros([values.shape[0]!, 1])], 1);
-  // An episode that is cut at its longest goes on: its last value stands for what would come.
+function advantages({ alive, end }: Episode, values: Tensor, last: Tensor): Tensor {
+  const shifted = (x: Tensor, at: Tensor): Tensor =>
+    np.concatenate([np.index(x, [], [1]) as Tensor, np.expandDims(at, 1)], 1);
+  // An episode that is cut at its longest would go on: the value of where it ended stands for what would come.
+  const [later, stays] = [shifted(values, last), shifted(alive, end.standing)];
   const surprise = np.sub(np.add(alive, np.mul(gamma, np.mul(later, stays))), np.mul(values, alive));
   const back = (sum: Tensor, [delta, goesOn]: readonly [Tensor, Tensor]): readonly [Tensor, Tensor] => {
     const now = np.add(delta, np.mul(gamma * lambda, np.mul(goesOn, sum)));
@@ -43,13 +44,14 @@ export const example: cli.Example<typeof options> = {
   options,
   body: ({ seed, short, steps }) => {
     const [initKey, playKey] = random.split(random.key(seed));
-    const optimizer = optim.chain(optim.clipByGlobalNorm(1), optim.adam(0.01));
+    // Episodes that all end at their longest say little, and at a constant rate the policy drifts off again.
+    const optimizer = optim.chain(optim.clipByGlobalNorm(1), optim.adam(optim.cosineDecaySchedule(0.003, steps)));
     type Carry = { readonly params: Params; readonly state: optim.OptState };
     const step = ({ params, state }: Carry, key: random.Key) => {
       const policy = (s: Tensor, k: random.Key): Tensor<'int32'> => random.categorical(k, actor.apply(params.actor)(s));
       const played = vmap((k: random.Key) => play(policy, k))(np.stack(random.split(key, episodes)));
       const before = expected(params, played.states);
-      const advantage = advantages(played, before);
+      const advantage = advantages(played, before, expected(params, played.end.state));
       const target = np.add(before, advantage);
       const count = np.sum(played.alive);
       const scaled = np.div(advantage, np.add(np.std(advantage), 1e-6));
@@ -78,6 +80,7 @@ export const example: cli.Example<typeof options> = {
     const greedy = vmap((k: random.Key) => play((s) => np.argmax(actor.apply(end.params.actor)(s)), k))(
       np.stack(random.split(random.foldIn(playKey, 2 ** 31), 100)),
     );
+    const path = (np.index(greedy.states, 0, [], [2]) as Tensor).toArray() as [number, number][];
     const balanced = np.mean(np.sum(greedy.alive, 1)).item();
     console.log(
       `the greedy policy balances for ${balanced.toFixed(1)} of ${longest} steps; at the beginning ${lengths[0]!.toFixed(1)}`,
@@ -91,6 +94,15 @@ export const example: cli.Example<typeof options> = {
             cli.atLeast('to a random policy', balanced / lengths[0]!, 5),
           ],
       files: {
+        'values.svg': contourPlot({
+          title: 'What the critic expects with the cart at rest, and a way',
+          f: (at) => expected(end.params, np.concatenate([np.zeros([at.shape[0]!, 2]), at], 1)),
+          x: [-0.1, 0.1],
+          y: [-0.6, 0.6],
+          xLabel: 'angle',
+          yLabel: 'its velocity',
+          paths: [{ name: 'fifty steps of the greedy policy', points: path.slice(0, 50) }],
+        }),
         'lengths.svg': lineChart({
           title: 'How long the pole is balanced',
           xLabel: 'step of learning',

@@ -8,15 +8,15 @@
 
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { jit, np, scan, type Tensor } from 'pullback';
-import { heatMap, lineChart } from 'pullback/viz';
+import { lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
-import { arrows, asGrid, gridworld, lookAhead, side, states, terminals } from '../shared/gridworld.ts';
+import { asGrid, drawPolicy, gridworld, lookAhead, signs, states } from '../shared/gridworld.ts';
 
 type Vector = Tensor<'float64'>;
 
 const options = {
   ...cli.commonOptions('bellman'),
-  slip: cli.positive(0.2, 'how often a move goes astray'),
+  slip: cli.probability(0.2, 'how often a move goes astray'),
   turns: cli.count(400, 'turns of an iteration'),
 };
 
@@ -47,7 +47,12 @@ export const example: cli.Example<typeof options> = {
     // Evaluation of "always to the right", by iteration and at once.
     const right = new Array<number>(states).fill(1);
     const evaluated = iterates((v) => np.index(lookAhead(process, v, gamma), [], 1) as Vector);
-    const evaluation = farthest(np.index(evaluated, -1) as Vector, valuesOf(right));
+    const goal = valuesOf(right);
+    const evaluation = farthest(np.index(evaluated, -1) as Vector, goal);
+    const errorsOf = (all: Vector, to: Vector): readonly number[] =>
+      (np.max(np.abs(np.sub(all, to)), 1).toArray() as number[]).filter((e) => e > 1e-11);
+    const rates = (errors: readonly number[]): readonly number[] => errors.slice(1).map((e, i) => e / errors[i]!);
+    const evaluationErrors = errorsOf(evaluated, goal);
 
     // Policy iteration: evaluate at once, improve, until nothing changes.
     let policy: readonly number[] = right;
@@ -64,42 +69,35 @@ export const example: cli.Example<typeof options> = {
     const closed = valuesOf(policy);
     const improved = iterates((v) => np.max(lookAhead(process, v, gamma), 1) as Vector);
     const iteration = farthest(np.index(improved, -1) as Vector, closed);
-    const errors = (np.max(np.abs(np.sub(improved, closed)), 1).toArray() as number[]).filter((e) => e > 1e-11);
-    const contraction = Math.max(...errors.slice(1).map((e, i) => e / errors[i]!));
+    const errors = errorsOf(improved, closed);
+    const [contraction, slowest] = [Math.max(...rates(errors)), Math.max(...rates(evaluationErrors))];
     // The optimum is a fixed point of Bellman's operator.
     const residual = farthest(np.max(lookAhead(process, closed, gamma), 1) as Vector, closed);
     console.log(
-      `value iteration against the closed form: ${iteration.toExponential(1)}; it contracts by ${contraction.toFixed(4)}; policy iteration took ${improvements} turns`,
+      `value iteration against the closed form: ${iteration.toExponential(1)}; it contracts by ${contraction.toFixed(4)}, evaluation by ${slowest.toFixed(4)}; policy iteration took ${improvements} turns`,
     );
-    const map = policy.map((a, s) => (terminals.includes(s) ? '•' : arrows[a]!));
-    for (let row = 0; row < side; row++) console.log(`  ${map.slice(row * side, (row + 1) * side).join(' ')}`);
+    for (const row of signs(policy)) console.log(`  ${row.join(' ')}`);
     return TE.of({
-      numbers: { evaluation, iteration, contraction, improvements, residual },
+      numbers: { evaluation, iteration, contraction, slowest, improvements, residual },
       claims: [
         cli.atMost('policy evaluation against the linear solve', evaluation, 1e-5),
         cli.atMost('value iteration against the closed form of the best policy', iteration, 1e-5),
-        cli.atMost('how much of the error a turn leaves: γ at most', contraction, gamma + 1e-9),
+        cli.atMost('how much of the error a turn leaves: γ at most', contraction, gamma + 1e-6),
+        { ...cli.atMost('… where few episodes end: nearly γ', slowest, gamma + 1e-6), atLeast: gamma - 0.01 },
         cli.atMost("Bellman's equation at the optimum", residual, 1e-10),
         cli.atMost('turns of policy iteration', improvements, 10),
       ],
       files: {
-        'values.svg': heatMap({
-          title: 'Values of the best policy',
-          values: asGrid(closed),
-          digits: 2,
-          xLabel: 'column',
-          yLabel: 'row',
-          width: 420,
-          height: 400,
-        }),
+        'values.svg': drawPolicy('The best policy, its values and ways', asGrid(closed), policy),
         'convergence.svg': lineChart({
-          title: 'Value iteration contracts',
+          title: "Bellman's operators contract by γ, or by more",
           xLabel: 'turn',
           yLabel: 'greatest error',
           yScale: 'log',
           series: [
-            { name: 'error', points: errors.map((e, i) => [i, e] as const) },
-            { name: 'γᵏ', points: errors.map((_, i) => [i, errors[0]! * gamma ** i] as const) },
+            { name: 'value iteration', points: errors.map((e, i) => [i, e] as const) },
+            { name: 'evaluation of "always right"', points: evaluationErrors.map((e, i) => [i, e] as const) },
+            { name: 'γᵏ', points: evaluationErrors.map((_, i) => [i, evaluationErrors[0]! * gamma ** i] as const) },
           ],
         }),
       },

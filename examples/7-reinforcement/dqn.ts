@@ -8,9 +8,9 @@
 
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { jit, nn, np, optim, random, scan, type Tensor, tree, valueAndGrad } from 'pullback';
-import { heatMap, lineChart } from 'pullback/viz';
+import { lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
-import { arrows, asGrid, gridworld, next, optimal, side, states, terminals } from '../shared/gridworld.ts';
+import { arrows, asGrid, drawPolicy, gridworld, next, optimal, signs, states, terminals } from '../shared/gridworld.ts';
 
 const gamma = 0.9;
 const [memory, batch] = [2048, 64];
@@ -85,8 +85,9 @@ export const example: cli.Example<typeof options> = {
     };
     const start = network.init(initKey);
     const parts = 10;
+    const each = Math.ceil(steps / parts);
     const part = jit((agent: Agent, from: Tensor<'int32'>) =>
-      scan(step, agent, np.add(from, np.arange(steps / parts, { dtype: 'int32' })) as Tensor<'int32'>),
+      scan(step, agent, np.add(from, np.arange(each, { dtype: 'int32' })) as Tensor<'int32'>),
     );
     let agent: Agent = {
       params: start,
@@ -95,11 +96,11 @@ export const example: cli.Example<typeof options> = {
       replay: np.zeros([memory, 3], { dtype: 'int32' }),
       state: np.array(12, { dtype: 'int32' }),
     };
-    const best = optimal(gridworld(1e-9), gamma);
+    const best = optimal(gridworld(0), gamma);
     const wanted = best.q.toArray() as number[][];
     const everywhere = np.arange(states, { dtype: 'int32' });
     const history = Array.from({ length: parts }, (_, k) => {
-      const [after, losses] = part(agent, np.array((k * steps) / parts, { dtype: 'int32' }));
+      const [after, losses] = part(agent, np.array(k * each, { dtype: 'int32' }));
       agent = after;
       const values = q(agent.params, everywhere).toArray() as number[][];
       const right = values.filter(
@@ -107,13 +108,13 @@ export const example: cli.Example<typeof options> = {
           terminals.includes(s) || wanted[s]![row.indexOf(Math.max(...row))]! > Math.max(...wanted[s]!) - 1e-6,
       ).length;
       console.log(
-        `step ${((k + 1) * steps) / parts}: the best move in ${right} of ${states} states, loss ${np.mean(losses).item().toExponential(1)}`,
+        `step ${(k + 1) * each}: the best move in ${right} of ${states} states, loss ${np.mean(losses).item().toExponential(1)}`,
       );
       return { right, values };
     });
     const last = history.at(-1)!;
-    const map = last.values.map((row, s) => (terminals.includes(s) ? '•' : arrows[row.indexOf(Math.max(...row))]!));
-    for (let row = 0; row < side; row++) console.log(`  ${map.slice(row * side, (row + 1) * side).join(' ')}`);
+    const policy = last.values.map((row) => row.indexOf(Math.max(...row)));
+    for (const row of signs(policy)) console.log(`  ${row.join(' ')}`);
     const learned = np.array(last.values.map((row, s) => (terminals.includes(s) ? 0 : Math.max(...row))));
     const error = np.max(np.abs(np.sub(learned, np.astype(best.v, 'float32')))).item();
     return TE.of({
@@ -123,22 +124,12 @@ export const example: cli.Example<typeof options> = {
         ...(short ? [] : [cli.atMost('values from those of the best policy', error, 0.3)]),
       ],
       files: {
-        'values.svg': heatMap({
-          title: 'The values of the network',
-          values: asGrid(learned),
-          digits: 2,
-          xLabel: 'column',
-          yLabel: 'row',
-          width: 420,
-          height: 400,
-        }),
+        'values.svg': drawPolicy('The network: values, moves and ways', asGrid(learned), policy),
         'policy.svg': lineChart({
           title: 'States with the best move',
           xLabel: 'step',
           yLabel: 'states',
-          series: [
-            { name: 'of 25', points: history.map(({ right }, k) => [((k + 1) * steps) / parts, right] as const) },
-          ],
+          series: [{ name: 'of 25', points: history.map(({ right }, k) => [(k + 1) * each, right] as const) }],
         }),
       },
     });

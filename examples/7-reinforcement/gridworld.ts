@@ -9,13 +9,13 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { jit, np, random, scan, type Tensor, vmap } from 'pullback';
 import { heatMap, lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
-import { asGrid, gridworld, next, optimal, side, states, terminals } from '../shared/gridworld.ts';
+import { asGrid, drawPolicy, gridworld, optimal, side, states, way } from '../shared/gridworld.ts';
 
 const gamma = 0.95;
 const options = {
   ...cli.commonOptions('gridworld'),
   episodes: cli.count(2000, 'episodes from each state', 200),
-  slip: { ...cli.positive(0.2, 'how often a move goes astray') },
+  slip: cli.probability(0.2, 'how often a move goes astray'),
 };
 
 export const example: cli.Example<typeof options> = {
@@ -57,8 +57,7 @@ export const example: cli.Example<typeof options> = {
     const off = np.max(np.div(np.abs(np.sub(simulated, np.astype(exact, 'float32'))), np.add(errors, 1e-6))).item();
     const { q, v } = optimal(process, gamma);
     const policy = np.argmax(q, 1).toArray() as number[];
-    const path = [states - side];
-    while (!terminals.includes(path.at(-1)!) && path.length < 20) path.push(next(path.at(-1)!, policy[path.at(-1)!]!));
+    const path = way(policy, states - side);
     console.log(
       `returns of ${returns.shape[1]} episodes a state are ${off.toFixed(1)} standard errors from the values at most; the best way from a corner: ${path.join(' → ')}`,
     );
@@ -83,6 +82,7 @@ export const example: cli.Example<typeof options> = {
           width: 420,
           height: 400,
         }),
+        'policy.svg': drawPolicy('The best policy, its values and ways', asGrid(v), policy),
         'returns.svg': lineChart({
           title: 'Simulated and exact values',
           xLabel: 'state',

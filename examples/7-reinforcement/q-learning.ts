@@ -1,22 +1,22 @@
 /**
  * Q-learning (§8.2.5): the best values from experience alone, without the tables of the world.
  *
- * q(s, a) ← q(s, a) + α (r + γ max q(s′, ·) − q(s, a)) after each step of an ε-greedy walk, a walk of 200,000 steps in one `scan`;
- * α falls with the visits of a pair. It comes to q*, and its policy is the best one. C. Watkins, P. Dayan (1992).
+ * q(s, a) ← q(s, a) + α (r + γ max q(s′, ·) − q(s, a)) after each step of an ε-greedy walk, a `scan` in twenty
+ * parts; α falls with the visits of a pair. It comes to q*, and its policy loses next to nothing. C. Watkins, P. Dayan (1992).
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { jit, np, random, scan, type Tensor } from 'pullback';
-import { heatMap, lineChart } from 'pullback/viz';
+import { lineChart } from 'pullback/viz';
 import * as cli from '../cli.ts';
-import { arrows, asGrid, gridworld, optimal, side, states, terminals } from '../shared/gridworld.ts';
+import { asGrid, drawPolicy, gridworld, optimal, signs, states, terminals } from '../shared/gridworld.ts';
 
 const gamma = 0.9;
 
 const options = {
   ...cli.commonOptions('q-learning'),
   steps: cli.count(400_000, 'steps of the walk', 20_000),
-  slip: cli.positive(0.1, 'how often a move goes astray'),
+  slip: cli.probability(0.1, 'how often a move goes astray'),
 };
 
 export const example: cli.Example<typeof options> = {
@@ -52,9 +52,11 @@ export const example: cli.Example<typeof options> = {
         null,
       ];
     };
+    // In parts, to see how it comes there.
+    const each = Math.ceil(steps / 20);
     const part = jit(
       (walk: Walk, from: Tensor<'int32'>) =>
-        scan(step, walk, np.add(from, np.arange(steps / 20, { dtype: 'int32' })) as Tensor<'int32'>)[0],
+        scan(step, walk, np.add(from, np.arange(each, { dtype: 'int32' })) as Tensor<'int32'>)[0],
     );
     let walk: Walk = {
       q: np.zeros([states, 4]),
@@ -63,7 +65,7 @@ export const example: cli.Example<typeof options> = {
     };
     const errors: number[] = [];
     for (let i = 0; i < 20; i++) {
-      walk = part(walk, np.array((i * steps) / 20, { dtype: 'int32' }));
+      walk = part(walk, np.array(i * each, { dtype: 'int32' }));
       errors.push(np.max(np.abs(np.sub(walk.q, np.astype(best.q, 'float32')))).item());
     }
     const chosen = np.argmax(walk.q, 1).toArray() as number[];
@@ -73,8 +75,7 @@ export const example: cli.Example<typeof options> = {
       ...chosen.map((a, s) => (terminals.includes(s) ? 0 : Math.max(...wanted[s]!) - wanted[s]![a]!)),
     );
     console.log(`q is ${errors.at(-1)!.toFixed(3)} from q* at most; its policy loses ${lost.toFixed(4)} at most`);
-    const map = chosen.map((a, s) => (terminals.includes(s) ? '•' : arrows[a]!));
-    for (let row = 0; row < side; row++) console.log(`  ${map.slice(row * side, (row + 1) * side).join(' ')}`);
+    for (const row of signs(chosen)) console.log(`  ${row.join(' ')}`);
     return TE.of({
       numbers: { error: errors.at(-1)!, lost },
       claims: [
@@ -82,21 +83,13 @@ export const example: cli.Example<typeof options> = {
         cli.atMost('what its policy loses in a state, at most', lost, short ? 0.5 : 0.05),
       ],
       files: {
-        'values.svg': heatMap({
-          title: 'The values that were learned',
-          values: asGrid(np.max(walk.q, 1)),
-          digits: 2,
-          xLabel: 'column',
-          yLabel: 'row',
-          width: 420,
-          height: 400,
-        }),
+        'values.svg': drawPolicy('Learned values, moves and ways', asGrid(np.max(walk.q, 1)), chosen),
         'errors.svg': lineChart({
           title: 'Q-learning comes to q*',
           xLabel: 'step',
           yLabel: 'greatest error',
           yScale: 'log',
-          series: [{ name: 'error of q', points: errors.map((e, i) => [((i + 1) * steps) / 20, e] as const) }],
+          series: [{ name: 'error of q', points: errors.map((e, i) => [(i + 1) * each, e] as const) }],
         }),
       },
     });

@@ -36,6 +36,8 @@ export interface Episode {
   readonly actions: Tensor<'int32'>;
   /** 1 for each step until the pole fell: also the rewards. */
   readonly alive: Tensor;
+  /** Where it ended, and 1 if the pole was standing there: only its time was up. */
+  readonly end: { readonly state: Tensor; readonly standing: Tensor };
 }
 
 /** One episode of a policy that says how to push, given a state and a key. */
@@ -51,5 +53,6 @@ export function play(policy: (state: Tensor, key: random.Key) => Tensor<'int32'>
     ] as const;
   };
   const start = random.uniform(startKey, [4], { minval: -0.05, maxval: 0.05 });
-  return scan(step, [start, np.array(1)] as const, np.arange(longest, { dtype: 'int32' }))[1];
+  const [[state, standing], told] = scan(step, [start, np.array(1)] as const, np.arange(longest, { dtype: 'int32' }));
+  return { ...told, end: { state, standing } };
 }

@@ -1,6 +1,7 @@
 /** The gridworld of the notes (§8.2.2) as a Markov decision process: tables of transitions and rewards. */
 
 import { np, type Tensor } from 'pullback';
+import { heatMap } from 'pullback/viz';
 
 export const side = 5;
 export const states = side * side;
@@ -66,3 +67,33 @@ export function optimal(
 /** As a grid. */
 export const asGrid = (values: Tensor<'float64'> | Tensor): number[][] =>
   np.reshape(values, [side, side]).toArray() as number[][];
+
+/** The states through which a policy goes from one of them until it ends, or does not. */
+export function way(policy: readonly number[], from: number): readonly number[] {
+  const path = [from];
+  for (let at = from; !terminals.includes(at) && path.length <= states; path.push(at)) at = next(at, policy[at]!);
+  return path;
+}
+
+/** The moves of a policy as arrows, row by row. */
+export function signs(policy: readonly number[]): readonly (readonly string[])[] {
+  const all = policy.map((move, s) => (terminals.includes(s) ? '•' : arrows[move]!));
+  return Array.from({ length: side }, (_, row) => all.slice(row * side, (row + 1) * side));
+}
+
+/** A map of values, with the move in each state, and the ways from two corners. */
+export const drawPolicy = (title: string, values: readonly (readonly number[])[], policy: readonly number[]): string =>
+  heatMap({
+    title,
+    values,
+    digits: 2,
+    text: signs(policy),
+    paths: [['from below', states - side] as const, ['from the right', side - 1] as const].map(([name, from]) => ({
+      name,
+      points: way(policy, from).map((s) => [s % side, Math.floor(s / side)] as const),
+    })),
+    xLabel: 'column',
+    yLabel: 'row',
+    width: 420,
+    height: 420,
+  });

@@ -2,7 +2,8 @@
 
 import * as Plot from '@observablehq/plot';
 import { ShapeError } from '../core/errors.ts';
-import { figure, isDrawable, plain } from './figure.ts';
+import type { Series } from './curves.ts';
+import { colourOf, dashOf, figure, isDrawable, plain } from './figure.ts';
 import { type Grid, rowsOf } from './grid.ts';
 import type { FigureOptions } from './options.ts';
 
@@ -17,6 +18,10 @@ export interface HeatMap extends FigureOptions {
   readonly rows?: readonly string[];
   /** Write the numbers into the cells: with so many digits after the point. */
   readonly digits?: number;
+  /** Words in the cells, over the number if there is one: the move of a policy, say. */
+  readonly text?: readonly (readonly string[])[];
+  /** Paths from cell to cell, by [column, row]. */
+  readonly paths?: readonly Series[];
   /**
    * `'sequential'` from light to dark (default), or `'diverging'`: blue below 0, white at 0, red above.
    */
@@ -26,7 +31,7 @@ export interface HeatMap extends FigureOptions {
 /**
  * Draw a matrix as coloured cells, row 0 on top. Elements that are not finite are left white.
  *
- * @throws ShapeError for rows of different lengths, or as many names as there are not
+ * @throws ShapeError for rows of different lengths, or as many names or words as there are not, and for a path that leaves the matrix
  *
  * @example
  * ```ts
@@ -43,6 +48,8 @@ export function heatMap({
   columns,
   rows,
   digits,
+  text,
+  paths = [],
   colours = 'sequential',
   ...options
 }: HeatMap): string {
@@ -51,6 +58,8 @@ export function heatMap({
   const [height, width] = [matrix.length, matrix[0]?.length ?? 0];
   const rowNames = namesOf(op, 'rows', rows, height);
   const columnNames = namesOf(op, 'columns', columns, width);
+  if (text !== undefined) expectWords(op, text, height, width);
+  for (const path of paths) expectWithin(op, path, height, width);
   const cells = matrix.flatMap((row, y) => row.flatMap((value, x) => (isDrawable(value) ? [{ x, y, value }] : [])));
   const { least, greatest } = rangeOf(
     cells.map(({ value }) => value),
@@ -62,8 +71,14 @@ export function heatMap({
   };
   const longest = (names: readonly string[]): number => Math.max(0, ...names.map((name) => name.length));
   const turned = longest(columnNames) * 7 > 520 / Math.max(width, 1);
+  const written = ({ x, y, value }: { readonly x: number; readonly y: number; readonly value: number }): string =>
+    [
+      ...(text === undefined ? [] : [plain(text[y]![x]!)]),
+      ...(digits === undefined ? [] : [roundedTo(digits, value)]),
+    ].join('\n');
   return figure({
     ...options,
+    legend: paths.map(({ name }, i) => ({ name, colour: colourOf(i + 1), dash: dashOf(i) })),
     plot: {
       marginLeft: 24 + 7 * longest(rowNames) + (yLabel === '' ? 0 : 16),
       marginBottom: (turned ? 24 + 6 * longest(columnNames) : 30) + (xLabel === '' ? 0 : 16),
@@ -89,13 +104,22 @@ export function heatMap({
       },
       marks: [
         Plot.cell(cells, { x: 'x', y: 'y', fill: 'value', inset: 0.5 }),
-        ...(digits === undefined
+        ...paths.flatMap(({ points }, i) => [
+          Plot.line(points, {
+            stroke: colourOf(i + 1),
+            strokeWidth: 3,
+            strokeDasharray: dashOf(i),
+            strokeOpacity: 0.6,
+          }),
+          Plot.dot(points.slice(0, 1), { fill: colourOf(i + 1), r: 5 }),
+        ]),
+        ...(digits === undefined && text === undefined
           ? []
           : [
               Plot.text(cells, {
                 x: 'x',
                 y: 'y',
-                text: ({ value }: { value: number }) => value.toFixed(digits),
+                text: written,
                 fill: ({ value }: { value: number }) => (dark(value) ? '#fff' : '#222'),
               }),
             ]),
@@ -126,6 +150,35 @@ function namesOf(op: string, what: string, names: readonly string[] | undefined,
     op,
     problem: `there are ${names.length} names of ${count} ${what}`,
     remedy: 'name each of them',
+  });
+}
+
+/** With so many digits after the point; what rounds to zero has no sign. */
+const roundedTo = (digits: number, value: number): string => value.toFixed(digits).replace(/^-(0(?:\.0*)?)$/, '$1');
+
+/** @throws ShapeError unless there is a word for each cell */
+function expectWords(op: string, text: readonly (readonly string[])[], height: number, width: number): void {
+  const odd = text.findIndex((row) => row.length !== width);
+  if (text.length === height && odd < 0) return;
+  throw new ShapeError({
+    op,
+    problem:
+      odd < 0
+        ? `there are ${text.length} rows of words for ${height} of numbers`
+        : `row ${odd} has ${text[odd]!.length} words for ${width} cells`,
+    remedy: "give a word for each cell; '' is none",
+  });
+}
+
+/** @throws ShapeError if a path leaves the matrix, or goes between cells */
+function expectWithin(op: string, { name, points }: Series, height: number, width: number): void {
+  const isCell = (i: number, count: number): boolean => Number.isInteger(i) && i >= 0 && i < count;
+  const odd = points.find(([x, y]) => !isCell(x, width) || !isCell(y, height));
+  if (odd === undefined) return;
+  throw new ShapeError({
+    op,
+    problem: `the path ${plain(name)} passes [${odd.join(', ')}], which is no cell of ${height} rows and ${width} columns`,
+    remedy: 'give points as [column, row], counted from 0',
   });
 }
 
