@@ -21,14 +21,17 @@ import { hostFunctions } from '../loop/scalar.ts';
 import { aligned } from './blocks.ts';
 import { Donation, handOver, holdGiven } from './donation.ts';
 import { EagerProduct, isNarrow, RecentCode, type Run, soleProduct } from './eager.ts';
-import { isPartitioned, scratchBytes } from './emit/kernel.ts';
+import { scratchBytes } from './emit/kernel.ts';
 import { Constants } from './emit/pool.ts';
 import { checksByDefault, hasRelaxedSimd, requireSimd } from './engine.ts';
 import type { Element } from './gemm/arithmetic.ts';
 import { PlannedInspection } from './inspect.ts';
 import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
-import { type Assembled, assembleKernel, assembleProduct, assembleProgram, type Target, turnsOf } from './program.ts';
+import { type Assembled, assembleKernel, assembleProduct, assembleProgram, divisionWords, type Target } from './program.ts';
+import { kernelShares, turnsOf } from './sequencer.ts';
 import { SharedByText } from './shared.ts';
+import { noThresholds, type Shares, stepTime, type Thresholds, usualThresholds } from './team/share.ts';
+import { type SharedRun, Team, threadCount } from './team/team.ts';
 import { webAssembly } from './webassembly.ts';
 
 export interface WasmOptions extends MemoryOptions {
@@ -39,6 +42,13 @@ export interface WasmOptions extends MemoryOptions {
    * compilation. Default: whether `PULLBACK_CHECK` is `1`, as in this library's own tests.
    */
   readonly check?: boolean;
+  /**
+   * Threads that run a program together, this one counted; results have the same bits for any number of them. Default: PULLBACK_THREADS,
+   * or the machine's cores; one where memory cannot be shared (a page that is not isolated across origins).
+   */
+  readonly threads?: number;
+  /** For tests: every step that can be shared is, and the first call of a program waits until all threads have its code. */
+  readonly shareAll?: boolean;
 }
 
 /** Buffers of one kernel: each is a parameter of a function. */
@@ -48,9 +58,11 @@ const constantBytes = 1 << 16;
 /** Code that runs, with what must stay as long: its constants. */
 interface Code {
   readonly run: Run;
-  /** Bytes of a program's scratch area. */
+  /** Bytes of a program's scratch area, for each thread. */
   readonly scratch: number;
   readonly constants: Constants;
+  /** What threads share, and its number in the team; `null` if they share nothing. */
+  readonly shared: { readonly run: SharedRun; readonly number: number } | null;
 }
 
 /** How many kernels of eager operations are kept for other sizes; executables keep their own. */
@@ -90,10 +102,17 @@ const isShared = (buffer: object): boolean =>
 class WasmDevice implements Device {
   readonly name = 'wasm';
   readonly memory: LinearMemory;
+  /** The threads beside this one. */
+  readonly team: Team | null;
+  /** All threads that compute. */
+  readonly threads: number;
+  private readonly limits: Thresholds;
   private readonly relaxed: boolean;
   private readonly checked: boolean;
   private constants: Constants;
   private readonly pools = new FinalizationRegistry<number>((base) => this.memory.giveBack(base));
+  /** Code that is garbage. */
+  private readonly left = new FinalizationRegistry<number>((code) => this.team?.dismiss(code));
   /** Kernels of eager operations, compiled for all sizes, the one used last at the end. */
   private readonly kernels = new Map<string, Code>();
   /** Programs, by the text of what they compute. */
@@ -103,7 +122,12 @@ class WasmDevice implements Device {
 
   constructor(options: WasmOptions) {
     requireSimd();
+    const threads = threadCount(options.threads);
     this.memory = new LinearMemory(options);
+    const isPatient = options.shareAll ?? false;
+    this.team = threads > 1 && isShared(this.memory.memory.buffer) ? new Team(this.memory, threads, isPatient) : null;
+    this.threads = this.team ? threads : 1;
+    this.limits = isPatient ? noThresholds : usualThresholds;
     this.relaxed = (options.relaxed ?? true) && hasRelaxedSimd();
     this.checked = options.check ?? checksByDefault();
     this.constants = this.pool();
@@ -216,8 +240,8 @@ class WasmDevice implements Device {
 
   /** A target whose constants are not written to memory: for code that does not run. */
   private unused(): Target {
-    const { memory, options } = this.target();
-    return { memory, options: { ...options, constants: new Constants(this.constants.base) } };
+    const { memory, options, team } = this.target();
+    return { memory, team, options: { ...options, constants: new Constants(this.constants.base) } };
   }
 
   /** An eager operation, mostly: its kernel is compiled once for all sizes. */
@@ -231,9 +255,12 @@ class WasmDevice implements Device {
       clock?.mark(0);
     };
     const scratch = scratchBytes(kernel, sizes);
-    const turns = isPartitioned(kernel) ? [0, turnsOf(step.kernel)] : [];
-    const rest = [...sizes, ...turns];
-    return new CompiledKernel(this, program, step.places, clock ? { ...code, run: timed } : code, scratch, rest);
+    const turns = turnsOf(step.kernel);
+    const rest = turns === null ? sizes : [...sizes, 0, turns];
+    const time = stepTime(step);
+    const shares = clock || time < this.limits.program ? null : kernelShares(step.kernel, time, this.limits);
+    const own = { scratch, rest, sizes, shares: code.shared && shares };
+    return new CompiledKernel(this, program, step.places, clock ? { ...code, run: timed } : code, own);
   }
 
   /** The constants of a program, copied to this device. */
@@ -246,12 +273,13 @@ class WasmDevice implements Device {
     return {
       memory: { shared: isShared(memory.memory.buffer), maximum: memory.budget / 65536 },
       options: { relaxed: this.relaxed, constants: this.constants },
+      team: this.team && { ...this.team.layout, limits: this.limits },
     };
   }
 
   private instantiate(assemble: () => Assembled, clock?: StepClock, room: 'shared' | 'own' = 'shared'): Code {
     const { constants } = this;
-    const { bytes, imports, scratch } = assemble();
+    const { bytes, imports, scratch, shared } = assemble();
     const words = constants.contents();
     // Pools do not shrink; the code made so far keeps its own.
     if (words.byteLength > constantBytes / 2) this.constants = this.pool();
@@ -267,7 +295,13 @@ class WasmDevice implements Device {
     const env: Record<string, unknown> = { memory: this.memory.memory, ...(clock ? { mark: clock.mark } : {}) };
     for (const name of imports) env[name] = name === 'rem' ? remainder : hostFunctions[name]!.of;
     const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), { env });
-    return { run: exports.run as Run, scratch, constants };
+    const run = exports.run as Run;
+    const code = { run, scratch, constants, shared: null };
+    if (!shared || !this.team) return code;
+    const number = this.team.enroll(bytes);
+    const all: Code = { ...code, shared: { run: (exports.share ?? run) as SharedRun, number } };
+    this.left.register(all, number);
+    return all;
   }
 }
 
@@ -286,11 +320,22 @@ const atPeak = (program: Program, room: number, error: unknown): unknown => {
   });
 };
 
+/** What a call of a kernel needs beside its operands. */
+interface KernelCall {
+  /** Bytes of its scratch. */
+  readonly scratch: number;
+  /** Its arguments after the addresses: sizes, and turns. */
+  readonly rest: readonly number[];
+  readonly sizes: readonly number[];
+  /** How threads divide it; `null`: this one runs all of it. */
+  readonly shares: Shares | null;
+}
+
 /** One kernel on inputs and outputs: what eager operations are. */
 class CompiledKernel implements Executable {
   private readonly device: WasmDevice;
   private readonly program: Program;
-  /** Bytes of each output and, if the kernel needs any, of its scratch. */
+  /** Bytes of each output and, if the kernel needs any, of its scratch, or of its table and the scratch of all threads. */
   private readonly sizes: readonly number[];
   private readonly scratch: number;
   /** Which address each parameter is: an input or output, the last one for its scratch. */
@@ -299,22 +344,22 @@ class CompiledKernel implements Executable {
   private readonly args: number[];
   private readonly addresses: number[];
   private readonly donation: Donation;
+  /** What the table of a kernel that threads share ends with, and where the scratch areas are in its block. */
+  private readonly words: readonly number[] | null;
+  private readonly areas: number;
 
-  constructor(
-    device: WasmDevice,
-    program: Program,
-    places: readonly Place[],
-    code: Code,
-    scratch: number,
-    rest: readonly number[],
-  ) {
+  constructor(device: WasmDevice, program: Program, places: readonly Place[], code: Code, call: KernelCall) {
+    const { scratch, rest, sizes, shares } = call;
     this.device = device;
     this.program = program;
     const { ins, outs } = program;
-    this.scratch = scratch;
-    this.sizes = scratch > 0 ? [...outs.map(bytesOf), scratch] : outs.map(bytesOf);
+    const area = aligned(scratch);
+    this.words = shares && [...sizes, ...divisionWords(area, shares)];
+    this.areas = this.words ? aligned(4 * (places.length + 1 + this.words.length)) : 0;
+    this.scratch = this.words ? this.areas + area * device.team!.layout.threads : scratch;
+    this.sizes = this.scratch > 0 ? [...outs.map(bytesOf), this.scratch] : outs.map(bytesOf);
     this.parameters = places.map(({ base, position }) => (base === 'input' ? position : ins.length + position));
-    if (scratch > 0) this.parameters = [...this.parameters, ins.length + outs.length];
+    if (this.scratch > 0) this.parameters = [...this.parameters, ins.length + outs.length];
     this.code = code;
     this.donation = new Donation(program, 0);
     this.args = [...places.map(() => 0), 0, ...rest];
@@ -341,7 +386,20 @@ class CompiledKernel implements Executable {
   private call(): void {
     const { args, addresses, parameters } = this;
     for (let i = 0; i < parameters.length; i++) args[i] = addresses[parameters[i]!]!;
-    this.code.run(...args);
+    if (this.words) this.share(this.words);
+    else this.code.run(...args);
+  }
+
+  /** The threads' table is at the beginning of what the kernel works in. */
+  private share(words: readonly number[]): void {
+    const { args, parameters, code, device } = this;
+    const count = parameters.length;
+    const table = args[count - 1]!;
+    const at = table >>> 2;
+    for (let i = 0; i < count - 1; i++) device.memory.words[at + i] = args[i]!;
+    device.memory.words[at + count - 1] = table + this.areas;
+    device.memory.words.set(words, at + count);
+    device.team!.run(code.shared!.number, table, code.shared!.run);
   }
 
   private hold(ins: readonly WasmStorage[], heirs: readonly (number | null)[] | null): WasmStorage[] {
@@ -391,7 +449,8 @@ class CompiledProgram implements Executable {
       addresses[addresses.length - 1] = arena;
       addresses.push(arena + program.arena);
       memory.words.set(addresses, table >>> 2);
-      code.run(table);
+      if (code.shared) device.team!.run(code.shared.number, table, code.shared.run);
+      else code.run(table, 0, 1, 0);
       failed = false;
     } finally {
       if (heirs) made = handOver(memory, operands, made, heirs, failed);
@@ -407,8 +466,8 @@ class CompiledProgram implements Executable {
     addresses: number[],
     heirs: readonly (number | null)[] | null,
   ): WasmStorage[] {
-    const room = this.program.arena + scratch;
-    const { memory } = this.device;
+    const { memory, team } = this.device;
+    const room = this.program.arena + scratch * (team?.layout.threads ?? 1);
     const sizes = [...this.outs, this.table + room];
     try {
       return heirs ? holdGiven(memory, operands, sizes, addresses, heirs) : memory.hold(operands, sizes, addresses);

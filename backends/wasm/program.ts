@@ -1,38 +1,44 @@
 /**
  * A planned program as one WebAssembly module: its kernels are functions, equal ones one function, and `run` calls them in order.
  *
- * `run` takes the address of a table of addresses: the inputs, the outputs, the arena, the scratch area.
+ * `run` takes the address of a table of addresses: the inputs, the outputs, the arena, the scratch areas of all threads; and, if there is a
+ * team of threads, which of them this is, how many there are, and the ticket before the program's first (`team/protocol.ts`).
  */
 
 import type { Kernel } from '../loop/ir/kernel.ts';
 import { kernelKey } from '../loop/key.ts';
-import { type Counter, linesOf, type Place, type Program, type Step, stepsOf } from '../loop/plan/program.ts';
-import { countUp, doWhile, memoryCopy, sequence, when } from './code/control.ts';
-import { type Code, call, get, i32, select, set } from './code/instructions.ts';
+import { linesOf, type Program, type Step, stepsOf } from '../loop/plan/program.ts';
+import { sequence } from './code/control.ts';
+import { type Code, call, get, i32, set } from './code/instructions.ts';
 import { type Func, Module } from './code/module.ts';
 import { emitConv } from './conv/conv.ts';
 import type { ConvBlock } from './conv/shape.ts';
-import { callsOf, type EmitOptions, emitKernel, isPartitioned, scratchBytes } from './emit/kernel.ts';
+import { callsOf, type EmitOptions, emitKernel, partitionOf, scratchBytes } from './emit/kernel.ts';
 import type { Element } from './gemm/arithmetic.ts';
 import { emitContraction } from './gemm/gemm.ts';
 import { emitGeneric } from './gemm/generic.ts';
 import type { Product } from './gemm/outer.ts';
 import type { Block } from './gemm/plan.ts';
-
-/** A product of matrices, or a convolution. */
-type ProductStep = Step & { readonly kind: 'contract' | 'convolve' };
+import { emitMember, type ProductStep, Sequencer, type Sharing } from './sequencer.ts';
+import { shared } from './team/protocol.ts';
+import { programTime, type Shares } from './team/share.ts';
 
 /** What a module is made for: the memory it imports, and how kernels are emitted. */
 export interface Target {
   readonly memory: { readonly shared: boolean; readonly maximum: number };
   readonly options: Omit<EmitOptions, 'calls'>;
+  /** The threads that may run it together, and from what on; `null` for one thread. */
+  readonly team: Sharing | null;
 }
 
 export interface Assembled {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Functions of the host that the module imports. */
   readonly imports: readonly string[];
+  /** Bytes of the scratch area of each thread. */
   readonly scratch: number;
+  /** Whether threads share any of it. */
+  readonly shared: boolean;
 }
 
 /** A module under construction that imports what these kernels call. */
@@ -47,19 +53,52 @@ function moduleFor(kernels: readonly Kernel[], target: Target, marked = false) {
   return { module, options, imports: [...numbers.keys()] };
 }
 
-/** A module of one kernel, exported as `run` with the kernel's own parameters. */
+/**
+ * A module of one kernel, exported as `run` with the kernel's own parameters; with a team also as `share`, with the parameters of a program,
+ * which finds them in its table: the address of each operand, of the scratch areas, each size, then {@link divisionWords}.
+ */
 export function assembleKernel(kernel: Kernel, target: Target): Assembled {
   const { module, options, imports } = moduleFor([kernel], target);
-  module.export('run', emitKernel(module, kernel, options));
-  return { bytes: module.encode(), imports, scratch: 0 };
+  const run = emitKernel(module, kernel, options);
+  module.export('run', run);
+  const team = partitionOf(kernel) && imports.length === 0 ? target.team : null;
+  if (team) shareKernel(module, kernel, run, team);
+  return { bytes: module.encode(), imports, scratch: 0, shared: team !== null };
+}
+
+/** What the table of a shared kernel ends with: bytes of a thread's scratch area, turns, chunks, turns of a chunk, turns to spin. */
+export const divisionWords = (scratch: number, { turns, chunks, grain, spins }: Shares): readonly number[] => [
+  ...[scratch, turns, chunks, grain, spins],
+];
+
+function shareKernel(module: Module, kernel: Kernel, run: Func, team: Sharing): void {
+  const own = emitMember(module, 'share', team);
+  const { func } = own;
+  const count = kernel.operands.length + 1 + kernel.sizes;
+  const words = Array.from({ length: count + 5 }, (_, i) => ({ local: func.local('i32'), at: 4 * i }));
+  const value = (i: number): Code => get(words[i]!.local);
+  const [stride, turns, chunks, grain, spins] = [0, 1, 2, 3, 4].map((i) => value(count + i)) as [Code, Code, Code, Code, Code];
+  const scratch = words[kernel.operands.length]!.local;
+  const args = Array.from({ length: count }, (_, i) => value(i));
+  func.body(
+    sequence(
+      ...words.map(({ local, at }) => set(local, i32.load(get(0), at))),
+      set(scratch, i32.add(get(scratch), i32.mul(get(own.thread), stride))),
+      own.begin,
+      shared(func, own, { turns, chunks, grain, spins }, (from, to) => call(run.index, ...args, from, to)),
+      own.end,
+    ),
+  );
 }
 
 /** A module of products of matrices of any size, exported as `run`. */
 export function assembleProduct(dtype: Element, target: Target): Assembled {
   const { module, imports } = moduleFor([], target);
   module.export('run', emitGeneric(module, dtype, target.options.relaxed));
-  return { bytes: module.encode(), imports, scratch: 0 };
+  return { bytes: module.encode(), imports, scratch: 0, shared: false };
 }
+
+const isProduct = (step: Step): step is ProductStep => step.kind === 'contract' || step.kind === 'convolve';
 
 /** The kernel that a step calls, or that of its parts. */
 function kernelIn(step: Step): readonly Kernel[] {
@@ -100,13 +139,6 @@ function emitProduct(
   return emitContraction(module, { ...step.contraction, relaxed, epilogue, wholeRows: false });
 }
 
-/** The number of turns of the loop that is partitioned. */
-export const turnsOf = ({ body }: Kernel): number => {
-  const [first] = body;
-  if (first?.kind !== 'loop' || first.index.extent.op !== 'const') throw new Error('a loop of a known length');
-  return first.index.extent.value;
-};
-
 /** @param marked - whether `env.mark` is called after each step, with its number in the order of {@link stepsOf} */
 export function assembleProgram(program: Program, target: Target, marked = false): Assembled {
   const kernels = stepsOf(program.steps).flatMap(kernelIn);
@@ -134,125 +166,18 @@ export function assembleProgram(program: Program, target: Target, marked = false
     }
     return found;
   };
-  const run = module.func(['i32'], [], 'run');
-  run.body(new Sequencer(run, program, functionOf, productOf, marked).code());
-  const scratch = Math.max(
-    0,
+  // What calls the host runs on the host's thread.
+  const worth = target.team !== null && programTime(program.steps) >= target.team.limits.program;
+  const team = marked || imports.length > 0 || !worth ? null : target.team;
+  const member = team && emitMember(module, 'run', team);
+  const run = member?.func ?? module.func(['i32'], [], 'run');
+  const areas = [
     ...kernels.map((kernel) => scratchBytes(kernel, [])),
-    ...[...products.values()].map((x) => x.scratchBytes),
-  );
-  return { bytes: module.encode(), imports, scratch };
-}
-
-/** Writes the calls of a program. */
-class Sequencer {
-  private readonly func: Func;
-  private readonly program: Program;
-  private readonly functionOf: (kernel: Kernel) => Func;
-  private readonly productOf: (step: ProductStep) => Product;
-  private readonly marked: boolean;
-  private count = 0;
-  /** Locals that hold addresses, by their entry in the table. */
-  private readonly bases = new Map<number, number>();
-  private readonly counters = new Map<Counter, Code>();
-
-  constructor(
-    func: Func,
-    program: Program,
-    functionOf: (kernel: Kernel) => Func,
-    productOf: (step: ProductStep) => Product,
-    marked: boolean,
-  ) {
-    this.marked = marked;
-    this.productOf = productOf;
-    this.func = func;
-    this.program = program;
-    this.functionOf = functionOf;
-  }
-
-  code(): Code {
-    const body = this.steps(this.program.steps);
-    const loads = [...this.bases].map(([entry, local]) => set(local, i32.load(get(0), entry * 4)));
-    return sequence(...loads, body);
-  }
-
-  private base(entry: number): Code {
-    let local = this.bases.get(entry);
-    if (local === undefined) {
-      local = this.func.local('i32');
-      this.bases.set(entry, local);
-    }
-    return get(local);
-  }
-
-  private address({ base, position, offset, steps }: Place): Code {
-    const { ins, outs } = this.program;
-    const entry = base === 'input' ? position : base === 'output' ? ins.length + position : ins.length + outs.length;
-    let code = this.base(entry);
-    if (offset !== 0) code = i32.add(code, i32.const(offset));
-    for (const { counter, bytes } of steps) {
-      code = i32.add(code, i32.mul(this.counters.get(counter)!, i32.const(bytes)));
-    }
-    return code;
-  }
-
-  private steps(steps: readonly Step[]): Code {
-    if (!this.marked) return sequence(...steps.map((step) => this.step(step)));
-    return sequence(
-      ...steps.flatMap((step) => {
-        const number = this.count++;
-        return [this.step(step), call(0, i32.const(number))];
-      }),
-    );
-  }
-
-  private step(step: Step): Code {
-    switch (step.kind) {
-      case 'kernel': {
-        const { kernel, places } = step;
-        const { ins, outs } = this.program;
-        const scratch = this.base(ins.length + outs.length + 1);
-        const turns = isPartitioned(kernel) ? [i32.const(0), i32.const(turnsOf(kernel))] : [];
-        const addresses = places.map((place) => this.address(place));
-        return call(this.functionOf(kernel).index, ...addresses, scratch, ...turns);
-      }
-      case 'contract':
-      case 'convolve': {
-        const { func, blocks } = this.productOf(step);
-        const { ins, outs } = this.program;
-        const scratch = this.base(ins.length + outs.length + 1);
-        const operands = [step.a, step.b, step.c].map((place) => this.address(place));
-        const beside = (step.epilogue?.tile.places ?? []).map((place) => this.address(place));
-        return call(func.index, ...operands, scratch, i32.const(0), i32.const(blocks), ...beside);
-      }
-      case 'copy':
-        return memoryCopy(this.address(step.to), this.address(step.from), i32.const(step.bytes));
-      case 'repeat': {
-        const { counter, body } = step;
-        const turn = this.func.local('i32');
-        this.counters.set(counter, counter.reverse ? i32.sub(i32.const(counter.length - 1), get(turn)) : get(turn));
-        return countUp(turn, i32.const(0), i32.const(counter.length), 1, this.steps(body));
-      }
-      case 'while': {
-        const condition = this.steps(step.condition);
-        const flag = i32.load8U(this.address(step.flag));
-        return sequence(condition, when(flag, doWhile(sequence(this.steps(step.body), condition), flag)));
-      }
-      case 'branch': {
-        const chosen = this.func.local('i32');
-        const last = step.branches.length - 1;
-        const index = i32.load(this.address(step.index));
-        // Unsigned, a negative index is a large one: told apart first.
-        const clamped = select(
-          i32.const(0),
-          select(i32.const(last), index, i32.gtS(index, i32.const(last))),
-          i32.ltS(index, i32.const(0)),
-        );
-        const branches = step.branches.map((branch) => this.steps(branch));
-        const from = (i: number): Code =>
-          i === last ? branches[i]! : when(i32.eq(get(chosen), i32.const(i)), branches[i]!, from(i + 1));
-        return sequence(set(chosen, clamped), from(0));
-      }
-    }
-  }
+    ...stepsOf(program.steps).flatMap((step) => (isProduct(step) ? [productOf(step).scratchBytes] : [])),
+  ];
+  const scratch = Math.ceil(Math.max(0, ...areas) / 64) * 64;
+  const threads = member && team ? { member, limits: team.limits } : null;
+  const sequencer = new Sequencer({ func: run, program, functionOf, productOf, marked, team: threads, scratch });
+  run.body(sequencer.code());
+  return { bytes: module.encode(), imports, scratch, shared: sequencer.shares };
 }

@@ -1,12 +1,27 @@
 /** What the memory of a device refuses, in words: each with the sizes that explain it and what to do. */
 
-import { DeviceMemoryError, DonatedTensorError } from '../../src/core/errors.ts';
+import { DeviceMemoryError, DonatedTensorError, WorkerError } from '../../src/core/errors.ts';
 
 export const budgetError = (bytes: number): DeviceMemoryError =>
   new DeviceMemoryError({
     op: 'wasm',
     problem: `a budget of ${bytes} bytes`,
     remedy: 'give a positive budget',
+  });
+
+/** @param given - how many threads were asked for, and where */
+export const threadsError = (given: string, most: number): WorkerError =>
+  new WorkerError({
+    op: 'wasm',
+    problem: `${given} is no number of threads`,
+    remedy: `give a whole number from 1 to ${most}`,
+  });
+
+export const failedError = (): WorkerError =>
+  new WorkerError({
+    op: 'wasm',
+    problem: 'a thread ended in the middle of a program, which has no result',
+    remedy: 'run it again, on one thread from now on; if it fails there as well, report what it says',
   });
 
 /** The engine gives no memory that may grow to so many bytes. */

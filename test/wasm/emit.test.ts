@@ -15,7 +15,7 @@ import {
 import { plus, remainder } from '../../backends/loop/ir/integer.ts';
 import type { Combiner, Kernel } from '../../backends/loop/ir/kernel.ts';
 import { visitExpressions } from '../../backends/wasm/emit/depends.ts';
-import { isPartitioned } from '../../backends/wasm/emit/kernel.ts';
+import { partitionOf } from '../../backends/wasm/emit/kernel.ts';
 import type { TypedArray } from '../../src/core/dtype.ts';
 import { evaluate } from './evaluator.ts';
 import { compile } from './harness.ts';
@@ -48,7 +48,7 @@ describe('kernels', () => {
   it('have the same bits in pieces, whether or not products and sums are fused', () => {
     fc.assert(
       fc.property(
-        programs.filter(({ kernel, rows }) => isPartitioned(kernel) && rows > 1),
+        programs.filter(({ kernel, rows }) => partitionOf(kernel) !== null && rows > 1),
         fc.boolean(),
         fc.nat(100),
         ({ kernel, arrays, sizes, rows }, relaxed, at) => {

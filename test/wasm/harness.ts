@@ -4,7 +4,7 @@ import v8 from 'node:v8';
 import type { Kernel } from '../../backends/loop/ir/kernel.ts';
 import { hostFunctions } from '../../backends/loop/scalar.ts';
 import { Module } from '../../backends/wasm/code/module.ts';
-import { callsOf, emitKernel, isPartitioned, scratchBytes } from '../../backends/wasm/emit/kernel.ts';
+import { callsOf, emitKernel, partitionOf, scratchBytes } from '../../backends/wasm/emit/kernel.ts';
 import { Constants } from '../../backends/wasm/emit/pool.ts';
 import { webAssembly } from '../../backends/wasm/webassembly.ts';
 import { allocate, byteSize, type TypedArray } from '../../src/core/dtype.ts';
@@ -65,7 +65,7 @@ export function compile(kernel: Kernel, relaxed = false): Compiled {
         const size = first?.kind === 'loop' ? first.index.extent : null;
         return size?.op === 'const' ? size.value : size?.op === 'size' ? sizes[size.slot]! : Number.NaN;
       };
-      if (isPartitioned(kernel)) {
+      if (partitionOf(kernel)) {
         for (const turn of turns.length > 0 ? turns : [[0, extent()] as const])
           run(...addresses, scratch, ...sizes, ...turn);
       } else run(...addresses, scratch, ...sizes);

@@ -151,13 +151,16 @@ export interface Program {
   readonly largest: readonly Aval[];
 }
 
+/** The lists of steps in a step, in order. */
+export function bodiesOf(step: Step): readonly (readonly Step[])[] {
+  if (step.kind === 'repeat') return [step.body];
+  if (step.kind === 'while') return [step.condition, step.body];
+  return step.kind === 'branch' ? step.branches : [];
+}
+
 /** The steps of a program in the order in which they are numbered. */
 export const stepsOf = (steps: readonly Step[]): readonly Step[] =>
-  steps.flatMap((step) => {
-    if (step.kind === 'repeat') return [step, ...stepsOf(step.body)];
-    if (step.kind === 'while') return [step, ...stepsOf(step.condition), ...stepsOf(step.body)];
-    return step.kind === 'branch' ? [step, ...step.branches.flatMap(stepsOf)] : [step];
-  });
+  steps.flatMap((step) => [step, ...bodiesOf(step).flatMap(stepsOf)]);
 
 /** Epilogues of parts of products. */
 export const tilesOf = (steps: readonly Step[]): readonly Kernel[] =>

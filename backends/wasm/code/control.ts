@@ -50,6 +50,21 @@ export const breakIf =
     out.u8(0x0d).u32(depth);
   };
 
+/** Leave `depth` blocks further out (or go on with a loop there). */
+export const breakTo =
+  (depth: number): Code =>
+  (out) => {
+    out.u8(0x0c).u32(depth);
+  };
+
+/** Leave the function; `value` if it has a result. */
+export const leave =
+  (value: Code = nothing): Code =>
+  (out) => {
+    value(out);
+    out.u8(0x0f);
+  };
+
 /** `do { body } while (condition)`. */
 export const doWhile = (body: Code, condition: Code): Code => loop(sequence(body, breakIf(condition, 0)));
 

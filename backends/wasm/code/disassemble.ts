@@ -112,6 +112,16 @@ const vector = runs([
   [0x10d, 'f32x4.relaxed_min f32x4.relaxed_max f64x2.relaxed_min f64x2.relaxed_max'],
 ]);
 
+/** Behind the byte 0xfe. */
+const atomics = runs([
+  [0x00, 'memory.atomic.notify memory.atomic.wait32'],
+  [0x10, 'i32.atomic.load i64.atomic.load'],
+  [0x17, 'i32.atomic.store i64.atomic.store'],
+  [0x1e, 'i32.atomic.rmw.add'],
+  [0x25, 'i32.atomic.rmw.sub'],
+  [0x49, 'i64.atomic.rmw.cmpxchg'],
+]);
+
 const types: Readonly<Record<number, string>> = { 127: 'i32', 126: 'i64', 125: 'f32', 124: 'f64', 123: 'v128' };
 
 interface Signature {
@@ -289,6 +299,7 @@ function instruction(reader: Reader, label: (index: number) => string): string {
     if (name.startsWith('memory.')) reader.at += name === 'memory.copy' ? 2 : 1;
     return name;
   }
+  if (code === 0xfe) return (atomics.get(reader.u32()) ?? reader.unknown('atomic', at + 1)) + memory(reader);
   if (code === 0xfd) return vectorInstruction(reader, vector.get(reader.u32()) ?? reader.unknown('vector', at + 1));
   const name = plain.get(code) ?? reader.unknown('instruction', at);
   switch (code) {

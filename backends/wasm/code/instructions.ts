@@ -153,7 +153,10 @@ export const i64 = {
     },
   extendI32S: unary(0xac),
   extendI32U: unary(0xad),
+  eq: binary(0x51),
+  add: binary(0x7c),
   mul: binary(0x7e),
+  shl: binary(0x86),
   shrU: binary(0x88),
   reinterpretF64: unary(0xbd),
   and: binary(0x83),
@@ -230,4 +233,5 @@ export const f64 = {
   reinterpretI64: unary(0xbf),
 } as const;
 
+export * from './atomic.ts';
 export * from './simd.ts';

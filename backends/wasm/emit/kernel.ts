@@ -1,8 +1,8 @@
 /**
  * A kernel of the Loop IR as a WebAssembly function.
  *
- * Its parameters are i32: the address of each operand, that of the scratch area, each size; and, if its body is one `parallel` loop,
- * which of its turns to run: from, to. Buffers are aligned to 64 bytes, and the 64 bytes on both sides of each may be read.
+ * Its parameters are i32: the address of each operand, that of the scratch area, each size; and, if its body is one loop that is not
+ * `serial`, which of its turns to run: from, to. Buffers are aligned to 64 bytes, and the 64 bytes on both sides of each may be read.
  */
 
 import { byteSize } from '../../../src/core/dtype.ts';
@@ -13,22 +13,28 @@ import { type Code, get, i32, type ValueType } from '../code/instructions.ts';
 import type { Func, Module } from '../code/module.ts';
 import { visitExpressions } from './depends.ts';
 import { type EmitOptions, Emitter, isFloatRemainder } from './evaluate.ts';
+import type { Loop } from './plan.ts';
 import { rowwise } from './rows.ts';
 import { Scope } from './scope.ts';
 import { Statements, type Turns } from './statements.ts';
 
 export type { EmitOptions } from './evaluate.ts';
 
-/** Is the body one parallel loop, whose turns the caller chooses? */
-export const isPartitioned = ({ body }: Kernel): boolean =>
-  body.length === 1 && body[0]!.kind === 'loop' && body[0]!.role === 'parallel';
+/**
+ * The loop that is all of a kernel and whose turns have nothing to do with each other, so that the caller chooses which are run; `null` if
+ * there is none.
+ */
+export function partitionOf({ body }: Kernel): Loop | null {
+  const [only] = body;
+  return body.length === 1 && only?.kind === 'loop' && only.role !== 'serial' ? only : null;
+}
 
 /** Add the function that runs the kernel to a module. */
 export function emitKernel(module: Module, given: Kernel, options: EmitOptions): Func {
   const kernel = rowwise(given);
   const { operands, scratch, sizes, body } = kernel;
-  const partitioned = isPartitioned(kernel);
-  const count = operands.length + 1 + sizes + (partitioned ? 2 : 0);
+  const partition = partitionOf(given);
+  const count = operands.length + 1 + sizes + (partition ? 2 : 0);
   const func = module.func(new Array<ValueType>(count).fill('i32'), [], kernel.name);
   const root = new Scope(func, null);
   const bases = new Map<Buffer, Code>(operands.map((buffer, i) => [buffer, get(i)]));
@@ -42,9 +48,7 @@ export function emitKernel(module: Module, given: Kernel, options: EmitOptions):
     const padded = i32.and(i32.add(bytes, i32.const(slack + alignment - 1)), i32.const(-alignment));
     next = root.put('i32', i32.add(from, padded));
   }
-  const [first] = body;
-  const turns: Turns | null =
-    partitioned && first?.kind === 'loop' ? { of: first, from: get(count - 2), to: get(count - 1) } : null;
+  const turns: Turns | null = partition && { of: partition.index, from: get(count - 2), to: get(count - 1) };
   new Statements(emitter, func, turns).all(body);
   return func.body(sequence(...root.code));
 }

@@ -5,7 +5,7 @@
  */
 
 import type { DType } from '../../../src/core/dtype.ts';
-import type { Expr, Local } from '../../loop/ir/expr.ts';
+import type { Expr, Index, Local } from '../../loop/ir/expr.ts';
 import type { Combiner, Stmt } from '../../loop/ir/kernel.ts';
 import { doWhile, sequence, when } from '../code/control.ts';
 import { type Code, get, i32, i32x4, select, set, v128 } from '../code/instructions.ts';
@@ -21,9 +21,9 @@ import { scalarOp, scalarType } from './scalar.ts';
 import { type Lanes, type LoopState, type Partial, Scope } from './scope.ts';
 import { vectorCombine } from './vector.ts';
 
-/** The turns of the outermost parallel loop that a call runs. */
+/** The turns that a call runs of the loops with an index, which are not inside of each other. */
 export interface Turns {
-  readonly of: Loop;
+  readonly of: Index;
   readonly from: Code;
   readonly to: Code;
 }
@@ -143,10 +143,15 @@ export class Statements {
     return dtype === 'float64' ? this.emitter.double(value) : this.emitter.word(wordOf(value, dtype));
   }
 
+  /** Which of a loop's turns a call runs; `null`: all. */
+  private turnsOf({ index }: Loop): Turns | null {
+    return this.turns?.of === index ? this.turns : null;
+  }
+
   private plainLoop(loop: Loop): void {
     const { emitter, func } = this;
     const outer = emitter.scope;
-    const turns = this.turns?.of === loop ? this.turns : null;
+    const turns = this.turnsOf(loop);
     const { extent } = loop.index;
     if (!turns && extent.op === 'const' && extent.value <= 0) return;
     const changes = effects(loop.body);
@@ -246,25 +251,36 @@ export class Statements {
     const { emitter, func } = this;
     const outer = emitter.scope;
     const { extent } = loop.index;
-    const length = extent.op === 'const' ? extent.value : null;
-    if (length !== null && length <= 0) return;
+    const turns = this.turnsOf(loop);
+    const whole = extent.op === 'const' ? extent.value : null;
+    if (whole !== null && whole <= 0) return;
+    const length = turns ? null : whole;
     const changes = effects(loop.body);
     outer.forget(changes);
-    const count = emitter.scalar(extent);
-    const plan = planOf(loop, length);
+    const from = turns?.from ?? i32.const(0);
+    const end = turns?.to ?? emitter.scalar(extent);
+    const plan = planOf(loop, whole);
     const before = new Scope(func, outer, { conditional: length === null });
-    const code = this.within(before, () => this.parts(loop, before, count, length, plan));
-    outer.code.push(length === null ? when(i32.gtS(count, i32.const(0)), code) : code);
+    const code = this.within(before, () => this.parts(loop, before, [from, end], length, plan));
+    outer.code.push(length === null ? when(i32.gtS(end, from), code) : code);
     outer.forget(changes);
   }
 
-  private parts(loop: Loop, before: Scope, count: Code, length: number | null, plan: Plan): void {
+  /** @param length - of the loop, if it begins at 0 and its end is known */
+  private parts(
+    loop: Loop,
+    before: Scope,
+    [from, end]: readonly [Code, Code],
+    length: number | null,
+    plan: Plan,
+  ): void {
     const { emitter, func } = this;
     const { lanes, fold, locals } = plan;
     const full = lanes * fold;
     const counter = before.register('i32');
-    before.code.push(set(counter, i32.const(0)));
-    const state: LoopState = { index: loop.index, counter, fromZero: true, pointers: [] };
+    before.code.push(set(counter, from));
+    // Pointers that are met later begin where the counter stands.
+    const state: LoopState = { index: loop.index, counter, fromZero: false, pointers: [] };
     const partials = new Map<Local, Partial>();
     for (const [local, combiner] of plan.shared) {
       const { dtype } = local;
@@ -277,15 +293,14 @@ export class Statements {
     const changes = effects(loop.body);
     const turn = (fold: number, tail: Lanes['tail']): Code => {
       const shape: Lanes = { index: loop.index, lanes, fold, rows: null, locals, partials, tail };
-      // A counter above zero where the loop goes on: pointers that are met here first begin where it stands.
-      const body = new Scope(func, before, { loop: { ...state, fromZero: false }, lanes: shape, changes });
+      const body = new Scope(func, before, { loop: state, lanes: shape, changes });
       const code = this.within(body, () => this.all(loop.body));
       return sequence(code, advance(state, fold * lanes));
     };
     const repeated = (fold: number): void => {
       const step = fold * lanes;
       // As a difference: the sum of counter and step could overflow.
-      const last = length === null ? before.put('i32', i32.sub(count, i32.const(step))) : i32.const(length - step);
+      const last = length === null ? before.put('i32', i32.sub(end, i32.const(step))) : i32.const(length - step);
       const goes = i32.leS(get(counter), last);
       const code = turn(fold, null);
       if (length === null) {
@@ -298,7 +313,7 @@ export class Statements {
     if (fold > 1 && (length === null || length % full >= lanes)) repeated(1);
     const rest = length === null ? null : length % lanes;
     if (rest !== 0) {
-      const left = rest ?? before.put('i32', i32.sub(count, get(counter)));
+      const left = rest ?? before.put('i32', i32.sub(end, get(counter)));
       this.tail(before, left, (tail) => turn(1, tail));
     }
     for (const [local, combiner] of plan.shared)

@@ -1,0 +1,224 @@
+/**
+ * The threads of a device beside the one that calls it. They start when the first program comes that is worth it; until they have its code,
+ * and where there are none, a program runs on one thread, with the same bits.
+ *
+ * Nothing here waits. Code travels through shared memory, in letters that workers take when they are idle, so that it works where no
+ * message arrives: between two threads that never yield.
+ */
+
+import type { LinearMemory } from '../memory.ts';
+import { failedError, threadsError } from '../refusals.ts';
+import { cores, maySleep, startWorker, type TeamWorker, threadsByEnvironment } from './platform.ts';
+import { controlBytes, type TeamLayout, words } from './protocol.ts';
+import { mailbox } from './worker.ts';
+
+/** (table, thread, threads, ticket): a program, or a part of it. */
+export type SharedRun = (table: number, thread: number, threads: number, ticket: number) => void;
+
+/** Milliseconds for which an idle thread looks for the next call: training steps follow each other in less. */
+const awake = 0.2;
+/** Programs whose code workers keep. */
+const codeLimit = 512;
+/** Calls that run alone after one that stalled: at first, and at most. */
+const rests = { first: 8, most: 512 };
+/** Milliseconds for which tests wait for a worker. */
+const patience = 20_000;
+
+const most = 256;
+
+/** The number of threads that is asked for. @throws WorkerError */
+export function threadCount(option: number | undefined): number {
+  const text = threadsByEnvironment();
+  const given = option ?? (text === undefined || text === '' ? undefined : Number(text));
+  if (given === undefined) return Math.min(cores(), most);
+  if (!Number.isInteger(given) || given < 1 || given > most) {
+    throw threadsError(option === undefined ? `PULLBACK_THREADS=${text}` : `threads: ${given}`, most);
+  }
+  return given;
+}
+
+const w = Object.fromEntries(Object.entries(words).map(([name, at]) => [name, at / 4])) as typeof words;
+
+interface Letter {
+  readonly code: number;
+  /** `null`: forget it. */
+  readonly bytes: Uint8Array | null;
+  /** Bytes that were sent already. */
+  sent: number;
+}
+
+/** Threads of devices that are garbage. */
+const orphans = new FinalizationRegistry<readonly TeamWorker[]>((workers) => {
+  for (const worker of workers) worker.terminate();
+});
+
+export class Team {
+  readonly layout: TeamLayout;
+  readonly #memory: LinearMemory;
+  /** Whether a call waits until the others have its code: for tests, which would see one thread otherwise. */
+  readonly #patient: boolean;
+  #workers: TeamWorker[] | null = null;
+  #failed = false;
+  #mail: SharedArrayBuffer | null = null;
+  #head: Int32Array = new Int32Array(16);
+  readonly #outbox: Letter[] = [];
+  #letters = 0;
+  /** Code that all threads have, and that they will have: in the order of its last use. */
+  readonly #codes = new Map<number, boolean>();
+  #count = 0;
+  #ticket = 0;
+  #rest = 0;
+  #penalty = rests.first;
+  /** How many calls were shared. */
+  calls = 0;
+
+  constructor(memory: LinearMemory, threads: number, patient: boolean) {
+    this.#memory = memory;
+    this.#patient = patient;
+    this.layout = { control: memory.reserve(controlBytes(threads)), threads, sleeps: maySleep() };
+    const at = this.layout.control >>> 2;
+    memory.words.fill(0, at, at + (controlBytes(threads) >>> 2));
+  }
+
+  /** The number of code that the threads will have. */
+  enroll(bytes: Uint8Array): number {
+    if (!this.#workers && !this.#failed) this.#start();
+    const code = ++this.#count;
+    if (this.#failed) return code;
+    this.#codes.set(code, false);
+    this.#outbox.push({ code, bytes, sent: 0 });
+    if (this.#codes.size > codeLimit) this.dismiss(this.#codes.keys().next().value!);
+    this.#deliver();
+    return code;
+  }
+
+  /** The code is needed no more. */
+  dismiss(code: number): void {
+    if (!this.#codes.delete(code)) return;
+    this.#outbox.push({ code, bytes: null, sent: 0 });
+  }
+
+  /** Run a program with all who have its code. */
+  run(code: number, table: number, run: SharedRun): void {
+    if (this.#outbox.length > 0) this.#deliver();
+    if (this.#patient) this.#await(code);
+    if (this.#rest > 0 || this.#codes.get(code) !== true) {
+      this.#rest = Math.max(0, this.#rest - 1);
+      run(table, 0, 1, 0);
+      return;
+    }
+    // What was used last goes last.
+    this.#codes.delete(code);
+    this.#codes.set(code, true);
+    this.#share(code, table, run);
+  }
+
+  #share(code: number, table: number, run: SharedRun): void {
+    const { control, threads } = this.layout;
+    const { words } = this.#memory;
+    const at = control >>> 2;
+    const stalls = words[at + w.stalls]!;
+    Atomics.add(words, at + w.epoch, 1);
+    Atomics.store(words, at + w.code, code);
+    Atomics.store(words, at + w.table, table);
+    Atomics.store(words, at + w.threads, threads);
+    Atomics.store(words, at + w.first, this.#ticket);
+    Atomics.add(words, at + w.epoch, 1);
+    this.#wake();
+    this.calls++;
+    try {
+      run(table, 0, threads, this.#ticket);
+    } catch (error) {
+      // Somebody may be at work on a chunk.
+      this.end();
+      throw error;
+    }
+    this.#ticket = Atomics.load(words, at + w.ticket);
+    if (Atomics.load(words, at + w.broken) !== 0) {
+      this.end();
+      throw failedError();
+    }
+    if (words[at + w.stalls] === stalls) this.#penalty = Math.max(rests.first, this.#penalty >> 1);
+    else {
+      this.#rest = this.#penalty;
+      this.#penalty = Math.min(rests.most, this.#penalty * 4);
+    }
+  }
+
+  #wake(): void {
+    const { words } = this.#memory;
+    const at = this.layout.control >>> 2;
+    if (Atomics.load(words, at + w.sleepers) > 0) Atomics.notify(words, at + w.epoch);
+  }
+
+  #start(): void {
+    const { control, threads } = this.layout;
+    this.#mail = new SharedArrayBuffer(mailbox.head + mailbox.room);
+    this.#head = new Int32Array(this.#mail, 0, 16);
+    const workers: TeamWorker[] = [];
+    this.#workers = workers;
+    try {
+      for (let thread = 1; thread < threads; thread++) {
+        const { memory } = this.#memory;
+        const data = { memory, mail: this.#mail, control, thread, awake };
+        // It may be the device's last user, so it knows of the team no more than this.
+        const team = new WeakRef<Team>(this);
+        workers.push(startWorker(data, () => team.deref()?.end()));
+      }
+      orphans.register(this, workers);
+    } catch {
+      this.end();
+    }
+  }
+
+  /** From now on everything runs on one thread. */
+  end(): void {
+    this.#failed = true;
+    for (const worker of this.#workers ?? []) worker.terminate();
+    this.#codes.clear();
+    this.#outbox.length = 0;
+  }
+
+  /** Send what is to be sent, as far as everybody has taken what was sent before. */
+  #deliver(): void {
+    const others = this.layout.threads - 1;
+    while (Atomics.load(this.#head, mailbox.taken) === this.#letters * others) {
+      const letter = this.#outbox[0];
+      if (!letter) return;
+      const { code, bytes, sent } = letter;
+      if (bytes && sent === bytes.length) {
+        if (this.#codes.has(code)) this.#codes.set(code, true);
+        this.#outbox.shift();
+      } else this.#post(letter);
+    }
+  }
+
+  /** Send a letter, or the next piece of it. */
+  #post(letter: Letter): void {
+    const { code, bytes, sent } = letter;
+    const total = bytes?.length ?? 0;
+    const length = Math.min(mailbox.room, total - sent);
+    if (bytes) new Uint8Array(this.#mail!, mailbox.head, length).set(bytes.subarray(sent, sent + length));
+    else this.#outbox.shift();
+    letter.sent += length;
+    this.#head[mailbox.code] = code;
+    this.#head[mailbox.total] = total;
+    this.#head[mailbox.offset] = sent;
+    this.#head[mailbox.length] = length;
+    this.#letters++;
+    Atomics.add(this.#head, mailbox.letter, 1);
+    // Idle threads look at the epoch alone.
+    Atomics.add(this.#memory.words, (this.layout.control >>> 2) + w.epoch, 2);
+    this.#wake();
+  }
+
+  /** Wait until everybody has the code. */
+  #await(code: number): void {
+    const until = performance.now() + patience;
+    while (this.#codes.get(code) === false) {
+      if (performance.now() > until) throw failedError();
+      Atomics.wait(this.#head, mailbox.taken, Atomics.load(this.#head, mailbox.taken), 1);
+      this.#deliver();
+    }
+  }
+}
