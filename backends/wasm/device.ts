@@ -58,7 +58,7 @@ const constantBytes = 1 << 16;
 /** Code that runs, with what must stay as long: its constants. */
 interface Code {
   readonly run: Run;
-  /** Bytes of a program's scratch area, for each thread. */
+  /** Bytes of a program's scratch, for all threads. */
   readonly scratch: number;
   readonly constants: Constants;
   /** What threads share, and its number in the team; `null` if they share nothing. */
@@ -466,8 +466,8 @@ class CompiledProgram implements Executable {
     addresses: number[],
     heirs: readonly (number | null)[] | null,
   ): WasmStorage[] {
-    const { memory, team } = this.device;
-    const room = this.program.arena + scratch * (team?.layout.threads ?? 1);
+    const { memory } = this.device;
+    const room = this.program.arena + scratch;
     const sizes = [...this.outs, this.table + room];
     try {
       return heirs ? holdGiven(memory, operands, sizes, addresses, heirs) : memory.hold(operands, sizes, addresses);

@@ -13,12 +13,13 @@ import { type Code, call, get, i32, set } from './code/instructions.ts';
 import { type Func, Module } from './code/module.ts';
 import { emitConv } from './conv/conv.ts';
 import type { ConvBlock } from './conv/shape.ts';
+import { aligned } from './blocks.ts';
 import { callsOf, type EmitOptions, emitKernel, partitionOf, scratchBytes } from './emit/kernel.ts';
 import type { Element } from './gemm/arithmetic.ts';
 import { emitContraction } from './gemm/gemm.ts';
 import { emitGeneric } from './gemm/generic.ts';
 import type { Product } from './gemm/outer.ts';
-import type { Block } from './gemm/plan.ts';
+import { type Block, parametersOf } from './gemm/plan.ts';
 import { emitMember, type ProductStep, Sequencer, type Sharing } from './sequencer.ts';
 import { shared } from './team/protocol.ts';
 import { programTime, type Shares } from './team/share.ts';
@@ -35,9 +36,9 @@ export interface Assembled {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Functions of the host that the module imports. */
   readonly imports: readonly string[];
-  /** Bytes of the scratch area of each thread. */
+  /** Bytes of the scratch areas of all threads, and of what they share. */
   readonly scratch: number;
-  /** Whether threads share any of it. */
+  /** Whether threads share any of the work. */
   readonly shared: boolean;
 }
 
@@ -111,12 +112,14 @@ function emitProduct(
   module: Module,
   step: ProductStep,
   relaxed: boolean,
+  together: boolean,
   functionOf: (kernel: Kernel) => Func,
 ): Product {
   const tile = step.epilogue?.tile;
   const operands = tile ? tile.kernel.operands.length : 0;
+  const own = parametersOf(null, together && step.kind === 'contract').length;
   const run = (...rest: readonly Code[]): Code =>
-    call(functionOf(tile!.kernel).index, ...Array.from({ length: operands }, (_, i) => get(6 + i)), ...rest);
+    call(functionOf(tile!.kernel).index, ...Array.from({ length: operands }, (_, i) => get(own + i)), ...rest);
   const nowhere = i32.const(0);
   if (step.kind === 'convolve') {
     const epilogue = tile && {
@@ -136,13 +139,16 @@ function emitProduct(
     return run(nowhere, first, i32.sub(end, first), line(from), line(to));
   };
   const epilogue = tile ? { operands, code: part } : null;
-  return emitContraction(module, { ...step.contraction, relaxed, epilogue, wholeRows: false });
+  return emitContraction(module, { ...step.contraction, relaxed, epilogue, wholeRows: false, together });
 }
 
 /** @param marked - whether `env.mark` is called after each step, with its number in the order of {@link stepsOf} */
 export function assembleProgram(program: Program, target: Target, marked = false): Assembled {
   const kernels = stepsOf(program.steps).flatMap(kernelIn);
   const { module, options, imports } = moduleFor(kernels, target, marked);
+  // What calls the host runs on the host's thread.
+  const worth = target.team !== null && programTime(program.steps) >= target.team.limits.program;
+  const team = marked || imports.length > 0 || !worth ? null : target.team;
   const functions = new Map<string, Func>();
   const functionOf = (kernel: Kernel): Func => {
     const key = kernelKey(kernel);
@@ -161,23 +167,20 @@ export function assembleProgram(program: Program, target: Target, marked = false
     const key = tile ? `${shape} ${tile.across} ${kernelKey(tile.kernel)}` : shape;
     let found = products.get(key);
     if (!found) {
-      found = emitProduct(module, step, target.options.relaxed, functionOf);
+      found = emitProduct(module, step, target.options.relaxed, team !== null, functionOf);
       products.set(key, found);
     }
     return found;
   };
-  // What calls the host runs on the host's thread.
-  const worth = target.team !== null && programTime(program.steps) >= target.team.limits.program;
-  const team = marked || imports.length > 0 || !worth ? null : target.team;
   const member = team && emitMember(module, 'run', team);
   const run = member?.func ?? module.func(['i32'], [], 'run');
-  const areas = [
-    ...kernels.map((kernel) => scratchBytes(kernel, [])),
-    ...stepsOf(program.steps).flatMap((step) => (isProduct(step) ? [productOf(step).scratchBytes] : [])),
-  ];
-  const scratch = Math.ceil(Math.max(0, ...areas) / 64) * 64;
-  const threads = member && team ? { member, limits: team.limits } : null;
-  const sequencer = new Sequencer({ func: run, program, functionOf, productOf, marked, team: threads, scratch });
+  const own = stepsOf(program.steps).filter(isProduct).map(productOf);
+  const areas = [...kernels.map((kernel) => scratchBytes(kernel, [])), ...own.map((x) => x.scratchBytes)];
+  const area = aligned(Math.max(0, ...areas));
+  const packed = aligned(Math.max(0, ...own.map(({ packing }) => packing?.bytes ?? 0)));
+  const threads = member && team ? { ...team, member } : null;
+  const sequencer = new Sequencer({ func: run, program, functionOf, productOf, marked, team: threads, area });
   run.body(sequencer.code());
+  const scratch = area * (threads?.threads ?? 1) + packed;
   return { bytes: module.encode(), imports, scratch, shared: sequencer.shares };
 }

@@ -8,7 +8,7 @@ import type { Func, Module } from './code/module.ts';
 import { partitionOf } from './emit/kernel.ts';
 import type { Product } from './gemm/outer.ts';
 import { emitProtocol, shared, type TeamLayout, type Thread } from './team/protocol.ts';
-import { type Shares, sharesOf, stepTime, type Thresholds } from './team/share.ts';
+import { packingTime, type Shares, sharesOf, stepTime, type Thresholds } from './team/share.ts';
 
 /** A product of matrices, or a convolution. */
 export type ProductStep = Step & { readonly kind: 'contract' | 'convolve' };
@@ -61,9 +61,9 @@ export interface Parts {
   readonly productOf: (step: ProductStep) => Product;
   /** Whether function 0 is called after each step. */
   readonly marked: boolean;
-  readonly team: { readonly member: Member; readonly limits: Thresholds } | null;
-  /** Bytes of the scratch area of a thread. */
-  readonly scratch: number;
+  readonly team: (Sharing & { readonly member: Member }) | null;
+  /** Bytes of the scratch area of a thread; what products pack for all of them is behind the last one. */
+  readonly area: number;
 }
 
 /** Writes the calls of a program. */
@@ -74,12 +74,14 @@ export class Sequencer {
   private readonly bases = new Map<number, number>();
   private readonly counters = new Map<Counter, Code>();
   private readonly divisions = new Map<Step, Shares | null>();
-  /** The scratch area of this thread. */
-  private readonly area: number;
+  /** Addresses of the scratch area of this thread, and of what products pack for all. */
+  private readonly scratch: number;
+  private readonly packed: number;
 
   constructor(parts: Parts) {
     this.parts = parts;
-    this.area = parts.func.local('i32');
+    this.scratch = parts.func.local('i32');
+    this.packed = parts.func.local('i32');
   }
 
   /** Whether threads share any step. */
@@ -88,12 +90,16 @@ export class Sequencer {
   }
 
   code(): Code {
-    const { program, team, scratch } = this.parts;
+    const { program, team, area } = this.parts;
     const areas = this.base(program.ins.length + program.outs.length + 1);
     const body = this.steps(program.steps);
     const loads = [...this.bases].map(([entry, local]) => set(local, i32.load(get(0), entry * 4)));
-    const own = team ? i32.add(areas, i32.mul(get(team.member.thread), i32.const(scratch))) : areas;
-    return sequence(...loads, set(this.area, own), team?.member.begin ?? nothing, body, team?.member.end ?? nothing);
+    const own = team ? i32.add(areas, i32.mul(get(team.member.thread), i32.const(area))) : areas;
+    const places = sequence(
+      set(this.scratch, own),
+      set(this.packed, i32.add(areas, i32.const(area * (team?.threads ?? 1)))),
+    );
+    return sequence(...loads, places, team?.member.begin ?? nothing, body, team?.member.end ?? nothing);
   }
 
   private base(entry: number): Code {
@@ -125,7 +131,8 @@ export class Sequencer {
       const time = stepTime(step);
       if (step.kind === 'kernel') found = kernelShares(step.kernel, time, team.limits);
       else if (step.kind === 'contract' || step.kind === 'convolve') {
-        found = sharesOf(productOf(step).blocks, 1, time, team.limits);
+        const { blocks, unit } = productOf(step);
+        found = sharesOf(blocks, unit, time, team.limits);
       } else found = step.kind === 'copy' ? sharesOf(step.bytes, 4096, time, team.limits) : null;
       this.divisions.set(step, found);
     }
@@ -163,9 +170,8 @@ export class Sequencer {
   }
 
   /** Turns of a step, all of them or as threads divide them. */
-  private turns(step: Step, turns: number, work: (from: Code, to: Code) => Code): Code {
+  private turns(turns: number, shares: Shares | null, work: (from: Code, to: Code) => Code): Code {
     const { team, func } = this.parts;
-    const shares = this.division(step);
     if (!team || !shares) return work(i32.const(0), i32.const(turns));
     const [chunks, grain, spins] = [shares.chunks, shares.grain, shares.spins].map((x) => i32.const(x)) as [Code, Code, Code];
     return shared(func, team.member, { turns: i32.const(turns), chunks, grain, spins }, work);
@@ -187,29 +193,41 @@ export class Sequencer {
     );
   }
 
+  /** A product: what it packs for all of its blocks, then the blocks. */
+  private product(step: ProductStep): Code {
+    const { productOf, team } = this.parts;
+    const { func, blocks, packing } = productOf(step);
+    const operands = [step.a, step.b, step.c].map((place) => this.address(place));
+    const beside = (step.epilogue?.tile.places ?? []).map((place) => this.address(place));
+    const packed = team && step.kind === 'contract' ? [get(this.packed)] : [];
+    const run =
+      (index: number) =>
+      (from: Code, to: Code): Code =>
+        call(index, ...operands, get(this.scratch), from, to, ...packed, ...beside);
+    const shares = this.division(step);
+    const all = this.turns(blocks, shares, run(func.index));
+    if (!packing) return all;
+    const own = shares && team ? sharesOf(packing.blocks, 1, packingTime(packing.bytes), team.limits) : null;
+    return sequence(this.turns(packing.blocks, own, run(packing.func.index)), all);
+  }
+
   private step(step: Step): Code {
-    const { func, functionOf, productOf } = this.parts;
+    const { func, functionOf } = this.parts;
     switch (step.kind) {
       case 'kernel': {
         const { kernel, places } = step;
         const addresses = places.map((place) => this.address(place));
         const run = (...rest: readonly Code[]): Code =>
-          call(functionOf(kernel).index, ...addresses, get(this.area), ...rest);
+          call(functionOf(kernel).index, ...addresses, get(this.scratch), ...rest);
         const turns = turnsOf(kernel);
-        return turns === null ? run() : this.turns(step, turns, run);
+        return turns === null ? run() : this.turns(turns, this.division(step), run);
       }
       case 'contract':
-      case 'convolve': {
-        const { func: product, blocks } = productOf(step);
-        const operands = [step.a, step.b, step.c].map((place) => this.address(place));
-        const beside = (step.epilogue?.tile.places ?? []).map((place) => this.address(place));
-        const run = (from: Code, to: Code): Code =>
-          call(product.index, ...operands, get(this.area), from, to, ...beside);
-        return this.turns(step, blocks, run);
-      }
+      case 'convolve':
+        return this.product(step);
       case 'copy': {
         const [to, from] = [this.address(step.to), this.address(step.from)];
-        return this.turns(step, step.bytes, (first, end) =>
+        return this.turns(step.bytes, this.division(step), (first, end) =>
           memoryCopy(i32.add(to, first), i32.add(from, first), i32.sub(end, first)),
         );
       }

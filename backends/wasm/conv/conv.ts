@@ -117,10 +117,10 @@ export function emitConv(module: Module, x: ConvShape): Product {
   const channelwise = all.every((p) => isChannelwise(e, p));
   const parts = channelwise ? all.map(folded) : all;
   const lone = x.spatial.every(({ lhsDilation }) => lhsDilation === 1) && !x.epilogue ? all[0] : undefined;
-  if (lone && !channelwise && isOfTaps(e, lone)) return emitTaps(module, e, lone);
+  if (lone && !channelwise && isOfTaps(e, lone)) return { ...emitTaps(module, e, lone), unit: 1, packing: null };
   const func = module.func(parametersOf(x.epilogue));
   if (parts.length === 0 || parts[0]!.images * parts[0]!.outputs === 0) {
-    return { func: func.body(nothing), scratchBytes: 0, blocks: 0 };
+    return { func: func.body(nothing), scratchBytes: 0, blocks: 0, unit: 1, packing: null };
   }
   const { images, groups, outputs, lhs: lhsStrides, rhs: rhsStrides, out: outStrides } = parts[0]!;
   const together = imagesTogether(parts, channelwise ? copySize : (p) => planCopy(p, 1).size);
@@ -178,5 +178,5 @@ export function emitConv(module: Module, x: ConvShape): Product {
       ),
     ),
   );
-  return { func, scratchBytes, blocks: groups * perGroup };
+  return { func, scratchBytes, blocks: groups * perGroup, unit: 1, packing: null };
 }

@@ -119,7 +119,7 @@ export function emitDot(module: Module, x: Contraction, isTransposed: boolean): 
     return func;
   };
 
-  const func = module.func(parametersOf(x.epilogue));
+  const func = module.func(parametersOf(x.epilogue, x.together));
   const [a, b] = isTransposed ? [1, 0] : [0, 1];
   const [c, scratch, from, to] = [2, 3, 4, 5];
   const local = (): number => func.local('i32');
@@ -184,5 +184,5 @@ export function emitDot(module: Module, x: Contraction, isTransposed: boolean): 
     ),
   );
   const scratchBytes = direct ? 0 : Math.ceil((columns.total * terms * e.bytes) / 64) * 64;
-  return { func, scratchBytes, blocks: count(x.batch) * perBatch };
+  return { func, scratchBytes, blocks: count(x.batch) * perBatch, unit: 1, packing: null };
 }

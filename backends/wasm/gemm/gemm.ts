@@ -14,8 +14,8 @@ import { type Contraction, parametersOf, planOuter, simplified, transposed } fro
 export function emitContraction(module: Module, contraction: Contraction): Product {
   const x = simplified(contraction);
   if (count(x.batch) * count(x.m) * count(x.n) === 0) {
-    const func = module.func(parametersOf(x.epilogue)).body(nothing);
-    return { func, scratchBytes: 0, blocks: 0 };
+    const func = module.func(parametersOf(x.epilogue, x.together)).body(nothing);
+    return { func, scratchBytes: 0, blocks: 0, unit: 1, packing: null };
   }
   const turned = transposed(x);
   if (isDot(x)) return emitDot(module, x, false);

@@ -25,9 +25,9 @@ export interface Epilogue<B> {
   readonly code: (block: B) => Code;
 }
 
-/** (a, b, c, scratch, from, to), and the operands of the epilogue: all are i32. */
-export const parametersOf = (epilogue: { readonly operands: number } | null): readonly ValueType[] =>
-  new Array<ValueType>(6 + (epilogue?.operands ?? 0)).fill('i32');
+/** (a, b, c, scratch, from, to), with `together` what was packed, and the operands of the epilogue: all are i32. */
+export const parametersOf = (epilogue: { readonly operands: number } | null, together = false): readonly ValueType[] =>
+  new Array<ValueType>((together ? 7 : 6) + (epilogue?.operands ?? 0)).fill('i32');
 
 /** C[batch, m, n] = Σₖ A[batch, m, k] · B[batch, k, n], each index through several axes, outermost first. */
 export interface Contraction {
@@ -43,6 +43,8 @@ export interface Contraction {
   readonly epilogue: Epilogue<Block> | null;
   /** False if the epilogue does with parts of rows: there are more blocks then. By default it gets whole rows, as a softmax needs. */
   readonly wholeRows?: boolean;
+  /** Whether what several blocks need is packed beforehand, by all who compute them; by default each packs what it needs. */
+  readonly together?: boolean;
 }
 
 /** An index in tiles, and those in blocks: tiles of a block, and how many blocks there are. */

@@ -4,13 +4,16 @@ import { type Cost, ownCost } from '../../loop/plan/cost.ts';
 import { bodiesOf, type Step } from '../../loop/plan/program.ts';
 
 /** Of this machine's fastest thread, as measured: flops and bytes in a nanosecond. */
-const rates = { product: 40, kernel: 16, bytes: 16 };
+const rates = { product: 40, kernel: 16, bytes: 16, packing: 4 };
 
 const nanoseconds = ({ flops, bytes }: Cost, rate: number): number => flops / rate + bytes / rates.bytes;
 
 /** Nanoseconds of a step, of one turn of the loops around it. */
 export const stepTime = (step: Step): number =>
   nanoseconds(ownCost(step), step.kind === 'contract' || step.kind === 'convolve' ? rates.product : rates.kernel);
+
+/** Nanoseconds in which so many bytes are packed. */
+export const packingTime = (bytes: number): number => bytes / rates.packing;
 
 /** A `while` is taken to turn so often. */
 const someTurns = 8;
