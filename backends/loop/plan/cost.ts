@@ -43,20 +43,21 @@ function most(x: Expr): number {
   return Number.isFinite(high) ? Math.max(high, 0) : 1;
 }
 
-/** What a kernel computes: an expression that a statement uses twice is computed once. What is in an `if` counts as if it held. */
-export function countKernel(kernel: Kernel): Accesses & { readonly flops: number } {
+/** What a kernel computes, of floats and of all: an expression that a statement uses twice is computed once. What is in an `if` counts as if it held. */
+export function countKernel(kernel: Kernel): Accesses & { readonly flops: number; readonly operations: number } {
   const loads = new Map<Buffer, number>();
   const stores = new Map<Buffer, number>();
   const more = (map: Map<Buffer, number>, buffer: Buffer, turns: number): void => {
     map.set(buffer, (map.get(buffer) ?? 0) + turns);
   };
-  let flops = 0;
+  let [flops, operations] = [0, 0];
   const visit = (stmt: Stmt, turns: number): void => {
     const seen = new Set<Expr>();
     const evaluate = (x: Expr): void => {
       if (seen.has(x)) return;
       seen.add(x);
       flops += turns * flopsOf(x);
+      if (x.op === 'apply' || x.op === 'call') operations += turns;
       if (x.op === 'load') more(loads, x.buffer, turns);
       operands(x).forEach(evaluate);
     };
@@ -67,7 +68,7 @@ export function countKernel(kernel: Kernel): Accesses & { readonly flops: number
     for (const child of inner(stmt)) visit(child, times);
   };
   for (const stmt of kernel.body) visit(stmt, 1);
-  return { flops, loads, stores };
+  return { flops, operations, loads, stores };
 }
 
 /**

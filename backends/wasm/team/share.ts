@@ -1,16 +1,17 @@
-/** What steps take, as far as the decision needs it whether threads share them: a guess from flops and bytes, right within a factor of two. */
+/** What steps take, as far as the decision needs it whether threads share them: a guess, right within a factor of two or three. */
 
-import { type Cost, ownCost } from '../../loop/plan/cost.ts';
+import { countKernel, ownCost } from '../../loop/plan/cost.ts';
 import { bodiesOf, type Step } from '../../loop/plan/program.ts';
 
-/** Of this machine's fastest thread, as measured: flops and bytes in a nanosecond. */
-const rates = { product: 40, kernel: 16, bytes: 16, packing: 4 };
-
-const nanoseconds = ({ flops, bytes }: Cost, rate: number): number => flops / rate + bytes / rates.bytes;
+/** What one thread does in a nanosecond, as measured: flops of a product, operations of a kernel, bytes. */
+const rates = { product: 40, kernel: 12, bytes: 16, packing: 4 };
 
 /** Nanoseconds of a step, of one turn of the loops around it. */
-export const stepTime = (step: Step): number =>
-  nanoseconds(ownCost(step), step.kind === 'contract' || step.kind === 'convolve' ? rates.product : rates.kernel);
+export function stepTime(step: Step): number {
+  const { flops, bytes } = ownCost(step);
+  const arithmetic = step.kind === 'kernel' ? countKernel(step.kernel).operations / rates.kernel : flops / rates.product;
+  return arithmetic + bytes / rates.bytes;
+}
 
 /** Nanoseconds in which so many bytes are packed. */
 export const packingTime = (bytes: number): number => bytes / rates.packing;
@@ -51,6 +52,8 @@ export interface Shares {
   readonly spins: number;
 }
 
+/** Turns of a loop that a thread waits for a chunk beside what it takes: about a millisecond, in which the first use of pages may be. */
+const patience = 1_000_000;
 /** Chunks of a step at most. */
 const mostChunks = 64;
 
@@ -66,5 +69,5 @@ export function sharesOf(turns: number, unit: number, time: number, limits: Thre
   const grain = Math.ceil(units / Math.min(units, wanted)) * unit;
   const chunks = Math.ceil(turns / grain);
   if (chunks < 2) return null;
-  return { turns, chunks, grain, spins: Math.ceil(100_000 + (4 * time) / chunks) };
+  return { turns, chunks, grain, spins: Math.ceil(patience + (4 * time) / chunks) };
 }

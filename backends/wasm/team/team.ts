@@ -19,8 +19,8 @@ export type SharedRun = (table: number, thread: number, threads: number, ticket:
 const awake = 0.2;
 /** Programs whose code workers keep. */
 const codeLimit = 512;
-/** Calls that run alone after one that stalled: at first, and at most. */
-const rests = { first: 8, most: 512 };
+/** Milliseconds in which programs run alone after one that stalled: at first, and at most. */
+const rests = { first: 20, most: 2000 };
 /** Milliseconds for which tests wait for a worker. */
 const patience = 20_000;
 
@@ -67,6 +67,7 @@ export class Team {
   readonly #codes = new Map<number, boolean>();
   #count = 0;
   #ticket = 0;
+  /** When programs are shared again after one that stalled; 0: they are. */
   #rest = 0;
   #penalty = rests.first;
   /** How many calls were shared. */
@@ -102,8 +103,7 @@ export class Team {
   run(code: number, table: number, run: SharedRun): void {
     if (this.#outbox.length > 0) this.#deliver();
     if (this.#patient) this.#await(code);
-    if (this.#rest > 0 || this.#codes.get(code) !== true) {
-      this.#rest = Math.max(0, this.#rest - 1);
+    if (this.#codes.get(code) !== true || (this.#rest > 0 && performance.now() < this.#rest)) {
       run(table, 0, 1, 0);
       return;
     }
@@ -138,9 +138,10 @@ export class Team {
       this.end();
       throw failedError();
     }
-    if (words[at + w.stalls] === stalls) this.#penalty = Math.max(rests.first, this.#penalty >> 1);
+    this.#rest = 0;
+    if (words[at + w.stalls] === stalls) this.#penalty = Math.max(rests.first, this.#penalty * 0.8);
     else {
-      this.#rest = this.#penalty;
+      this.#rest = performance.now() + this.#penalty;
       this.#penalty = Math.min(rests.most, this.#penalty * 4);
     }
   }
