@@ -13,6 +13,7 @@ import { checkKernel } from '../loop/check.ts';
 import { decompose } from '../loop/decompose/program.ts';
 import { generalized } from '../loop/generalize.ts';
 import { kernelKey } from '../loop/key.ts';
+import type { Limits } from '../loop/fuse/fuse.ts';
 import { decomposedNames } from '../loop/lower/table.ts';
 import { bytesOf, plan } from '../loop/plan/plan.ts';
 import type { StepClock } from '../loop/plan/profile.ts';
@@ -76,7 +77,7 @@ function simplified(jaxpr: Jaxpr) {
   return { simple: optimize(constsAsInputs(decomposed)), consts };
 }
 
-const planOf = (simple: Jaxpr, products = true): Program => plan(simple, { ...limits, products });
+const planOf = (simple: Jaxpr, how: Omit<Limits, 'buffers'> = {}): Program => plan(simple, { ...limits, ...how });
 
 /** A program and its code; `null` for one that is a kernel, whose code is kept by the kernel. */
 interface Made {
@@ -166,8 +167,8 @@ class WasmDevice implements Device {
     return new CompiledProgram(this, made.program, () => made.code!, this.own(consts));
   }
 
-  private checkedPlan(simple: Jaxpr): Program {
-    const program = planOf(simple);
+  private checkedPlan(simple: Jaxpr, how: Omit<Limits, 'buffers'> = {}): Program {
+    const program = planOf(simple, how);
     if (this.checked) for (const kernel of kernelsOf(program.steps)) checkKernel(kernel);
     return program;
   }
@@ -180,13 +181,13 @@ class WasmDevice implements Device {
 
   /** An operation that is applied by itself. */
   private eager(simple: Jaxpr, consts: readonly Value[]): Executable {
-    const program = this.checkedPlan(simple);
+    const program = this.checkedPlan(simple, { apart: false });
     const only = soleKernel(program, consts);
     if (only) return this.single(program, only);
     const make = (): Code => this.instantiate(() => assembleProgram(program, this.target()));
     const product = consts.length === 0 ? soleProduct(program) : null;
     if (product && isNarrow(product.contraction)) {
-      const loops = planOf(simple, false);
+      const loops = planOf(simple, { products: false, apart: false });
       const nest = soleKernel(loops, []);
       if (nest) return this.single(loops, nest);
     }
@@ -214,7 +215,7 @@ class WasmDevice implements Device {
   /** Made of the program again: what runs keeps nothing that only people ask for. */
   inspect(jaxpr: Jaxpr): Inspection {
     const { simple, consts } = simplified(jaxpr);
-    const program = planOf(simple);
+    const program = planOf(simple, isEager(jaxpr) ? { apart: false } : {});
     const only = soleKernel(program, consts);
     const assemble = (marked: boolean): Assembled =>
       only && !marked

@@ -23,6 +23,8 @@ export interface Limits {
   readonly buffers: number;
   /** Whether products of matrices are left to kernels of the machine, as they are by default, or are loops. */
   readonly products?: boolean;
+  /** Whether a long sum is two kernels, as it is by default, so that its blocks can be computed at once; one compiles for all lengths. */
+  readonly apart?: boolean;
 }
 
 interface Node {

@@ -23,7 +23,7 @@ import {
   read,
 } from '../ir/expr.ts';
 import { flat, plus, times } from '../ir/integer.ts';
-import type { Combiner, Kernel, Stmt } from '../ir/kernel.ts';
+import type { Combiner, Kernel, LoopRole, Stmt } from '../ir/kernel.ts';
 import { substitution } from '../ir/rewrite.ts';
 import { identity } from '../scalar.ts';
 import { accessesOf, extentOf, mergeable, vectorScore } from './axes.ts';
@@ -255,31 +255,41 @@ export class Nest {
       ...puts.map(({ buffer, at, value }): Stmt => ({ kind: 'store', buffer, at: by(at), value: by(value) })),
     ];
     const same = (x: Expr): Expr => x;
-    const only = reduced.length === 1 ? reduced[0]! : null;
-    const long =
-      only !== null && extentOf(only) > 2 * block && sums.some((x) => x.combiner === 'add' && isFloat(x.local.dtype));
-    if (long) return this.blocks(only, vector === only, sums, body);
-    let statements = body(new Map(), same);
     const order = [...reduced.filter((x) => x !== vector), ...(vector ? [vector] : [])];
-    for (const x of order.reverse()) {
-      statements = [{ kind: 'loop', index: x, role: x === vector ? 'vector' : 'serial', body: statements }];
+    const [first, ...others] = order;
+    const each = others.reduce((size, x) => size * extentOf(x), 1);
+    // Of floats, as errors grow with the number of terms; and where there is one row, whose blocks are all that can be done at once.
+    const alone = this.draft.kept.length === 0;
+    const exact = !sums.some((x) => x.combiner === 'add' && isFloat(x.local.dtype));
+    const worth = sums.length > 0 && (alone || (others.length === 0 && !exact));
+    const around = (inside: readonly Index[], statements: readonly Stmt[]): readonly Stmt[] =>
+      [...inside].reverse().reduce<readonly Stmt[]>(
+        (body, x) => [{ kind: 'loop', index: x, role: x === vector ? 'vector' : 'serial', body }],
+        statements,
+      );
+    if (first && worth && extentOf(first) * each > 2 * block) {
+      const rows = Math.max(1, Math.floor(block / each));
+      const role = first === vector ? 'vector' : 'serial';
+      if (rows < extentOf(first)) return this.blocks(first, rows, role, sums, (...of) => around(others, body(...of)));
     }
-    return statements;
+    return around(order, body(new Map(), same));
   }
 
-  /** A long pass in blocks, each of which has sums of its own. */
+  /** A long pass in blocks of so many turns, each of which has sums of its own. */
   private blocks(
     axis: Index,
-    vector: boolean,
+    size: number,
+    role: LoopRole,
     sums: readonly Sum[],
     body: (locals: ReadonlyMap<Local, Local>, by: (x: Expr) => Expr) => readonly Stmt[],
   ): readonly Stmt[] {
     const length = extentOf(axis);
-    const count = Math.floor(length / block);
+    const count = Math.floor(length / size);
     const own = new Map(sums.map(({ local }) => [local, { ...local, name: `${local.name}b` }]));
     const part = (extent: number, base: (x: Expr) => Expr): readonly Stmt[] => {
       const inner: Index = { name: `${axis.name}b`, extent: int(extent) };
-      const by = substitution(new Map([[index(axis), base(index(inner))]]));
+      const by = substitution(new Map([[index(axis), base(extent === 1 ? int(0) : index(inner))]]));
+      const turn = body(own, by);
       return [
         ...sums.map(
           ({ local, combiner }): Stmt => ({
@@ -288,7 +298,7 @@ export class Nest {
             value: constant(identity(combiner, local.dtype), local.dtype),
           }),
         ),
-        { kind: 'loop', index: inner, role: vector ? 'vector' : 'serial', body: body(own, by) },
+        ...(extent === 1 ? turn : [{ kind: 'loop', index: inner, role, body: turn } as const]),
         ...sums.map(
           ({ local, combiner }): Stmt => ({
             kind: 'accumulate',
@@ -300,18 +310,18 @@ export class Nest {
       ];
     };
     const blocks: Index = { name: `${axis.name}a`, extent: int(count) };
-    const rest = length - count * block;
+    const rest = length - count * size;
     const main: Stmt = {
       kind: 'loop',
       index: blocks,
       role: 'serial',
-      body: part(block, (x) => plus(times(index(blocks), int(block)), x)),
+      body: part(size, (x) => plus(times(index(blocks), int(size)), x)),
     };
     // A block of its own, so that its registers are too.
     const once: Index = { name: `${axis.name}c`, extent: int(1) };
     return rest === 0
       ? [main]
-      : [main, { kind: 'loop', index: once, role: 'serial', body: part(rest, (x) => plus(x, int(count * block))) }];
+      : [main, { kind: 'loop', index: once, role: 'serial', body: part(rest, (x) => plus(x, int(count * size))) }];
   }
 }
 

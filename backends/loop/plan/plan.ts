@@ -4,7 +4,7 @@
  * place, lends it its memory. Inputs lend theirs to results if a run is given them for good (`donors.ts`).
  */
 
-import type { Aval } from '../../../src/core/aval.ts';
+import { type Aval, makeAval } from '../../../src/core/aval.ts';
 import { byteSize } from '../../../src/core/dtype.ts';
 import { CompileError } from '../../../src/core/errors.ts';
 import { type Atom, type Eqn, isLiteral, type Jaxpr, type Var } from '../../../src/core/jaxpr.ts';
@@ -16,6 +16,7 @@ import { fill, standalone } from '../kernels/kernel.ts';
 import { writers } from '../kernels/table.ts';
 import { loweringOf } from '../lower/table.ts';
 import { epilogueOf, tileOf } from '../nest/epilogue.ts';
+import { apart } from '../nest/apart.ts';
 import { nestOf } from '../nest/nest.ts';
 import { Arena } from './arena.ts';
 import { type Product, productOf } from './contract.ts';
@@ -242,7 +243,22 @@ class Scope {
       } else this.make(v);
       this.noteInPlace([kernel], v, at);
     }
-    this.run(kernel, (buffer) => this.place(flow.valueOf(buffer)));
+    this.inParts(kernel, (buffer) => this.place(flow.valueOf(buffer)));
+  }
+
+  /** A kernel, a long sum as two. */
+  private inParts(kernel: Kernel, placeOf: (buffer: Buffer) => Place): void {
+    const two = this.planner.limits.apart === false ? null : apart(kernel);
+    if (!two) {
+      this.run(kernel, placeOf);
+      return;
+    }
+    const { blocks, rest, sums, count } = two;
+    const places = new Map(sums.map((x) => [x, this.temporary(makeAval([count], x.dtype))] as const));
+    const placed = (buffer: Buffer): Place => places.get(buffer) ?? placeOf(buffer);
+    this.run(blocks, placed);
+    this.run(rest, placed);
+    this.settle();
   }
 
   /**
