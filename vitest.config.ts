@@ -25,8 +25,9 @@ export default defineConfig({
     ],
   },
   test: {
-    // The kernels of every program are checked (`backends/loop/check.ts`), as its equations are.
-    env: { PULLBACK_CHECK: '1' },
+    // The kernels of every program are checked (`backends/loop/check.ts`), as its equations are. Test files run side by side, each on one
+    // thread; `test/wasm/threads.test.ts` has devices with several, `npm run soak threads` runs the laws on two.
+    env: { PULLBACK_CHECK: '1', PULLBACK_THREADS: process.env['PULLBACK_THREADS'] ?? '1' },
     projects: [
       {
         extends: true,

@@ -55,6 +55,25 @@ const parts = {
     runs: 100_000,
     env: { SOAK_ITERATIONS: '100000' },
   },
+  threads: {
+    about:
+      'the laws on two threads that share every step they can; programs with sizes of all remainders of eight on 1, 2, 3 and 5 threads; 200 processes killed in the middle of training',
+    test: 'test/laws.test.ts test/wasm/device-laws.test.ts test/wasm/threads.test.ts test/wasm/thread-processes.test.ts',
+    runs: 20,
+    env: {
+      PULLBACK_DEVICE: 'wasm',
+      PULLBACK_THREADS: '2',
+      PULLBACK_SHARE_ALL: '1',
+      SOAK_THREADS: '1',
+      SOAK_KILLED: '200',
+    },
+  },
+  agreement: {
+    about: 'random programs on two threads that share every step they can, against the reference device',
+    test: 'test/wasm/device-laws.test.ts',
+    runs: 5_000,
+    env: { LAWS_OF: 'programs', LAWS_ONE: '1', PULLBACK_THREADS: '2', PULLBACK_SHARE_ALL: '1' },
+  },
   math: {
     about:
       'the float32 functions of `backends/loop/math`, with `madd` rounded once and twice, against float64: all bits from the seed on, 1021 apart; runs are the floats of each',

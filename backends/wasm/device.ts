@@ -11,9 +11,9 @@ import type { Value } from '../../src/core/value.ts';
 import { optimize } from '../../transforms/passes/index.ts';
 import { checkKernel } from '../loop/check.ts';
 import { decompose } from '../loop/decompose/program.ts';
+import type { Limits } from '../loop/fuse/fuse.ts';
 import { generalized } from '../loop/generalize.ts';
 import { kernelKey } from '../loop/key.ts';
-import type { Limits } from '../loop/fuse/fuse.ts';
 import { decomposedNames } from '../loop/lower/table.ts';
 import { bytesOf, plan } from '../loop/plan/plan.ts';
 import type { StepClock } from '../loop/plan/profile.ts';
@@ -24,11 +24,18 @@ import { Donation, handOver, holdGiven } from './donation.ts';
 import { EagerProduct, isNarrow, RecentCode, type Run, soleProduct } from './eager.ts';
 import { scratchBytes } from './emit/kernel.ts';
 import { Constants } from './emit/pool.ts';
-import { checksByDefault, hasRelaxedSimd, requireSimd } from './engine.ts';
+import { checksByDefault, hasRelaxedSimd, requireSimd, sharesAllByDefault } from './engine.ts';
 import type { Element } from './gemm/arithmetic.ts';
 import { PlannedInspection } from './inspect.ts';
 import { LinearMemory, type MemoryOptions, type WasmStorage } from './memory.ts';
-import { type Assembled, assembleKernel, assembleProduct, assembleProgram, divisionWords, type Target } from './program.ts';
+import {
+  type Assembled,
+  assembleKernel,
+  assembleProduct,
+  assembleProgram,
+  divisionWords,
+  type Target,
+} from './program.ts';
 import { kernelShares, turnsOf } from './sequencer.ts';
 import { SharedByText } from './shared.ts';
 import { noThresholds, type Shares, stepTime, type Thresholds, usualThresholds } from './team/share.ts';
@@ -48,7 +55,10 @@ export interface WasmOptions extends MemoryOptions {
    * or the machine's cores; one where memory cannot be shared (a page that is not isolated across origins).
    */
   readonly threads?: number;
-  /** For tests: every step that can be shared is, and the first call of a program waits until all threads have its code. */
+  /**
+   * Whether every step is shared that can be, and the first call of a program waits until all threads have its code: for tests of programs
+   * that are too small for threads. Default: whether `PULLBACK_SHARE_ALL` is `1`.
+   */
   readonly shareAll?: boolean;
 }
 
@@ -125,7 +135,7 @@ class WasmDevice implements Device {
     requireSimd();
     const threads = threadCount(options.threads);
     this.memory = new LinearMemory(options);
-    const isPatient = options.shareAll ?? false;
+    const isPatient = options.shareAll ?? sharesAllByDefault();
     this.team = threads > 1 && isShared(this.memory.memory.buffer) ? new Team(this.memory, threads, isPatient) : null;
     this.threads = this.team ? threads : 1;
     this.limits = isPatient ? noThresholds : usualThresholds;

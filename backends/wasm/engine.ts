@@ -20,6 +20,10 @@ interface Process {
 export const checksByDefault = (): boolean =>
   (globalThis as { readonly process?: Process }).process?.env?.['PULLBACK_CHECK'] === '1';
 
+/** Whether threads share every step that they can where nobody says: in tests, by `PULLBACK_SHARE_ALL`. */
+export const sharesAllByDefault = (): boolean =>
+  (globalThis as { readonly process?: Process }).process?.env?.['PULLBACK_SHARE_ALL'] === '1';
+
 /** A module of Node; `null` elsewhere, and where `PULLBACK_V8_FLAGS` is `0` and no flag of V8 may be set. */
 function builtin<M>(name: string): M | null {
   const { process } = globalThis as { readonly process?: Process };

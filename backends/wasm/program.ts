@@ -8,12 +8,12 @@
 import type { Kernel } from '../loop/ir/kernel.ts';
 import { kernelKey } from '../loop/key.ts';
 import { linesOf, type Program, type Step, stepsOf } from '../loop/plan/program.ts';
+import { aligned } from './blocks.ts';
 import { sequence } from './code/control.ts';
 import { type Code, call, get, i32, set } from './code/instructions.ts';
 import { type Func, Module } from './code/module.ts';
 import { emitConv } from './conv/conv.ts';
 import type { ConvBlock } from './conv/shape.ts';
-import { aligned } from './blocks.ts';
 import { callsOf, type EmitOptions, emitKernel, partitionOf, scratchBytes } from './emit/kernel.ts';
 import type { Element } from './gemm/arithmetic.ts';
 import { emitContraction } from './gemm/gemm.ts';
@@ -78,7 +78,13 @@ function shareKernel(module: Module, kernel: Kernel, run: Func, team: Sharing): 
   const count = kernel.operands.length + 1 + kernel.sizes;
   const words = Array.from({ length: count + 5 }, (_, i) => ({ local: func.local('i32'), at: 4 * i }));
   const value = (i: number): Code => get(words[i]!.local);
-  const [stride, turns, chunks, grain, spins] = [0, 1, 2, 3, 4].map((i) => value(count + i)) as [Code, Code, Code, Code, Code];
+  const [stride, turns, chunks, grain, spins] = [0, 1, 2, 3, 4].map((i) => value(count + i)) as [
+    Code,
+    Code,
+    Code,
+    Code,
+    Code,
+  ];
   const scratch = words[kernel.operands.length]!.local;
   const args = Array.from({ length: count }, (_, i) => value(i));
   func.body(

@@ -17,10 +17,10 @@ export const threadsError = (given: string, most: number): WorkerError =>
     remedy: `give a whole number from 1 to ${most}`,
   });
 
-export const failedError = (): WorkerError =>
+export const failedError = (why: string): WorkerError =>
   new WorkerError({
     op: 'wasm',
-    problem: 'a thread ended in the middle of a program, which has no result',
+    problem: `a thread ended in the middle of a program, which has no result: ${why}`,
     remedy: 'run it again, on one thread from now on; if it fails there as well, report what it says',
   });
 

@@ -50,7 +50,16 @@ export function emitMember(module: Module, name: string, team: TeamLayout): Memb
   const begin = set(alone, i32.eq(get(threads), i32.const(1)));
   // Who has begun alone has opened nothing.
   const first = i32.and(i32.eqz(get(thread)), i32.gtS(get(threads), i32.const(1)));
-  return { protocol, thread, threads, ticket, alone, func, begin, end: when(first, call(protocol.finish.index, get(ticket))) };
+  return {
+    protocol,
+    thread,
+    threads,
+    ticket,
+    alone,
+    func,
+    begin,
+    end: when(first, call(protocol.finish.index, get(ticket))),
+  };
 }
 
 /** What a sequence is made of. */
@@ -173,7 +182,11 @@ export class Sequencer {
   private turns(turns: number, shares: Shares | null, work: (from: Code, to: Code) => Code): Code {
     const { team, func } = this.parts;
     if (!team || !shares) return work(i32.const(0), i32.const(turns));
-    const [chunks, grain, spins] = [shares.chunks, shares.grain, shares.spins].map((x) => i32.const(x)) as [Code, Code, Code];
+    const [chunks, grain, spins] = [shares.chunks, shares.grain, shares.spins].map((x) => i32.const(x)) as [
+      Code,
+      Code,
+      Code,
+    ];
     return shared(func, team.member, { turns: i32.const(turns), chunks, grain, spins }, work);
   }
 
@@ -208,7 +221,8 @@ export class Sequencer {
     const all = this.turns(blocks, shares, run(func.index));
     if (!packing) return all;
     const own = shares && team ? sharesOf(packing.blocks, 1, packingTime(packing.bytes), team.limits) : null;
-    return sequence(this.turns(packing.blocks, own, run(packing.func.index)), all);
+    const pack = this.turns(packing.blocks, own, run(packing.func.index));
+    return sequence(own || !team ? pack : when(i32.eqz(get(team.member.thread)), pack), all);
   }
 
   private step(step: Step): Code {

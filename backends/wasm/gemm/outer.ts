@@ -368,4 +368,3 @@ class Outer {
     return this.func.body(sequence(this.begin, p.a === 'kept' ? rows : panels));
   }
 }
-

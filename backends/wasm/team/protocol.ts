@@ -95,10 +95,7 @@ export function emitProtocol(module: Module, { control, sleeps }: TeamLayout): P
         block(
           sequence(
             loop(
-              sequence(
-                breakIf(i32.geS(lateness, i32.const(0)), 1),
-                breakIf(tee(spins, i32.sub(get(spins), one)), 0),
-              ),
+              sequence(breakIf(i32.geS(lateness, i32.const(0)), 1), breakIf(tee(spins, i32.sub(get(spins), one)), 0)),
             ),
             drop(atomic.add(at(words.waiting), one)),
             block(
@@ -159,16 +156,10 @@ export function emitProtocol(module: Module, { control, sleeps }: TeamLayout): P
               loop(
                 sequence(
                   set(seen, atomic.load64(nextOf(get(t)))),
-                  when(
-                    i32.ne(i32.wrapI64(i64.shrU(get(seen), i64.const(32n))), get(ticket)),
-                    leave(i32.const(-1)),
-                  ),
+                  when(i32.ne(i32.wrapI64(i64.shrU(get(seen), i64.const(32n))), get(ticket)), leave(i32.const(-1))),
                   breakIf(i32.geU(tee(chunk, i32.wrapI64(get(seen))), end), 1),
                   when(
-                    i64.eq(
-                      atomic.exchange64(nextOf(get(t)), get(seen), i64.add(get(seen), i64.const(1n))),
-                      get(seen),
-                    ),
+                    i64.eq(atomic.exchange64(nextOf(get(t)), get(seen), i64.add(get(seen), i64.const(1n))), get(seen)),
                     leave(get(chunk)),
                   ),
                   breakTo(0),
@@ -183,21 +174,20 @@ export function emitProtocol(module: Module, { control, sleeps }: TeamLayout): P
     );
   }
 
-  const done = module.func([]).body(
-    when(
-      i32.eq(atomic.sub(at(words.left), one), one),
-      when(load(words.asleep), drop(atomic.notify(at(words.left), one))),
-    ),
-  );
+  const done = module
+    .func([])
+    .body(
+      when(
+        i32.eq(atomic.sub(at(words.left), one), one),
+        when(load(words.asleep), drop(atomic.notify(at(words.left), one))),
+      ),
+    );
 
   const close = module.func(['i32'], ['i32']);
   {
     const left = close.local('i32');
     const spin = loop(
-      sequence(
-        when(i32.eqz(load(words.left)), leave(i32.const(0))),
-        breakIf(tee(0, i32.sub(get(0), one)), 0),
-      ),
+      sequence(when(i32.eqz(load(words.left)), leave(i32.const(0))), breakIf(tee(0, i32.sub(get(0), one)), 0)),
     );
     const sleep = drop(atomic.wait(at(words.left), get(left), i64.const(-1n)));
     close.body(
@@ -205,11 +195,7 @@ export function emitProtocol(module: Module, { control, sleeps }: TeamLayout): P
         spin,
         drop(atomic.add(at(words.stalls), one)),
         store(words.asleep, one),
-        block(
-          loop(
-            sequence(breakIf(i32.eqz(tee(left, load(words.left))), 1), sleeps ? sleep : () => {}, breakTo(0)),
-          ),
-        ),
+        block(loop(sequence(breakIf(i32.eqz(tee(left, load(words.left))), 1), sleeps ? sleep : () => {}, breakTo(0)))),
         store(words.asleep, i32.const(0)),
         one,
       ),
@@ -219,7 +205,10 @@ export function emitProtocol(module: Module, { control, sleeps }: TeamLayout): P
   const decide = module.func(['i32', 'i32', 'i32'], ['i32']);
   {
     const [thread, ticket, decision] = [0, 1, 2];
-    const slot = i32.add(at(words.decisions), i32.shl(i32.and(get(ticket), i32.const(decisionCount - 1)), i32.const(2)));
+    const slot = i32.add(
+      at(words.decisions),
+      i32.shl(i32.and(get(ticket), i32.const(decisionCount - 1)), i32.const(2)),
+    );
     decide.body(
       sequence(
         when(
@@ -228,11 +217,7 @@ export function emitProtocol(module: Module, { control, sleeps }: TeamLayout): P
         ),
         drop(call(reach.index, get(ticket))),
         set(decision, atomic.load(slot)),
-        select(
-          get(decision),
-          i32.const(-1),
-          i32.ltS(i32.sub(load(words.ticket), get(ticket)), i32.const(tooLate)),
-        ),
+        select(get(decision), i32.const(-1), i32.ltS(i32.sub(load(words.ticket), get(ticket)), i32.const(tooLate))),
       ),
     );
   }
@@ -291,10 +276,7 @@ export function shared(func: Func, own: Thread, how: Division, work: (from: Code
         ),
       ),
     ),
-    when(
-      i32.eqz(i32.or(get(alone), get(thread))),
-      set(alone, call(protocol.close.index, spins)),
-    ),
+    when(i32.eqz(i32.or(get(alone), get(thread))), set(alone, call(protocol.close.index, spins))),
   );
 }
 

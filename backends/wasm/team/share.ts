@@ -9,7 +9,8 @@ const rates = { product: 40, kernel: 12, bytes: 16, packing: 4 };
 /** Nanoseconds of a step, of one turn of the loops around it. */
 export function stepTime(step: Step): number {
   const { flops, bytes } = ownCost(step);
-  const arithmetic = step.kind === 'kernel' ? countKernel(step.kernel).operations / rates.kernel : flops / rates.product;
+  const arithmetic =
+    step.kind === 'kernel' ? countKernel(step.kernel).operations / rates.kernel : flops / rates.product;
   return arithmetic + bytes / rates.bytes;
 }
 

@@ -136,7 +136,8 @@ export class Team {
     this.#ticket = Atomics.load(words, at + w.ticket);
     if (Atomics.load(words, at + w.broken) !== 0) {
       this.end();
-      throw failedError();
+      const bytes = new Uint8Array(this.#mail!, mailbox.head, this.#head[mailbox.length]!);
+      throw failedError(new TextDecoder().decode(bytes.slice()));
     }
     this.#rest = 0;
     if (words[at + w.stalls] === stalls) this.#penalty = Math.max(rests.first, this.#penalty * 0.8);
@@ -217,7 +218,7 @@ export class Team {
   #await(code: number): void {
     const until = performance.now() + patience;
     while (this.#codes.get(code) === false) {
-      if (performance.now() > until) throw failedError();
+      if (performance.now() > until) throw failedError('it did not start');
       Atomics.wait(this.#head, mailbox.taken, Atomics.load(this.#head, mailbox.taken), 1);
       this.#deliver();
     }

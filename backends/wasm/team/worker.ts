@@ -83,6 +83,9 @@ const serve = ({ memory, mail, control, thread, awake }) => {
     try {
       (exports.share ?? exports.run)(table, thread, threads, first);
     } catch (error) {
+      const text = new TextEncoder().encode(String(error.stack) + JSON.stringify([code, table, threads, first, memory.buffer.byteLength, control, Atomics.load(words, 16)])).subarray(0, 1000);
+      new Uint8Array(mail, ${mailbox.head}, text.length).set(text);
+      head[${mailbox.length}] = text.length;
       Atomics.store(words, ${w.broken}, 1);
       Atomics.store(words, ${w.left}, 0);
       Atomics.notify(words, ${w.left});
