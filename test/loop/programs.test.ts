@@ -41,7 +41,7 @@ describe('programs as kernels', () => {
     const program = planOf(layerNorm, [8, 1024]);
     expect(kinds(program)).toBe('kernel');
     expect(printKernel(kernelsOf(program.steps)[0]!)).toMatchInlineSnapshot(`
-      "kernel nest0(v0: f32[8192], v5: f32[8192])
+      "kernel nest0(v0: f32[8192], v1: f32[8192])
       parallel i < 8
         local r0: f32 = 0.0
         local r1: f32 = 0.0
@@ -51,7 +51,7 @@ describe('programs as kernels', () => {
           t0 = v0[i * 1024 + j] - r0 / 1024.0
           r1 += t0 * t0
         vector j < 1024
-          v5[i * 1024 + j] = (v0[i * 1024 + j] - r0 / 1024.0) / sqrt(r1 / 1024.0 + 0.00001)"
+          v1[i * 1024 + j] = (v0[i * 1024 + j] - r0 / 1024.0) / sqrt(r1 / 1024.0 + 0.00001)"
     `);
   });
 

@@ -70,9 +70,7 @@ function levelOf(space: Space, shape: Shape): 'place' | 'row' | null {
 export function bodyOf(cluster: Cluster, flow: Dataflow): Body {
   const { space, members } = cluster;
   const own = new Set(members);
-  const indices = space.shape.map((length, axis) =>
-    length === 1 ? null : { name: 'ijklmnopq'[axis] ?? `i${axis}`, extent: int(length) },
-  );
+  const indices = space.shape.map((length, axis) => (length === 1 ? null : flow.index(axis, length)));
   const place = indices.map((x) => (x ? index(x) : int(0)));
   const row = kept(space).map((axis) => place[axis]!);
   const rowShape = rowsOf(space);
@@ -101,7 +99,7 @@ export function bodyOf(cluster: Cluster, flow: Dataflow): Body {
       const eqn = flow.producer.get(v)!;
       const terms = termsOf(eqn)!;
       if (!sameShape(terms.space, space.shape) || !sameShape(terms.reduced, space.reduced)) throw new Misaligned();
-      const local: Local = { name: `r${held.size}`, dtype: v.aval.dtype };
+      const local = flow.local(v, `r${held.size}`);
       const term = terms.term(elements.reader(eqn), place);
       found = { local, terms, term };
       held.set(v, found);

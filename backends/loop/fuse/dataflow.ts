@@ -1,7 +1,7 @@
 /** Who makes and who reads each value of a program, and which values are worth a place in memory. */
 
 import { type Atom, type Eqn, isLiteral, type Jaxpr, type Var } from '../../../src/core/jaxpr.ts';
-import type { Buffer } from '../ir/expr.ts';
+import type { Buffer, Index, Local } from '../ir/expr.ts';
 import { int } from '../ir/expr.ts';
 import type { Terms } from '../lower/reductions.ts';
 import { loweringOf } from '../lower/table.ts';
@@ -22,6 +22,9 @@ export interface Dataflow {
   /** Where the value lies if it lies in memory, and the other way round. */
   buffer(v: Var): Buffer;
   valueOf(buffer: Buffer): Var;
+  /** The index of an axis of this length, and what holds a reduction: the same for all clusters that are tried, as are their expressions. */
+  index(axis: number, length: number): Index;
+  local(v: Var, name: string): Local;
 }
 
 const known = new WeakMap<Eqn, { readonly terms: Terms | null }>();
@@ -146,6 +149,8 @@ export function dataflow(jaxpr: Jaxpr, most: number): Dataflow {
   for (const eqn of jaxpr.eqns) {
     if (isContraction(eqn)) for (const x of eqn.ins) settle(x, producer, roots, eqn.primitive.name === 'dot_general');
   }
+  const indices = new Map<string, Index>();
+  const locals = new Map<Var, Map<string, Local>>();
   const buffers = new Map<Var, Buffer>();
   const values = new Map<Buffer, Var>();
   return {
@@ -166,6 +171,19 @@ export function dataflow(jaxpr: Jaxpr, most: number): Dataflow {
       return found;
     },
     valueOf: (buffer) => values.get(buffer)!,
+    index(axis, length) {
+      const key = `${axis} ${length}`;
+      const found = indices.get(key) ?? { name: 'ijklmnopq'[axis] ?? `i${axis}`, extent: int(length) };
+      indices.set(key, found);
+      return found;
+    },
+    local(v, name) {
+      const named = locals.get(v) ?? new Map<string, Local>();
+      locals.set(v, named);
+      const found = named.get(name) ?? { name, dtype: v.aval.dtype };
+      named.set(name, found);
+      return found;
+    },
   };
 }
 

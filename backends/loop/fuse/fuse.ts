@@ -7,7 +7,7 @@
  * where it is computed does not fit.
  */
 
-import type { Eqn, Jaxpr, Var } from '../../../src/core/jaxpr.ts';
+import { type Eqn, isLiteral, type Jaxpr, type Var } from '../../../src/core/jaxpr.ts';
 import { sameShape, sizeOf } from '../../../src/core/shape.ts';
 import { type Body, bodyOf, type Cluster, Misaligned, rowsOf, type Space } from './cluster.ts';
 import { type Dataflow, dataflow, isFusible, longest, termsOf } from './dataflow.ts';
@@ -27,8 +27,15 @@ export interface Limits {
   readonly apart?: boolean;
 }
 
+/** A cluster, and its expressions once somebody has asked for them: most are taken in by another before. */
+interface Forming {
+  readonly kind: 'cluster';
+  cluster: Cluster;
+  body: Body | null;
+}
+
 interface Node {
-  unit: { readonly kind: 'cluster'; body: Body } | { readonly kind: 'equation'; readonly eqn: Eqn };
+  unit: Forming | { readonly kind: 'equation'; readonly eqn: Eqn };
   /** Nodes whose results this one reads. */
   readonly before: Set<Node>;
   order: number;
@@ -44,6 +51,9 @@ export function fuse(jaxpr: Jaxpr, limits: Limits): Fused {
   const fusion = new Fusion(flow, limits);
   return { flow, units: fusion.units() };
 }
+
+/** Primitives of whose operands some elements, or all, may not be read. */
+const partial = new Set(['concatenate', 'pad', 'slice', 'gather', 'select_n', 'split']);
 
 class Fusion {
   private readonly flow: Dataflow;
@@ -74,14 +84,13 @@ class Fusion {
       const space: Space = terms
         ? { shape: terms.space, reduced: terms.reduced }
         : { shape: v.aval.shape, reduced: [] };
-      const node: Node = {
-        unit: { kind: 'cluster', body: bodyOf({ space, members: [v] }, flow) },
-        before: new Set(),
-        order,
-      };
+      const unit: Forming = { kind: 'cluster', cluster: { space, members: [v] }, body: null };
+      const node: Node = { unit, before: new Set(), order };
       this.home.set(v, node);
       this.nodes.add(node);
-      this.link(node);
+      const read = this.readBy(eqn);
+      if (read) for (const x of read) this.reads(node, x);
+      else this.link(node);
       this.absorb(node);
     }
   }
@@ -91,37 +100,74 @@ class Fusion {
     if (other && other !== node) node.before.add(other);
   }
 
+  private bodyOf(unit: Forming): Body {
+    unit.body ??= bodyOf(unit.cluster, this.flow);
+    return unit.body;
+  }
+
+  /** The roots that an equation's results are computed from; `null` where that depends on which of their elements are. */
+  private readBy(eqn: Eqn): ReadonlySet<Var> | null {
+    const { flow } = this;
+    const found = new Set<Var>();
+    const seen = new Set<Eqn>();
+    const go = (of: Eqn): boolean => {
+      if (seen.has(of)) return true;
+      seen.add(of);
+      if (partial.has(of.primitive.name)) return false;
+      return of.ins.every((x) => {
+        if (isLiteral(x)) return true;
+        const producer = flow.roots.has(x) ? undefined : flow.producer.get(x);
+        if (!producer) found.add(x);
+        return !producer || go(producer);
+      });
+    };
+    return go(eqn) ? found : null;
+  }
+
   /** Note what a cluster reads. */
   private link(node: Node): void {
     if (node.unit.kind !== 'cluster') return;
     node.before.clear();
-    for (const buffer of node.unit.body.loads) this.reads(node, this.flow.valueOf(buffer));
+    for (const buffer of this.bodyOf(node.unit).loads) this.reads(node, this.flow.valueOf(buffer));
   }
 
-  /** Take in what this cluster reads, the nearest first, as long as something fits. */
+  /**
+   * Take in what this cluster reads as long as something fits: all of it at once, which mostly does, or else the nearest first. Each try
+   * writes the expressions of the whole cluster.
+   */
   private absorb(node: Node): void {
     for (;;) {
       const near = [...node.before].filter((x) => x.unit.kind === 'cluster').sort((a, b) => b.order - a.order);
-      const taken = near.find((other) => this.join(other, node));
-      if (!taken) return;
+      if (near.length > 1 && this.join(near, node)) continue;
+      if (!near.some((other) => this.join([other], node))) return;
     }
   }
 
-  /** Make `other` part of `node` if they fit. */
-  private join(other: Node, node: Node): boolean {
-    if (other.unit.kind !== 'cluster' || node.unit.kind !== 'cluster') return false;
-    if (this.between(other, node)) return false;
-    const [a, b] = [other.unit.body.cluster, node.unit.body.cluster];
-    if (this.cost(a) + this.cost(b) > longest) return false;
-    const space = this.common(a.space, b.space);
-    if (!space || (this.contractions(a) > 0 && this.contractions(b) > 0)) return false;
-    const members = [...a.members, ...b.members].sort((x, y) => this.positionOf(x) - this.positionOf(y));
+  /** Make `others`, the nearest first, part of `node` if they fit, all of them. */
+  private join(others: readonly Node[], node: Node): boolean {
+    if (node.unit.kind !== 'cluster' || this.between(others, node)) return false;
+    let space: Space | null = node.unit.cluster.space;
+    let cost = this.cost(node.unit.cluster);
+    let contractions = this.contractions(node.unit.cluster);
+    const members = [...node.unit.cluster.members];
+    for (const { unit } of others) {
+      if (unit.kind !== 'cluster') return false;
+      cost += this.cost(unit.cluster);
+      contractions += this.contractions(unit.cluster);
+      space = this.common(unit.cluster.space, space);
+      if (!space || cost > longest || contractions > 1) return false;
+      members.push(...unit.cluster.members);
+    }
+    members.sort((x, y) => this.positionOf(x) - this.positionOf(y));
     const body = this.attempt({ space, members });
     if (!body || body.loads.size + members.length > this.limits.buffers) return false;
     node.unit.body = body;
-    for (const v of a.members) this.home.set(v, node);
-    this.nodes.delete(other);
-    for (const x of this.nodes) if (x !== node && x.before.delete(other)) x.before.add(node);
+    node.unit.cluster = body.cluster;
+    for (const v of members) this.home.set(v, node);
+    for (const other of others) {
+      this.nodes.delete(other);
+      for (const x of this.nodes) if (x !== node && x.before.delete(other)) x.before.add(node);
+    }
     this.link(node);
     return true;
   }
@@ -141,16 +187,17 @@ class Fusion {
     }).length;
   }
 
-  /** Is there a way from `from` to `to` that leads through another node? */
-  private between(from: Node, to: Node): boolean {
+  /** Is there a way from one of `from` to another or to `to` that leads through a node that is none of them? */
+  private between(from: readonly Node[], to: Node): boolean {
+    const ends = new Set(from);
     const seen = new Set<Node>();
     const reaches = (x: Node): boolean => {
-      if (x === from) return true;
+      if (ends.has(x)) return true;
       if (seen.has(x)) return false;
       seen.add(x);
       return [...x.before].some(reaches);
     };
-    return [...to.before].some((x) => x !== from && reaches(x));
+    return [to, ...from].some(({ before }) => [...before].some((x) => !ends.has(x) && reaches(x)));
   }
 
   /** The space of both. */
@@ -178,8 +225,8 @@ class Fusion {
     const bySpace = new Map<string, Node[]>();
     for (const node of [...this.nodes].sort((a, b) => a.order - b.order)) {
       if (node.unit.kind !== 'cluster') continue;
-      const { space } = node.unit.body.cluster;
-      if (this.contractions(node.unit.body.cluster) > 0) continue;
+      const { space } = node.unit.cluster;
+      if (this.contractions(node.unit.cluster) > 0) continue;
       const key = `${space.shape.join()};${space.reduced.join()}`;
       const group = bySpace.get(key) ?? [];
       bySpace.set(key, group);
@@ -190,22 +237,23 @@ class Fusion {
 
   private shares(a: Node, b: Node): boolean {
     if (a.unit.kind !== 'cluster' || b.unit.kind !== 'cluster') return false;
-    const { loads } = b.unit.body;
-    return [...a.unit.body.loads].some((x) => loads.has(x) && x.size.op === 'const' && x.size.value > 1);
+    const { loads } = this.bodyOf(b.unit);
+    return [...this.bodyOf(a.unit).loads].some((x) => loads.has(x) && x.size.op === 'const' && x.size.value > 1);
   }
 
   private connected(a: Node, b: Node): boolean {
-    return b.before.has(a) || a.before.has(b) || this.between(a, b) || this.between(b, a);
+    return b.before.has(a) || a.before.has(b) || this.between([a], b) || this.between([b], a);
   }
 
   /** Put `b` into `a`, which does not depend on it nor the other way round. */
   private pair(a: Node, b: Node): boolean {
     if (a.unit.kind !== 'cluster' || b.unit.kind !== 'cluster') return false;
-    const members = [...a.unit.body.cluster.members, ...b.unit.body.cluster.members];
-    const body = this.attempt({ space: a.unit.body.cluster.space, members });
+    const members = [...a.unit.cluster.members, ...b.unit.cluster.members];
+    const body = this.attempt({ space: a.unit.cluster.space, members });
     if (!body || body.loads.size + members.length > this.limits.buffers) return false;
     a.unit.body = body;
-    for (const v of b.unit.body.cluster.members) this.home.set(v, a);
+    a.unit.cluster = body.cluster;
+    for (const v of b.unit.cluster.members) this.home.set(v, a);
     this.nodes.delete(b);
     for (const x of this.nodes) if (x !== a && x.before.delete(b)) x.before.add(a);
     this.link(a);
@@ -232,12 +280,13 @@ class Fusion {
     const elsewhere = new Set<Var>();
     for (const node of nodes) {
       if (node.unit.kind !== 'cluster') continue;
-      for (const buffer of node.unit.body.loads) elsewhere.add(this.flow.valueOf(buffer));
+      for (const buffer of this.bodyOf(node.unit).loads) elsewhere.add(this.flow.valueOf(buffer));
     }
     return nodes.flatMap(({ unit }): Unit[] => {
       if (unit.kind === 'equation') return [unit];
-      const stored = unit.body.cluster.members.filter((v) => this.flow.needed.has(v) || elsewhere.has(v));
-      return stored.length === 0 ? [] : [{ kind: 'cluster', body: unit.body, stored }];
+      const body = this.bodyOf(unit);
+      const stored = unit.cluster.members.filter((v) => this.flow.needed.has(v) || elsewhere.has(v));
+      return stored.length === 0 ? [] : [{ kind: 'cluster', body, stored }];
     });
   }
 }

@@ -216,13 +216,16 @@ export const both = (a: Expr | null, b: Expr | null): Expr | null =>
   a && b ? (a === b ? a : apply('and', 'bool', a, b)) : (a ?? b);
 
 /** The row-major address of `at` in an array of this shape. */
-export const flat = (at: readonly Expr[], shape: readonly number[]): Expr => {
-  let address: Expr = int(0);
-  at.forEach((x, axis) => {
-    address = plus(times(address, int(shape[axis]!)), x);
-  });
-  return address;
-};
+export function flat(at: readonly Expr[], shape: readonly number[]): Expr {
+  if (at.length === 1) return at[0]!;
+  let address: Linear = { terms: new Map(), constant: 0 };
+  let stride = 1;
+  for (let axis = at.length - 1; axis >= 0; axis--) {
+    address = sum(address, linear(at[axis]!), stride);
+    stride *= shape[axis]!;
+  }
+  return expression(address);
+}
 
 /** The indices that a row-major address has in an array of this shape. */
 export function unflat(address: Expr, shape: readonly number[]): readonly Expr[] {
