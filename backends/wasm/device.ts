@@ -5,7 +5,7 @@ import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { type TypedArray, viewOf } from '../../src/core/dtype.ts';
 import { CompileError, DeviceMemoryError } from '../../src/core/errors.ts';
 import type { Inspection } from '../../src/core/inspection.ts';
-import { constsAsInputs, type Jaxpr } from '../../src/core/jaxpr.ts';
+import { constsAsInputs, type Eqn, type Jaxpr } from '../../src/core/jaxpr.ts';
 import { structuralText } from '../../src/core/pretty.ts';
 import type { Value } from '../../src/core/value.ts';
 import { optimize } from '../../transforms/passes/index.ts';
@@ -104,6 +104,9 @@ function soleKernel({ steps }: Program, consts: readonly Value[]): KernelStep | 
 /** An operation that is applied by itself, to operands of any sizes, where a program is compiled for its own. */
 const isEager = ({ eqns }: Jaxpr): boolean => eqns.length === 1 && !eqns[0]!.primitive.higherOrder;
 
+/** Equations like this are worth threads, which start while the program is compiled. */
+const isLarge = ({ outs }: Eqn): boolean => outs.some(({ aval }) => aval.size >= 1 << 14);
+
 /** What kernels call `rem`. */
 const remainder = (x: number, y: number): number => x % y;
 
@@ -169,6 +172,7 @@ class WasmDevice implements Device {
   }
 
   compile(jaxpr: Jaxpr): Executable {
+    if (jaxpr.eqns.some(isLarge)) this.team?.start();
     const { simple, consts } = simplified(jaxpr);
     if (isEager(jaxpr)) return this.eager(simple, consts);
     const made = this.programs.of(`${consts.length} ${structuralText(simple)}`, () => this.make(simple, consts));

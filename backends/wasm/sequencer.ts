@@ -46,7 +46,8 @@ export interface Member extends Thread {
 export function emitMember(module: Module, name: string, team: TeamLayout): Member {
   const protocol = emitProtocol(module, team);
   const func = module.func(['i32', 'i32', 'i32', 'i32'], [], name);
-  const [thread, threads, ticket, alone] = [1, 2, 3, func.local('i32')];
+  const [thread, threads, ticket] = [1, 2, 3];
+  const [alone, strikes] = [func.local('i32'), func.local('i32')];
   const begin = set(alone, i32.eq(get(threads), i32.const(1)));
   // Who has begun alone has opened nothing.
   const first = i32.and(i32.eqz(get(thread)), i32.gtS(get(threads), i32.const(1)));
@@ -56,6 +57,7 @@ export function emitMember(module: Module, name: string, team: TeamLayout): Memb
     threads,
     ticket,
     alone,
+    strikes,
     func,
     begin,
     end: when(first, call(protocol.finish.index, get(ticket))),

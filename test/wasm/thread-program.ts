@@ -19,4 +19,6 @@ for (let i = 0; i < steps; i++) state = step(state);
 if (what === 'exit') process.exit(Number(value));
 const words = new Uint32Array(state.w.dataSync().slice().buffer);
 const team = (defaultDevice() as unknown as { readonly team: { readonly calls: number } | null }).team;
-console.log(JSON.stringify({ bits: words.reduce((sum, word) => (sum * 31 + word) >>> 0, 7), shared: (team?.calls ?? 0) > 0 }));
+console.log(
+  JSON.stringify({ bits: words.reduce((sum, word) => (sum * 31 + word) >>> 0, 7), shared: (team?.calls ?? 0) > 0 }),
+);

@@ -3,7 +3,7 @@
 import type { Aval } from '../../../src/core/aval.ts';
 import { type Eqn, isLiteral } from '../../../src/core/jaxpr.ts';
 import type { Shape } from '../../../src/core/shape.ts';
-import { type Buffer, type Expr, type Index, index, int, load } from '../ir/expr.ts';
+import { type Buffer, constant, type Expr, type Index, index, int, load } from '../ir/expr.ts';
 import { flat } from '../ir/integer.ts';
 import type { Kernel, LoopRole, Stmt } from '../ir/kernel.ts';
 import { literal } from '../lower/elements.ts';
@@ -98,4 +98,11 @@ export function loops(indices: readonly (Index | null)[], role: LoopRole, body: 
 export function fill(target: Buffer, size: number, value: (at: Expr) => Expr): readonly Stmt[] {
   const { indices, at } = axesOf([size]);
   return loops(indices, 'vector', [{ kind: 'store', buffer: target, at: at[0]!, value: value(at[0]!) }]);
+}
+
+/** An array that is a number everywhere. */
+export function filled(name: string, { dtype, size }: Aval, value: number): Kernel {
+  const target: Buffer = { name: 'out', dtype, kind: 'operand', size: int(size) };
+  const body = fill(target, size, () => constant(value, dtype));
+  return { name, operands: [target], scratch: [], sizes: 0, body };
 }

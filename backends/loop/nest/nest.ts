@@ -263,10 +263,12 @@ export class Nest {
     const exact = !sums.some((x) => x.combiner === 'add' && isFloat(x.local.dtype));
     const worth = sums.length > 0 && (alone || (others.length === 0 && !exact));
     const around = (inside: readonly Index[], statements: readonly Stmt[]): readonly Stmt[] =>
-      [...inside].reverse().reduce<readonly Stmt[]>(
-        (body, x) => [{ kind: 'loop', index: x, role: x === vector ? 'vector' : 'serial', body }],
-        statements,
-      );
+      [...inside]
+        .reverse()
+        .reduce<readonly Stmt[]>(
+          (body, x) => [{ kind: 'loop', index: x, role: x === vector ? 'vector' : 'serial', body }],
+          statements,
+        );
     if (first && worth && extentOf(first) * each > 2 * block) {
       const rows = Math.max(1, Math.floor(block / each));
       const role = first === vector ? 'vector' : 'serial';

@@ -10,13 +10,13 @@ import { CompileError } from '../../../src/core/errors.ts';
 import { type Atom, type Eqn, isLiteral, type Jaxpr, type Var } from '../../../src/core/jaxpr.ts';
 import type { PrimitiveParams } from '../../../transforms/registry.ts';
 import { type Fused, fuse, type Limits, type Unit } from '../fuse/fuse.ts';
-import { type Buffer, constant, forgetExpressions, int, load } from '../ir/expr.ts';
+import { type Buffer, forgetExpressions, load } from '../ir/expr.ts';
 import type { Kernel } from '../ir/kernel.ts';
-import { fill, standalone } from '../kernels/kernel.ts';
+import { filled, standalone } from '../kernels/kernel.ts';
 import { writers } from '../kernels/table.ts';
 import { loweringOf } from '../lower/table.ts';
-import { epilogueOf, tileOf } from '../nest/epilogue.ts';
 import { apart } from '../nest/apart.ts';
+import { epilogueOf, tileOf } from '../nest/epilogue.ts';
 import { nestOf } from '../nest/nest.ts';
 import { Arena } from './arena.ts';
 import { type Product, productOf } from './contract.ts';
@@ -249,15 +249,9 @@ class Scope {
   /** A kernel, a long sum as two. */
   private inParts(kernel: Kernel, placeOf: (buffer: Buffer) => Place): void {
     const two = this.planner.limits.apart === false ? null : apart(kernel);
-    if (!two) {
-      this.run(kernel, placeOf);
-      return;
-    }
-    const { blocks, rest, sums, count } = two;
-    const places = new Map(sums.map((x) => [x, this.temporary(makeAval([count], x.dtype))] as const));
-    const placed = (buffer: Buffer): Place => places.get(buffer) ?? placeOf(buffer);
-    this.run(blocks, placed);
-    this.run(rest, placed);
+    const sums = two?.sums.map((x) => [x, this.temporary(makeAval([two.count], x.dtype))] as const);
+    const places = new Map(sums);
+    for (const part of two ? [two.blocks, two.rest] : [kernel]) this.run(part, (x) => places.get(x) ?? placeOf(x));
     this.settle();
   }
 
@@ -368,10 +362,7 @@ class Scope {
   private copyTo(x: Atom, to: Place): void {
     if (x.aval.size === 0) return;
     if (isLiteral(x)) {
-      const target: Buffer = { name: 'out', dtype: x.aval.dtype, kind: 'operand', size: int(x.aval.size) };
-      const body = fill(target, x.aval.size, () => constant(x.value, x.aval.dtype));
-      const kernel: Kernel = { name: this.planner.name('literal'), operands: [target], scratch: [], sizes: 0, body };
-      this.made.push({ kind: 'kernel', kernel, places: [to] });
+      this.run(filled(this.planner.name('literal'), x.aval, x.value), () => to);
       return;
     }
     const from = this.place(x);

@@ -7,7 +7,7 @@
  * wakes up in a step that is long over, or in a program that is, claims nothing more and skips what is left. Where the way through a program is data
  * (a `while`, a `branch`) the first thread publishes what it decided; who comes too late to read it leaves the program.
  *
- * A thread that stalls with a chunk is waited for, once: then the program goes on without others, with the same bits.
+ * A thread that stalls with a chunk is waited for, a few times: then the program goes on without others, with the same bits.
  */
 
 import { block, breakIf, breakTo, leave, loop, sequence, when } from '../code/control.ts';
@@ -244,11 +244,16 @@ export interface Thread {
   readonly ticket: number;
   /** Whether no other thread takes part, or not any more. */
   readonly alone: number;
+  /** How often the first thread had to wait. */
+  readonly strikes: number;
 }
+
+/** Chunks that are waited for, each for too long, before a program goes on without the others: the first use of pages may take as long. */
+export const strikesAllowed = 3;
 
 /** Statements: a step in chunks, or in one piece by a thread that is alone. */
 export function shared(func: Func, own: Thread, how: Division, work: (from: Code, to: Code) => Code): Code {
-  const { protocol, thread, threads, ticket, alone } = own;
+  const { protocol, thread, threads, ticket, alone, strikes } = own;
   const [from, to, chunk] = [func.local('i32'), func.local('i32'), func.local('i32')];
   const { turns, chunks, grain, spins } = how;
   const who = [get(thread), get(threads), get(ticket), chunks] as const;
@@ -276,7 +281,13 @@ export function shared(func: Func, own: Thread, how: Division, work: (from: Code
         ),
       ),
     ),
-    when(i32.eqz(i32.or(get(alone), get(thread))), set(alone, call(protocol.close.index, spins))),
+    when(
+      i32.eqz(i32.or(get(alone), get(thread))),
+      sequence(
+        set(strikes, i32.add(get(strikes), call(protocol.close.index, spins))),
+        set(alone, i32.geS(get(strikes), i32.const(strikesAllowed))),
+      ),
+    ),
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * The threads of a device beside the one that calls it. They start when the first program comes that is worth it; until they have its code,
- * and where there are none, a program runs on one thread, with the same bits.
+ * The threads of a device beside the one that calls it. They start when the first program comes that is worth it, and join a run as soon as they
+ * have its code, even in the midst of it; until then, and where there are none, a program runs on one thread, with the same bits.
  *
  * Nothing here waits. Code travels through shared memory, in letters that workers take when they are idle, so that it works where no
  * message arrives: between two threads that never yield.
@@ -9,7 +9,7 @@
 import type { LinearMemory } from '../memory.ts';
 import { failedError, threadsError } from '../refusals.ts';
 import { cores, maySleep, startWorker, type TeamWorker, threadsByEnvironment } from './platform.ts';
-import { controlBytes, type TeamLayout, words } from './protocol.ts';
+import { controlBytes, strikesAllowed, type TeamLayout, words } from './protocol.ts';
 import { mailbox } from './worker.ts';
 
 /** (table, thread, threads, ticket): a program, or a part of it. */
@@ -83,7 +83,7 @@ export class Team {
 
   /** The number of code that the threads will have. */
   enroll(bytes: Uint8Array): number {
-    if (!this.#workers && !this.#failed) this.#start();
+    this.start();
     const code = ++this.#count;
     if (this.#failed) return code;
     this.#codes.set(code, false);
@@ -99,17 +99,18 @@ export class Team {
     this.#outbox.push({ code, bytes: null, sent: 0 });
   }
 
-  /** Run a program with all who have its code. */
+  /** Run a program, with all who have its code. */
   run(code: number, table: number, run: SharedRun): void {
     if (this.#outbox.length > 0) this.#deliver();
     if (this.#patient) this.#await(code);
-    if (this.#codes.get(code) !== true || (this.#rest > 0 && performance.now() < this.#rest)) {
+    if (!this.#codes.has(code) || (this.#rest > 0 && performance.now() < this.#rest)) {
       run(table, 0, 1, 0);
       return;
     }
-    // What was used last goes last.
+    // What was used last goes last. Who has the code comes in; nobody waits for the others.
+    const all = this.#codes.get(code)!;
     this.#codes.delete(code);
-    this.#codes.set(code, true);
+    this.#codes.set(code, all);
     this.#share(code, table, run);
   }
 
@@ -140,7 +141,7 @@ export class Team {
       throw failedError(new TextDecoder().decode(bytes.slice()));
     }
     this.#rest = 0;
-    if (words[at + w.stalls] === stalls) this.#penalty = Math.max(rests.first, this.#penalty * 0.8);
+    if (words[at + w.stalls]! - stalls < strikesAllowed) this.#penalty = Math.max(rests.first, this.#penalty * 0.8);
     else {
       this.#rest = performance.now() + this.#penalty;
       this.#penalty = Math.min(rests.most, this.#penalty * 4);
@@ -153,7 +154,9 @@ export class Team {
     if (Atomics.load(words, at + w.sleepers) > 0) Atomics.notify(words, at + w.epoch);
   }
 
-  #start(): void {
+  /** Start the threads, if they are not there: who will have something for them soon need not wait for them then. */
+  start(): void {
+    if (this.#workers || this.#failed) return;
     const { control, threads } = this.layout;
     this.#mail = new SharedArrayBuffer(mailbox.head + mailbox.room);
     this.#head = new Int32Array(this.#mail, 0, 16);
