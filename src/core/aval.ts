@@ -33,7 +33,8 @@ export function makeAval<D extends DType>(shape: Shape, dtype: D, weak = false):
   if (interned.size >= limit) interned.clear();
   const aval: Aval<D> = Object.freeze({
     _tag: 'Aval' as const,
-    shape: Object.freeze(shape.slice()),
+    // Of a length of −0 all who find this aval by its key would get the sign.
+    shape: Object.freeze(shape.map((n) => n + 0)),
     dtype,
     weak,
     size: sizeOf(shape),

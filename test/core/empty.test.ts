@@ -40,3 +40,11 @@ describe('reading', () => {
     expect(np.zeros([99999999999999, 0]).dataSync()).toHaveLength(0);
   });
 });
+
+describe('shapes', () => {
+  it('have no negative zero, whoever asks for them first', () => {
+    const { shape } = np.zeros([-0, 17, 3]);
+    expect(Object.is(shape[0], 0)).toBe(true);
+    expect(Object.is(np.zeros([0, 17, 3]).shape[0], 0)).toBe(true);
+  });
+});

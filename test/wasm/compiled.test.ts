@@ -39,7 +39,7 @@ test('a row cluster: softmax', () => {
     0: nest0  in0[0:1024] -> out0[0:1024]"
   `);
   expect(program.text('loops')).toMatchInlineSnapshot(`
-    "0: kernel nest0(v0: f32[256], v4: f32[256]) scratch row0: f32[32]
+    "0: kernel nest0(v0: f32[256], v1: f32[256]) scratch row0: f32[32]
        parallel i < 8
          local r0: f32 = -Inf
          local r1: f32 = 0.0
@@ -59,7 +59,7 @@ test('a row cluster: softmax', () => {
            t9 = bits_i32(t6) >> 1
            row0[j] = (madd(madd(madd(madd(madd(0.0013821229, t8, 0.008368667), t8, 0.04166826), t8, 0.16666521), t8, 0.49999994), t8 * t8, t8) + 1.0) * bits_f32(t9 << 23) * bits_f32(bits_i32(t6) - t9 << 23)
          vector j < 32
-           v4[i * 32 + j] = row0[j] / r1"
+           v1[i * 32 + j] = row0[j] / r1"
   `);
 });
 
@@ -75,10 +75,10 @@ test('a product and its epilogue: dense, bias, gelu', () => {
   `);
   expect(program.text('loops')).toMatchInlineSnapshot(`
     "0: contract f32 [64,32]·[32,48], epilogue0
-       kernel epilogue0(v3: f32[48], v4: f32[3072])
+       kernel epilogue0(v2: f32[48], v3: f32[3072])
        parallel i < 64
          vector j < 48
-           t0 = v4[i * 48 + j] + v3[j]
+           t0 = v3[i * 48 + j] + v2[j]
            t1 = min(10.0, max(-10.0, t0))
            t2 = (t1 + t1 * (t1 * t1) * 0.044715) * 0.7978846
            t3 = min(abs(t2), 10.0) * -2.0
@@ -87,7 +87,7 @@ test('a product and its epilogue: dense, bias, gelu', () => {
            t6 = madd(t5, 0.00021219444, madd(t5, -0.6933594, t3))
            t7 = madd(madd(madd(madd(madd(madd(0.00019763311, t6, 0.0013932326), t6, 0.008333544), t6, 0.041666493), t6, 0.16666666), t6, 0.5), t6 * t6, t6)
            t8 = bits_f32(bits_i32(t4) << 23)
-           v4[i * 48 + j] = t0 * 0.5 * (copysign(madd(t7, t8, t8 - 1.0) / madd(t7, t8, t8 + 1.0), t2) + 1.0)"
+           v3[i * 48 + j] = t0 * 0.5 * (copysign(madd(t7, t8, t8 - 1.0) / madd(t7, t8, t8 + 1.0), t2) + 1.0)"
   `);
 });
 

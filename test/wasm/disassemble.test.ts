@@ -103,16 +103,16 @@ test('the code of a small program', () => {
   });
   // After the import of the memory, whose limit is the machine's.
   expect(text.split('\n').slice(2, 12).join('\n')).toMatchInlineSnapshot(`
-    "  (func $nest0 (export "nest0") (export "run") (param i32 i32 i32 i32 i32 i32)
+    "  (func $nest0 (export "nest0") (export "run") (param i32 i32 i32 i32 i32 i32 i32 i32)
         (local i32 i32 i32 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 i32 i32 i32)
         i32.const 64
         v128.load32_splat align=4
-        local.set 13
-        local.get 5
-        i32.const 0
+        local.set 15
+        local.get 7
+        local.get 6
         i32.gt_s
         if
-          i32.const 0"
+          local.get 6"
   `);
   expect(text).toContain('v128.andnot');
 });

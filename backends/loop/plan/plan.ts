@@ -249,8 +249,7 @@ class Scope {
   /** A kernel, a long sum as two. */
   private inParts(kernel: Kernel, placeOf: (buffer: Buffer) => Place): void {
     const two = this.planner.limits.apart === false ? null : apart(kernel);
-    const sums = two?.sums.map((x) => [x, this.temporary(makeAval([two.count], x.dtype))] as const);
-    const places = new Map(sums);
+    const places = new Map(two?.sums.map((x) => [x, this.temporary(makeAval([two.count], x.dtype))]));
     for (const part of two ? [two.blocks, two.rest] : [kernel]) this.run(part, (x) => places.get(x) ?? placeOf(x));
     this.settle();
   }
@@ -301,9 +300,8 @@ class Scope {
     this.settle();
   }
 
-  private run(kernel: Kernel, placeOf: (buffer: Buffer) => Place): void {
+  private readonly run = (kernel: Kernel, placeOf: (buffer: Buffer) => Place): unknown =>
     this.made.push({ kind: 'kernel', kernel, places: kernel.operands.map(placeOf) });
-  }
 
   private equation(eqn: Eqn, at: number): void {
     const { name } = eqn.primitive;
@@ -388,12 +386,11 @@ class Scope {
     return slot.place;
   }
 
-  private borrowed: Slot[] = [];
+  private readonly borrowed: Slot[] = [];
 
   /** Give back what the step just planned needed besides its operands and results. */
   private settle(): void {
-    for (const slot of this.borrowed) this.planner.release(slot);
-    this.borrowed = [];
+    for (const slot of this.borrowed.splice(0)) this.planner.release(slot);
   }
 
   private temporary(aval: Aval): Place {

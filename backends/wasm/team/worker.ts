@@ -83,7 +83,7 @@ const serve = ({ memory, mail, control, thread, awake }) => {
     try {
       (exports.share ?? exports.run)(table, thread, threads, first);
     } catch (error) {
-      const text = new TextEncoder().encode(String(error.stack) + JSON.stringify([code, table, threads, first, memory.buffer.byteLength, control, Atomics.load(words, 16)])).subarray(0, 1000);
+      const text = new TextEncoder().encode(String(error?.stack ?? error)).subarray(0, 1000);
       new Uint8Array(mail, ${mailbox.head}, text.length).set(text);
       head[${mailbox.length}] = text.length;
       Atomics.store(words, ${w.broken}, 1);
@@ -94,6 +94,7 @@ const serve = ({ memory, mail, control, thread, awake }) => {
     until = performance.now() + awake;
   }
 };
-if (typeof require === 'function') serve(require('node:worker_threads').workerData);
+const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads');
+if (threads) serve(threads.workerData);
 else onmessage = ({ data }) => serve(data);
 `;
