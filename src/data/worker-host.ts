@@ -88,7 +88,9 @@ const threads = 'node:worker_threads';
 /** Worker threads of Node. */
 export const nodeHost: WorkerHost = async (listener) => {
   const { Worker } = (await import(/* @vite-ignore */ threads)) as typeof Threads;
-  const worker = new Worker(nodeProgram, { eval: true });
+  // What it computes it computes beside the training that it serves, which has the cores.
+  const env = { PULLBACK_THREADS: '1', ...process.env };
+  const worker = new Worker(nodeProgram, { eval: true, env });
   worker.on('message', (answer: Answer) => listener.answer(answer));
   worker.on('error', (error) => listener.died(error instanceof Error ? error.message : String(error)));
   worker.on('exit', (code) => listener.died(`it ended with exit code ${code}`));

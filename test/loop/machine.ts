@@ -2,6 +2,7 @@
 
 import { checkKernel } from '../../backends/loop/check.ts';
 import { decompose } from '../../backends/loop/decompose/program.ts';
+import type { Limits } from '../../backends/loop/fuse/fuse.ts';
 import { runKernel } from '../../backends/loop/interpret.ts';
 import type { Kernel } from '../../backends/loop/ir/kernel.ts';
 import { decomposedNames } from '../../backends/loop/lower/table.ts';
@@ -43,14 +44,14 @@ const copyOf = (array: TypedArray): ArrayBuffer =>
 let compiled = 1;
 
 /** Decomposes, plans and checks programs as a device does, and runs them with the turns of `parallel` loops in a random order. */
-export const loopMachine = (): Device => ({
+export const loopMachine = (limits: Partial<Limits> = {}): Device => ({
   name: 'loops',
   put: (_aval, host) => new Bytes(copyOf(host)),
   read: async (aval, storage) => viewOf(aval.dtype, (storage as Bytes).buffer.slice(0), aval.size),
   readSync: (aval, storage) => viewOf(aval.dtype, (storage as Bytes).buffer.slice(0), aval.size),
   compile(jaxpr): Executable {
     const { jaxpr: simple, consts } = decompose(optimize(jaxpr), decomposedNames);
-    const program = plan(optimize(constsAsInputs(simple)), { buffers: 16 });
+    const program = plan(optimize(constsAsInputs(simple)), { buffers: 16, ...limits });
     for (const kernel of [...kernelsOf(program.steps), ...tilesOf(program.steps)]) checkKernel(kernel);
     const constants = consts.map((x) => copyOf((x as Tensor).dataSync()));
     let runs = compiled++;

@@ -1,0 +1,80 @@
+/** The threads of a device by themselves: what they are given, and what they do when one of them fails. */
+
+import { WorkerError, wasmDevice } from 'pullback';
+import { afterEach, describe, expect, it } from 'vitest';
+import { sequence, when } from '../../backends/wasm/code/control.ts';
+import { atomic, call, drop, get, i32 } from '../../backends/wasm/code/instructions.ts';
+import { Module } from '../../backends/wasm/code/module.ts';
+import { LinearMemory } from '../../backends/wasm/memory.ts';
+import { emitProtocol, words } from '../../backends/wasm/team/protocol.ts';
+import { type SharedRun, Team } from '../../backends/wasm/team/team.ts';
+import { webAssembly } from '../../backends/wasm/webassembly.ts';
+
+const threadsOf = (device: unknown): number => (device as { readonly threads: number }).threads;
+
+describe('the number of threads', () => {
+  const before = process.env['PULLBACK_THREADS'];
+  afterEach(() => {
+    process.env['PULLBACK_THREADS'] = before;
+  });
+
+  it('is an option, or PULLBACK_THREADS', () => {
+    process.env['PULLBACK_THREADS'] = '3';
+    expect(threadsOf(wasmDevice())).toBe(3);
+    expect(threadsOf(wasmDevice({ threads: 2 }))).toBe(2);
+    process.env['PULLBACK_THREADS'] = '';
+    expect(threadsOf(wasmDevice())).toBeGreaterThan(0);
+  });
+
+  it('is one where memory is not shared', () => {
+    expect(threadsOf(wasmDevice({ threads: 4, shared: false }))).toBe(1);
+  });
+
+  it('is a whole number', () => {
+    for (const threads of [0, -1, 1.5, Number.NaN, 257]) {
+      expect(() => wasmDevice({ threads })).toThrow(WorkerError);
+      expect(() => wasmDevice({ threads })).toThrow(`wasm: threads: ${threads} is no number of threads`);
+    }
+    process.env['PULLBACK_THREADS'] = 'many';
+    expect(() => wasmDevice()).toThrow('wasm: PULLBACK_THREADS=many is no number of threads');
+  });
+});
+
+describe('a thread that fails', () => {
+  it('in the middle of a program is an error that says why, and the end of threads', () => {
+    const memory = new LinearMemory({ budget: 2 ** 20 });
+    const team = new Team(memory, 2, true);
+    const module = new Module({ shared: true, maximum: memory.budget / 65536 });
+    const protocol = emitProtocol(module, team.layout);
+    const unreachable = (out: { u8(x: number): unknown }): void => {
+      out.u8(0x00);
+    };
+    // The first thread waits for a chunk that the other has in hand when it fails.
+    const chunk = atomic.store(i32.const(team.layout.control + words.left), i32.const(1));
+    module
+      .func(['i32', 'i32', 'i32', 'i32'], [], 'run')
+      .body(
+        sequence(
+          when(
+            i32.and(get(1), i32.gtS(get(2), i32.const(1))),
+            unreachable,
+            when(
+              i32.gtS(get(2), i32.const(1)),
+              sequence(chunk, drop(call(protocol.close.index, i32.const(10))), call(protocol.finish.index, get(3))),
+            ),
+          ),
+        ),
+      );
+    const bytes = module.encode();
+    const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), {
+      env: { memory: memory.memory as never },
+    });
+    const code = team.enroll(bytes);
+    const run = (): void => team.run(code, 0, exports['run'] as unknown as SharedRun);
+    expect(run).toThrow(
+      /^wasm: a thread ended in the middle of a program, which has no result: RuntimeError: unreachable/,
+    );
+    expect(run).not.toThrow();
+    expect(team.calls).toBe(1);
+  });
+});
