@@ -39,7 +39,7 @@ import {
 import { kernelShares, turnsOf } from './sequencer.ts';
 import { SharedByText } from './shared.ts';
 import { noThresholds, type Shares, stepTime, type Thresholds, usualThresholds } from './team/share.ts';
-import { type SharedRun, Team, threadCount } from './team/team.ts';
+import { type SharedCode, type SharedRun, Team, threadCount } from './team/team.ts';
 import { webAssembly } from './webassembly.ts';
 
 export interface WasmOptions extends MemoryOptions {
@@ -72,8 +72,8 @@ interface Code {
   /** Bytes of a program's scratch, for all threads. */
   readonly scratch: number;
   readonly constants: Constants;
-  /** What threads share, and its number in the team; `null` if they share nothing. */
-  readonly shared: { readonly run: SharedRun; readonly number: number } | null;
+  /** What threads share; `null` if they share nothing. */
+  readonly shared: SharedCode | null;
 }
 
 /** How many kernels of eager operations are kept for other sizes; executables keep their own. */
@@ -95,10 +95,14 @@ interface Made {
   readonly code: Code | null;
 }
 
-/** The step of a program that is one kernel, which is compiled for all sizes; `null` for other programs. */
+/**
+ * The step of a program that is one kernel, which is compiled for all sizes; `null` for other programs, also where the kernel makes what nobody
+ * asked for, in memory of the program.
+ */
 function soleKernel({ steps }: Program, consts: readonly Value[]): KernelStep | null {
   const [only] = steps;
-  return steps.length === 1 && only?.kind === 'kernel' && consts.length === 0 ? only : null;
+  if (steps.length !== 1 || only?.kind !== 'kernel' || consts.length > 0) return null;
+  return only.places.every(({ base }) => base !== 'arena') ? only : null;
 }
 
 /** An operation that is applied by itself, to operands of any sizes, where a program is compiled for its own. */
@@ -294,7 +298,7 @@ class WasmDevice implements Device {
 
   private instantiate(assemble: () => Assembled, clock?: StepClock, room: 'shared' | 'own' = 'shared'): Code {
     const { constants } = this;
-    const { bytes, imports, scratch, shared } = assemble();
+    const { bytes, imports, scratch, threads } = assemble();
     const words = constants.contents();
     // Pools do not shrink; the code made so far keeps its own.
     if (words.byteLength > constantBytes / 2) this.constants = this.pool();
@@ -312,9 +316,9 @@ class WasmDevice implements Device {
     const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), { env });
     const run = exports.run as Run;
     const code = { run, scratch, constants, shared: null };
-    if (!shared || !this.team) return code;
+    if (threads === 1 || !this.team) return code;
     const number = this.team.enroll(bytes);
-    const all: Code = { ...code, shared: { run: (exports.share ?? run) as SharedRun, number } };
+    const all: Code = { ...code, shared: { run: (exports.share ?? run) as SharedRun, number, threads } };
     this.left.register(all, number);
     return all;
   }
@@ -414,7 +418,7 @@ class CompiledKernel implements Executable {
     for (let i = 0; i < count - 1; i++) device.memory.words[at + i] = args[i]!;
     device.memory.words[at + count - 1] = table + this.areas;
     device.memory.words.set(words, at + count);
-    device.team!.run(code.shared!.number, table, code.shared!.run);
+    device.team!.run(code.shared!, table);
   }
 
   private hold(ins: readonly WasmStorage[], heirs: readonly (number | null)[] | null): WasmStorage[] {
@@ -464,7 +468,7 @@ class CompiledProgram implements Executable {
       addresses[addresses.length - 1] = arena;
       addresses.push(arena + program.arena);
       memory.words.set(addresses, table >>> 2);
-      if (code.shared) device.team!.run(code.shared.number, table, code.shared.run);
+      if (code.shared) device.team!.run(code.shared, table);
       else code.run(table, 0, 1, 0);
       failed = false;
     } finally {

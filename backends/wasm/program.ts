@@ -38,8 +38,8 @@ export interface Assembled {
   readonly imports: readonly string[];
   /** Bytes of the scratch areas of all threads, and of what they share. */
   readonly scratch: number;
-  /** Whether threads share any of the work. */
-  readonly shared: boolean;
+  /** Threads that may share it; 1 if nothing is worth it. */
+  readonly threads: number;
 }
 
 /** A module under construction that imports what these kernels call. */
@@ -64,7 +64,7 @@ export function assembleKernel(kernel: Kernel, target: Target): Assembled {
   module.export('run', run);
   const team = partitionOf(kernel) && imports.length === 0 ? target.team : null;
   if (team) shareKernel(module, kernel, run, team);
-  return { bytes: module.encode(), imports, scratch: 0, shared: team !== null };
+  return { bytes: module.encode(), imports, scratch: 0, threads: team?.threads ?? 1 };
 }
 
 /** What the table of a shared kernel ends with: bytes of a thread's scratch area, turns, chunks, turns of a chunk, turns to spin. */
@@ -102,7 +102,7 @@ function shareKernel(module: Module, kernel: Kernel, run: Func, team: Sharing): 
 export function assembleProduct(dtype: Element, target: Target): Assembled {
   const { module, imports } = moduleFor([], target);
   module.export('run', emitGeneric(module, dtype, target.options.relaxed));
-  return { bytes: module.encode(), imports, scratch: 0, shared: false };
+  return { bytes: module.encode(), imports, scratch: 0, threads: 1 };
 }
 
 const isProduct = (step: Step): step is ProductStep => step.kind === 'contract' || step.kind === 'convolve';
@@ -184,9 +184,11 @@ export function assembleProgram(program: Program, target: Target, marked = false
   const areas = [...kernels.map((kernel) => scratchBytes(kernel, [])), ...own.map((x) => x.scratchBytes)];
   const area = aligned(Math.max(0, ...areas));
   const packed = aligned(Math.max(0, ...own.map(({ packing }) => packing?.bytes ?? 0)));
-  const threads = member && team ? { ...team, member } : null;
+  // Of threads that all need much room there are fewer.
+  const most = area === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor((target.memory.maximum * 8192) / area));
+  const threads = member && team ? { ...team, threads: Math.min(team.threads, most), member } : null;
   const sequencer = new Sequencer({ func: run, program, functionOf, productOf, marked, team: threads, area });
   run.body(sequencer.code());
   const scratch = area * (threads?.threads ?? 1) + packed;
-  return { bytes: module.encode(), imports, scratch, shared: sequencer.shares };
+  return { bytes: module.encode(), imports, scratch, threads: sequencer.shares ? threads!.threads : 1 };
 }

@@ -69,8 +69,8 @@ describe('a thread that fails', () => {
     const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), {
       env: { memory: memory.memory as never },
     });
-    const code = team.enroll(bytes);
-    const run = (): void => team.run(code, 0, exports['run'] as unknown as SharedRun);
+    const code = { run: exports['run'] as SharedRun, number: team.enroll(bytes), threads: 2 };
+    const run = (): void => team.run(code, 0);
     expect(run).toThrow(
       /^wasm: a thread ended in the middle of a program, which has no result: RuntimeError: unreachable/,
     );

@@ -134,16 +134,48 @@ function intern(key: string, node: Fresh<Expr>): Expr {
   return made;
 }
 
+/** Operations by their name and dtype, then by their operands: most have one or two, whose ids are one number. */
+const operations = new Map<string, Map<DType, Map<number, Expr>>>();
+/** Ids below this; two of them are an exact double. */
+const idLimit = 2 ** 26;
+
+function operation(fn: Fn, dtype: DType, args: readonly Expr[]): Expr {
+  const [a, b] = args as readonly [Expr, Expr?];
+  if (args.length > 2 || next >= idLimit)
+    return intern(`${fn}:${dtype}:${ids(args)}`, { op: 'apply', dtype, fn, args });
+  const byArgs = entry(
+    entry(operations, fn, () => new Map<DType, Map<number, Expr>>()),
+    dtype,
+    () => new Map<number, Expr>(),
+  );
+  const key = b ? (a.id + 1) * idLimit + b.id : a.id;
+  return entry(byArgs, key, () => ({ id: next++, op: 'apply', dtype, fn, args }));
+}
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let found = map.get(key);
+  if (found === undefined) {
+    found = make();
+    map.set(key, found);
+  }
+  return found;
+}
+
 /**
  * Before a program is lowered: forget the expressions of earlier ones, of which another finds little but numbers again. Kernels hold
  * their own; kept here, each would hold what is known of it as well (3,000 programs of nine products and sums: 77 MB of heap, not 28).
  */
 export function forgetExpressions(): void {
   interned.clear();
+  operations.clear();
 }
 
 /** How many expressions are found again. */
-export const expressionCount = (): number => interned.size;
+export const expressionCount = (): number => {
+  let count = interned.size;
+  for (const byType of operations.values()) for (const byArgs of byType.values()) count += byArgs.size;
+  return count;
+};
 
 const ids = (args: readonly Expr[]): string => args.map((x) => x.id).join();
 
@@ -162,8 +194,7 @@ export const read = (local: Local): Expr => intern(`l${identity(local)}`, { op: 
 export const load = (buffer: Buffer, at: Expr, guard: Expr | null = null): Expr =>
   intern(`m${identity(buffer)},${at.id},${guard?.id}`, { op: 'load', dtype: buffer.dtype, buffer, at, guard });
 
-export const apply = (fn: Fn, dtype: DType, ...args: readonly Expr[]): Expr =>
-  intern(`${fn}:${dtype}:${ids(args)}`, { op: 'apply', dtype, fn, args });
+export const apply = (fn: Fn, dtype: DType, ...args: readonly Expr[]): Expr => operation(fn, dtype, args);
 
 export const call = (name: string, ...args: readonly Expr[]): Expr =>
   intern(`f${name}:${ids(args)}`, { op: 'call', dtype: 'float64', name, args });

@@ -15,6 +15,13 @@ import { mailbox } from './worker.ts';
 /** (table, thread, threads, ticket): a program, or a part of it. */
 export type SharedRun = (table: number, thread: number, threads: number, ticket: number) => void;
 
+/** Code that threads share: by which number they know it, and how many of them it has room for. */
+export interface SharedCode {
+  readonly run: SharedRun;
+  readonly number: number;
+  readonly threads: number;
+}
+
 /** Milliseconds for which an idle thread looks for the next call: training steps follow each other in less. */
 const awake = 0.2;
 /** Programs whose code workers keep. */
@@ -100,27 +107,28 @@ export class Team {
   }
 
   /** Run a program, with all who have its code. */
-  run(code: number, table: number, run: SharedRun): void {
+  run(code: SharedCode, table: number): void {
+    const { number, run } = code;
     if (this.#outbox.length > 0) this.#deliver();
-    if (this.#patient) this.#await(code);
-    if (!this.#codes.has(code) || (this.#rest > 0 && performance.now() < this.#rest)) {
+    if (this.#patient) this.#await(number);
+    if (!this.#codes.has(number) || (this.#rest > 0 && performance.now() < this.#rest)) {
       run(table, 0, 1, 0);
       return;
     }
     // What was used last goes last. Who has the code comes in; nobody waits for the others.
-    const all = this.#codes.get(code)!;
-    this.#codes.delete(code);
-    this.#codes.set(code, all);
-    this.#share(code, table, run);
+    const all = this.#codes.get(number)!;
+    this.#codes.delete(number);
+    this.#codes.set(number, all);
+    this.#share(code, table);
   }
 
-  #share(code: number, table: number, run: SharedRun): void {
-    const { control, threads } = this.layout;
+  #share({ number, run, threads }: SharedCode, table: number): void {
+    const { control } = this.layout;
     const { words } = this.#memory;
     const at = control >>> 2;
     const stalls = words[at + w.stalls]!;
     Atomics.add(words, at + w.epoch, 1);
-    Atomics.store(words, at + w.code, code);
+    Atomics.store(words, at + w.code, number);
     Atomics.store(words, at + w.table, table);
     Atomics.store(words, at + w.threads, threads);
     Atomics.store(words, at + w.first, this.#ticket);
