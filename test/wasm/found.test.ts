@@ -62,8 +62,6 @@ test('a result that nobody asked for has memory of its own', () => {
   // The keys of `top_k` were written over its indices: with the rows in another order, or on two threads, they stayed there.
   const two = wasmDevice({ threads: 2, shareAll: true });
   const indices = jit((x: Tensor<'float64'>) => lax.topK(x, 1)[1]);
-  const x = np.astype(np.array([[-3.97], [2.93], [0.02], [-3.86]]), 'float64');
-  for (let i = 0; i < 50; i++) {
-    expect(withDefaultDevice(two, () => indices(x)).toArray()).toEqual([[0], [0], [0], [0]]);
-  }
+  const x = np.astype(np.reshape(np.sin(np.arange(4096)), [4096, 1]), 'float64');
+  expect(np.max(np.abs(withDefaultDevice(two, () => indices(x)))).item()).toBe(0);
 });
