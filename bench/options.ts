@@ -1,5 +1,6 @@
 /** What `npm run bench` is told: options as the examples decode them, and names of workloads. */
 
+import { availableParallelism } from 'node:os';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as t from 'io-ts';
@@ -44,7 +45,7 @@ const { help, json } = commonOptions('bench');
 /** The options of `npm run bench`. */
 export const options = {
   peers,
-  threads: count(1, 'threads of ours'),
+  threads: count(availableParallelism(), 'threads of ours, by default as many as cores'),
   quick: { codec: t.boolean, value: null, fallback: false, help: 'one warm-up and three short rounds' },
   seconds: count(8, 'seconds for each library and workload, beyond the least number of samples (2 with --quick)'),
   out: optionalFile('where the table is written (bench/RESULTS.md)'),

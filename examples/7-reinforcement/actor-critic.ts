@@ -91,7 +91,7 @@ export const example: cli.Example<typeof options> = {
         ? [cli.atLeast('mean length of an episode at the end, to the first', lengths.at(-1)! / lengths[0]!, 1.1)]
         : [
             cli.atLeast('steps that the greedy policy balances, of 200', balanced, 180),
-            cli.atLeast('to a random policy', balanced / lengths[0]!, 5),
+            cli.atLeast('to the policy before learning', balanced / lengths[0]!, 5),
           ],
       files: {
         'values.svg': contourPlot({

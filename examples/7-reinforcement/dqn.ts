@@ -14,6 +14,8 @@ import { arrows, asGrid, drawPolicy, gridworld, next, optimal, signs, states, te
 
 const gamma = 0.9;
 const [memory, batch] = [2048, 64];
+/** States in which there is a move to make. */
+const moving = states - terminals.length;
 const network = nn.serial(nn.dense.layer(states, 64), nn.lift(nn.relu), nn.dense.layer(64, 4));
 type Params = nn.ParamsOf<typeof network>;
 const sees = np.eye(states);
@@ -105,10 +107,10 @@ export const example: cli.Example<typeof options> = {
       const values = q(agent.params, everywhere).toArray() as number[][];
       const right = values.filter(
         (row, s) =>
-          terminals.includes(s) || wanted[s]![row.indexOf(Math.max(...row))]! > Math.max(...wanted[s]!) - 1e-6,
+          !terminals.includes(s) && wanted[s]![row.indexOf(Math.max(...row))]! > Math.max(...wanted[s]!) - 1e-6,
       ).length;
       console.log(
-        `step ${(k + 1) * each}: the best move in ${right} of ${states} states, loss ${np.mean(losses).item().toExponential(1)}`,
+        `step ${(k + 1) * each}: the best move in ${right} of ${moving} states, loss ${np.mean(losses).item().toExponential(1)}`,
       );
       return { right, values };
     });
@@ -120,7 +122,7 @@ export const example: cli.Example<typeof options> = {
     return TE.of({
       numbers: { right: last.right, error },
       claims: [
-        cli.atLeast('states in which the greedy move is a best one', last.right, short ? 16 : states),
+        cli.atLeast('states in which the greedy move is a best one', last.right, short ? 14 : moving),
         ...(short ? [] : [cli.atMost('values from those of the best policy', error, 0.3)]),
       ],
       files: {
@@ -129,7 +131,7 @@ export const example: cli.Example<typeof options> = {
           title: 'States with the best move',
           xLabel: 'step',
           yLabel: 'states',
-          series: [{ name: 'of 25', points: history.map(({ right }, k) => [(k + 1) * each, right] as const) }],
+          series: [{ name: `of ${moving}`, points: history.map(({ right }, k) => [(k + 1) * each, right] as const) }],
         }),
       },
     });

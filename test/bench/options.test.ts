@@ -1,5 +1,6 @@
 /** What `npm run bench` can be told, and what it answers to what it cannot. */
 
+import { availableParallelism } from 'node:os';
 import * as E from 'fp-ts/lib/Either.js';
 import { showFailure } from 'pullback/io';
 import { expect, test } from 'vitest';
@@ -13,7 +14,7 @@ const refusal = (...argv: readonly string[]): string => {
 
 const defaults = {
   peers: null,
-  threads: 1,
+  threads: availableParallelism(),
   quick: false,
   seconds: 8,
   out: null,

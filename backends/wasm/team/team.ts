@@ -27,7 +27,7 @@ const awake = 0.2;
 /** Programs whose code workers keep. */
 const codeLimit = 512;
 /** Milliseconds in which programs run alone after one that stalled: at first, and at most. */
-const rests = { first: 20, most: 2000 };
+const rests = { first: 10, most: 250 };
 /** Milliseconds for which tests wait for a worker. */
 const patience = 20_000;
 
@@ -149,10 +149,10 @@ export class Team {
       throw failedError(new TextDecoder().decode(bytes.slice()));
     }
     this.#rest = 0;
-    if (words[at + w.stalls]! - stalls < strikesAllowed) this.#penalty = Math.max(rests.first, this.#penalty * 0.8);
+    if (words[at + w.stalls]! - stalls < strikesAllowed) this.#penalty = Math.max(rests.first, this.#penalty / 2);
     else {
       this.#rest = performance.now() + this.#penalty;
-      this.#penalty = Math.min(rests.most, this.#penalty * 4);
+      this.#penalty = Math.min(rests.most, this.#penalty * 2);
     }
   }
 
