@@ -71,13 +71,12 @@ async function bench(wanted: Asked): Promise<void> {
   const anatomy =
     device === 'wasm' && wanted.workloads.some((name) => /^matmul_\d+$/.test(name)) ? anatomyText() : null;
   const text = document(finalRows, peers, { command, date: new Date(), device, threads, load, versions, anatomy });
-  writeFileSync(path, wanted.out === null ? `${text}\n${notes()}` : text);
+  // What was found out about the figures, by hand: it stays when they are measured again.
+  const notes = readFileSync(new URL('NOTES.md', import.meta.url), 'utf8');
+  writeFileSync(path, wanted.out === null ? `${text}\n${notes}` : text);
   if (!json) console.log(`\nwritten: ${path}`);
   if (!rows.every(isSound)) process.exitCode = 1;
 }
-
-/** What was found out about the figures, by hand: it stays when they are measured again. */
-const notes = (): string => readFileSync(new URL('NOTES.md', import.meta.url), 'utf8');
 
 /** The parts of a product, with relaxed SIMD and without, each measured by a process of its own. */
 function anatomyText(): string {

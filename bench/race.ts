@@ -92,6 +92,9 @@ class Runner {
 }
 
 /** Race `names` at a workload. */
+/** Milliseconds between two turns. */
+const settling = 150;
+
 export async function race(
   workload: WorkloadName,
   names: readonly ContenderName[],
@@ -125,6 +128,8 @@ export async function race(
     );
     if (due.length === 0) break;
     for (const runner of due) {
+      // Threads of the one before may look for more to do for a while, on a core that the next one needs.
+      if (due.length > 1) await new Promise((resolve) => setTimeout(resolve, settling));
       const hurried = runner.spent >= effort.budget;
       const { calls, ms } = hurried ? { calls: 1, ms: 0 } : effort.turn;
       runner.times.push(...(await runner.turn(calls, ms, batchOf(runner))));
