@@ -91,10 +91,10 @@ class Runner {
   }
 }
 
-/** Race `names` at a workload. */
 /** Milliseconds between two turns. */
 const settling = 150;
 
+/** Race `names` at a workload. */
 export async function race(
   workload: WorkloadName,
   names: readonly ContenderName[],

@@ -50,10 +50,10 @@ const parts = {
   },
   loops: {
     about:
-      'loops of 100,000 compiled steps on the WebAssembly device that never yield, in a device memory of 64 MiB; runs are steps, and no seed is used',
+      'loops of 100,000 compiled steps on two threads of the WebAssembly device that never yield, in a device memory of 16 MiB; runs are steps, and no seed is used',
     test: 'test/wasm/loops.test.ts',
     runs: 100_000,
-    env: { SOAK_ITERATIONS: '100000' },
+    env: { SOAK_ITERATIONS: '100000', PULLBACK_THREADS: '2', PULLBACK_SHARE_ALL: '1' },
   },
   threads: {
     about:
