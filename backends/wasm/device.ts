@@ -210,7 +210,8 @@ class WasmDevice implements Device {
       if (nest) return this.single(loops, nest);
     }
     if (product) {
-      return new EagerProduct(this.memory, program, product, this.productOf(product.contraction.dtype));
+      const by = this.team && { team: this.team, limits: this.limits };
+      return new EagerProduct(this.memory, program, product, this.productOf(product.contraction.dtype), by);
     }
     const shape = {};
     return new CompiledProgram(this, program, () => this.shaped.of(shape, make), this.own(consts));
@@ -373,7 +374,7 @@ class CompiledKernel implements Executable {
     this.program = program;
     const { ins, outs } = program;
     const area = aligned(scratch);
-    this.words = shares && [...sizes, ...divisionWords(area, shares)];
+    this.words = shares && [...sizes, area, ...divisionWords(shares)];
     this.areas = this.words ? aligned(4 * (places.length + 1 + this.words.length)) : 0;
     this.scratch = this.words ? this.areas + area * device.team!.layout.threads : scratch;
     this.sizes = this.scratch > 0 ? [...outs.map(bytesOf), this.scratch] : outs.map(bytesOf);

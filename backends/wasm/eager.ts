@@ -3,11 +3,15 @@
 import type { Executable, Storage } from '../../src/core/backend.ts';
 import { bytesOf } from '../loop/plan/plan.ts';
 import type { Contraction, Place, Program, Step } from '../loop/plan/program.ts';
+import { aligned } from './blocks.ts';
 import { count } from './gemm/axes.ts';
 import { type GenericCalls, genericCalls } from './gemm/generic.ts';
 import { simplified } from './gemm/plan.ts';
 import type { LinearMemory } from './memory.ts';
+import { divisionWords } from './program.ts';
 import type { WasmStorage } from './storage.ts';
+import { sharesOf, stepTime, type Thresholds } from './team/share.ts';
+import type { SharedCode, Team } from './team/team.ts';
 
 /** An instantiated function. */
 export type Run = (...args: number[]) => void;
@@ -39,14 +43,16 @@ export class EagerProduct implements Executable {
   private readonly inputs: number;
   private readonly sizes: readonly number[];
   private readonly how: GenericCalls;
+  private readonly sharing: Sharing | null;
 
-  constructor(memory: LinearMemory, { ins, outs }: Program, step: ContractStep, code: { readonly run: Run }) {
+  constructor(memory: LinearMemory, { ins, outs }: Program, step: ContractStep, code: ProductCode, by: Threads | null) {
     this.memory = memory;
     this.code = code;
     this.how = genericCalls(plain(step.contraction));
     this.places = this.how.transposed ? [step.b, step.a, step.c] : [step.a, step.b, step.c];
     this.inputs = ins.length;
-    this.sizes = [bytesOf(outs[0]!), this.how.scratchBytes];
+    this.sharing = by && code.shared ? sharingOf(this.how, stepTime(step), by, code.shared) : null;
+    this.sizes = [bytesOf(outs[0]!), this.sharing?.bytes ?? this.how.scratchBytes];
   }
 
   /** @throws DeviceMemoryError */
@@ -60,13 +66,61 @@ export class EagerProduct implements Executable {
         ({ base, position, offset }) => addresses[base === 'input' ? position : inputs]! + offset,
       ) as [number, number, number];
       const room = addresses[inputs + 1]!;
-      for (const call of how.calls) code.run(a + call.a, b + call.b, c + call.c, room, ...call.rest);
+      for (const call of how.calls) {
+        if (this.sharing) this.share(this.sharing, [a + call.a, b + call.b, c + call.c], call.rest, room);
+        else code.run(a + call.a, b + call.b, c + call.c, room, ...call.rest);
+      }
     } finally {
       memory.letGo(operands, [made, scratch]);
     }
     memory.free(scratch);
     return [made];
   }
+
+  /** The table of the threads is before their scratch areas. */
+  private share({ team, code, words }: Sharing, abc: readonly number[], rest: readonly number[], table: number): void {
+    this.memory.words.set([...abc, table + tableBytes, ...rest, ...words], table >>> 2);
+    team.run(code, table);
+  }
+}
+
+/** Code of products, and what of it threads share. */
+interface ProductCode {
+  readonly run: Run;
+  readonly shared: SharedCode | null;
+}
+
+/** The threads of a device, and from what on they share. */
+interface Threads {
+  readonly team: Team;
+  readonly limits: Thresholds;
+}
+
+/** How a product is divided: what its table ends with, and bytes of the table and the areas of all threads. */
+interface Sharing {
+  readonly team: Team;
+  readonly code: SharedCode;
+  readonly words: readonly number[];
+  readonly bytes: number;
+}
+
+const tableBytes = 128;
+/** Rows or columns that stay together: for each such part the other operand is packed once more. */
+const part = 128;
+
+/** `null` if it is not worth it. */
+function sharingOf(how: GenericCalls, time: number, { team, limits }: Threads, code: SharedCode): Sharing | null {
+  const [m, n] = how.calls[0]!.rest as readonly [number, number];
+  const columns = n >= m;
+  const shares = time < limits.program ? null : sharesOf(columns ? n : m, part, time / how.calls.length, limits);
+  if (!shares) return null;
+  const area = aligned(how.scratchBytes);
+  return {
+    team,
+    code,
+    words: [area, Number(columns), ...divisionWords(shares)],
+    bytes: tableBytes + area * team.layout.threads,
+  };
 }
 
 /** Modules of shapes that are kept. */

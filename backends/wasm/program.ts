@@ -10,14 +10,14 @@ import { kernelKey } from '../loop/key.ts';
 import { linesOf, type Program, type Step, stepsOf } from '../loop/plan/program.ts';
 import { aligned } from './blocks.ts';
 import { sequence } from './code/control.ts';
-import { type Code, call, get, i32, set } from './code/instructions.ts';
+import { type Code, call, get, i32, select, set } from './code/instructions.ts';
 import { type Func, Module } from './code/module.ts';
 import { emitConv } from './conv/conv.ts';
 import type { ConvBlock } from './conv/shape.ts';
 import { callsOf, type EmitOptions, emitKernel, partitionOf, scratchBytes } from './emit/kernel.ts';
 import type { Element } from './gemm/arithmetic.ts';
 import { emitContraction } from './gemm/gemm.ts';
-import { emitGeneric } from './gemm/generic.ts';
+import { argumentNames, emitGeneric } from './gemm/generic.ts';
 import type { Product } from './gemm/outer.ts';
 import { type Block, parametersOf } from './gemm/plan.ts';
 import { emitMember, type ProductStep, Sequencer, type Sharing } from './sequencer.ts';
@@ -56,7 +56,7 @@ function moduleFor(kernels: readonly Kernel[], target: Target, marked = false) {
 
 /**
  * A module of one kernel, exported as `run` with the kernel's own parameters; with a team also as `share`, with the parameters of a program,
- * which finds them in its table: the address of each operand, of the scratch areas, each size, then {@link divisionWords}.
+ * which finds them in its table: the address of each operand, of the scratch areas, each size, bytes of an area, {@link divisionWords}.
  */
 export function assembleKernel(kernel: Kernel, target: Target): Assembled {
   const { module, options, imports } = moduleFor([kernel], target);
@@ -67,9 +67,9 @@ export function assembleKernel(kernel: Kernel, target: Target): Assembled {
   return { bytes: module.encode(), imports, scratch: 0, threads: team?.threads ?? 1 };
 }
 
-/** What the table of a shared kernel ends with: bytes of a thread's scratch area, turns, chunks, turns of a chunk, turns to spin. */
-export const divisionWords = (scratch: number, { turns, chunks, grain, spins }: Shares): readonly number[] => [
-  ...[scratch, turns, chunks, grain, spins],
+/** What the table of a shared kernel ends with, after the bytes of a thread's scratch area: turns, chunks, turns of a chunk, turns to spin. */
+export const divisionWords = ({ turns, chunks, grain, spins }: Shares): readonly number[] => [
+  ...[turns, chunks, grain, spins],
 ];
 
 function shareKernel(module: Module, kernel: Kernel, run: Func, team: Sharing): void {
@@ -98,11 +98,49 @@ function shareKernel(module: Module, kernel: Kernel, run: Func, team: Sharing): 
   );
 }
 
-/** A module of products of matrices of any size, exported as `run`. */
+/**
+ * A module of products of matrices of any size, exported as `run`; with a team also as `share`, whose table has the arguments, then bytes of a
+ * thread's scratch area, whether columns are divided and not rows, and the division as in {@link divisionWords}.
+ */
 export function assembleProduct(dtype: Element, target: Target): Assembled {
   const { module, imports } = moduleFor([], target);
-  module.export('run', emitGeneric(module, dtype, target.options.relaxed));
-  return { bytes: module.encode(), imports, scratch: 0, threads: 1 };
+  const run = emitGeneric(module, dtype, target.options.relaxed);
+  module.export('run', run);
+  if (target.team) shareProduct(module, run, target.team);
+  return { bytes: module.encode(), imports, scratch: 0, threads: target.team?.threads ?? 1 };
+}
+
+function shareProduct(module: Module, run: Func, team: Sharing): void {
+  const own = emitMember(module, 'share', team);
+  const { func } = own;
+  const count = argumentNames.length;
+  const words = Array.from({ length: count + 6 }, (_, i) => ({ local: func.local('i32'), at: 4 * i }));
+  const value = (i: number): Code => get(words[i]!.local);
+  const of = (name: (typeof argumentNames)[number]): Code => value(argumentNames.indexOf(name));
+  const [stride, columns, turns, chunks, grain, spins] = [0, 1, 2, 3, 4, 5].map((i) => value(count + i)) as [
+    ...[Code, Code, Code, Code, Code, Code],
+  ];
+  const moved = (name: 'a' | 'b' | 'c', from: Code, by: Code): Code => i32.add(of(name), i32.mul(from, by));
+  const part = (from: Code, to: Code): Code => {
+    const size = i32.sub(to, from);
+    const changed: Partial<Record<(typeof argumentNames)[number], Code>> = {
+      a: select(of('a'), moved('a', from, of('rowA')), columns),
+      b: select(moved('b', from, of('columnB')), of('b'), columns),
+      c: moved('c', from, select(of('columnC'), of('rowC'), columns)),
+      scratch: i32.add(of('scratch'), i32.mul(get(own.thread), stride)),
+      m: select(of('m'), size, columns),
+      n: select(size, of('n'), columns),
+    };
+    return call(run.index, ...argumentNames.map((name) => changed[name] ?? of(name)));
+  };
+  func.body(
+    sequence(
+      ...words.map(({ local, at }) => set(local, i32.load(get(0), at))),
+      own.begin,
+      shared(func, own, { turns, chunks, grain, spins }, part),
+      own.end,
+    ),
+  );
 }
 
 const isProduct = (step: Step): step is ProductStep => step.kind === 'contract' || step.kind === 'convolve';

@@ -45,6 +45,10 @@ const programs: Readonly<Record<string, (n: number) => unknown>> = {
       normal(5, 160, 2 * n),
       normal(6, 160, n),
     ),
+  'eager products': (n) => [
+    np.matmul(normal(5, n, 20), normal(6, 20, 300)),
+    np.matmul(normal(9, 2, 260, n), normal(10, 2, n, 12)),
+  ],
   'narrow products': (n) => jit((a: Tensor, b: Tensor) => np.matmul(a, b))(normal(7, 301, n), normal(8, n, 3)),
   'a batch of products': (n) => jit((a: Tensor) => np.matmul(a, np.swapaxes(a, 1, 2)))(normal(9, 5, n, 40)),
   convolution: (n) =>
@@ -106,11 +110,11 @@ const bits = (x: unknown): readonly Uint8Array[] =>
     return new Uint8Array(buffer, byteOffset, byteLength);
   });
 
-/** With all remainders of eight; `npm run soak threads` takes all of them for each program, a test two. */
+/** With all remainders of eight; `npm run soak threads` takes all of them for each program, a test one with relaxed SIMD and another without. */
 const sizes = [1, 2, 3, 4, 5, 6, 7].map((r) => 8 * (r % 4 === 3 ? 9 : 4) + r);
 const deep = process.env['SOAK_THREADS'] === '1';
-const sizesOf = (name: string): readonly number[] =>
-  deep ? sizes : [0, 3].map((i) => sizes[(Object.keys(programs).indexOf(name) + i) % sizes.length]!);
+const sizesOf = (name: string, relaxed: boolean): readonly number[] =>
+  deep ? sizes : [sizes[(Object.keys(programs).indexOf(name) + (relaxed ? 0 : 3)) % sizes.length]!];
 
 describe.each([true, false])('relaxed SIMD %s', (relaxed) => {
   const one = deviceOf(1, relaxed);
@@ -119,7 +123,7 @@ describe.each([true, false])('relaxed SIMD %s', (relaxed) => {
     '%s: the same bits on 1, 2, 3 and 5 threads',
     { timeout: 120_000 },
     (name, program) => {
-      for (const n of sizesOf(name)) {
+      for (const n of sizesOf(name, relaxed)) {
         const expected = withDefaultDevice(one, () => bits(program(n)));
         for (const device of several) {
           expect(withDefaultDevice(device, () => bits(program(n)))).toEqual(expected);
@@ -129,6 +133,6 @@ describe.each([true, false])('relaxed SIMD %s', (relaxed) => {
   );
   afterAll(() => {
     // They did share.
-    for (const device of several) expect(device.team!.calls).toBeGreaterThan(100);
+    for (const device of several) expect(device.team!.calls).toBeGreaterThan(50);
   });
 });

@@ -27,12 +27,11 @@ const add = (...xs: readonly Code[]): Code => xs.reduce((a, b) => i32.add(a, b))
 const advance = (local: number, by: Code): Code => set(local, i32.add(get(local), by));
 
 /** The arguments, in their order; strides in bytes. */
-const argumentNames = [
-  ...['a', 'b', 'c', 'scratch', 'm', 'n', 'k', 'depth', 'more', 'batch'],
-  ...['batchA', 'batchB', 'batchC', 'rowA', 'termA', 'termB', 'columnB', 'rowC', 'columnC'],
+export const argumentNames = [
+  ...(['a', 'b', 'c', 'scratch', 'm', 'n', 'k', 'depth', 'more', 'batch'] as const),
+  ...(['batchA', 'batchB', 'batchC', 'rowA', 'termA', 'termB', 'columnB', 'rowC', 'columnC'] as const),
 ] as const;
-type Argument = 'a' | 'b' | 'c' | 'scratch' | 'm' | 'n' | 'k' | 'depth' | 'more' | 'batch' | Stride;
-type Stride = `batch${'A' | 'B' | 'C'}` | 'rowA' | 'termA' | 'termB' | 'columnB' | 'rowC' | 'columnC';
+type Argument = (typeof argumentNames)[number];
 
 /**
  * The function (from, stride, step, first, end, to, terms): `width` rows of an operand side by side, one after the other; rows are `stride`
