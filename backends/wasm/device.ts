@@ -37,7 +37,7 @@ import {
   type Target,
 } from './program.ts';
 import { kernelShares, turnsOf } from './sequencer.ts';
-import { SharedByText } from './shared.ts';
+import { SharedByText } from '../shared.ts';
 import { noThresholds, type Shares, stepTime, type Thresholds, usualThresholds } from './team/share.ts';
 import { type SharedCode, type SharedRun, Team, threadCount } from './team/team.ts';
 import { webAssembly } from './webassembly.ts';

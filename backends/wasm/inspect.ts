@@ -1,6 +1,7 @@
 /** What the device says of a program: its texts, its cost, and the time of each step of a run. */
 
 import type { Executable, Storage } from '../../src/core/backend.ts';
+import { CompileError } from '../../src/core/errors.ts';
 import {
   type Inspection,
   type ProgramCost,
@@ -53,6 +54,12 @@ export class PlannedInspection implements Inspection {
         return printLoops(program);
       case 'wat':
         return disassemble(this.planned.assemble().bytes);
+      case 'wgsl':
+        throw new CompileError({
+          op: "text('wgsl')",
+          problem: 'the device wasm compiles to WebAssembly',
+          remedy: "ask for 'wat', or compile for a WebGPU device: await acquireWebgpu()()",
+        });
       default:
         return unknownText(form);
     }

@@ -24,6 +24,7 @@ export type ErrorTag =
   | 'DonatedTensorError'
   | 'CompileError'
   | 'DeviceMemoryError'
+  | 'DeviceLostError'
   | 'WorkerError';
 
 /** What an error says besides its tag. */
@@ -135,6 +136,11 @@ export class CompileError extends PullbackError {
 /** What must be in a device's memory at one time does not fit there. */
 export class DeviceMemoryError extends PullbackError {
   readonly _tag = 'DeviceMemoryError';
+}
+
+/** The device is gone, and with it what was on it only: a driver that failed, a GPU that was unplugged, a page that was put to sleep. */
+export class DeviceLostError extends PullbackError {
+  readonly _tag = 'DeviceLostError';
 }
 
 /** What was to be done in another thread failed there, or could not be done. */

@@ -13,7 +13,7 @@ import { showJaxpr } from './pretty.ts';
  * A stage of compilation as text: the equations after the clean-up passes, the loops that they became, the machine's code, and the steps of
  * the program with their places in memory.
  */
-export type ProgramText = 'jaxpr' | 'loops' | 'wat' | 'plan';
+export type ProgramText = 'jaxpr' | 'loops' | 'wat' | 'wgsl' | 'plan';
 
 /** What one run of a program costs, counted from its loops: nothing is measured. */
 export interface ProgramCost {
@@ -78,7 +78,7 @@ export function unknownText(form: never): never {
   throw new CompileError({
     op: `text('${String(form)}')`,
     problem: 'there is no such text of a program',
-    remedy: "ask for 'jaxpr', 'plan', 'loops' or 'wat'",
+    remedy: "ask for 'jaxpr', 'plan', 'loops', 'wat' or 'wgsl'",
   });
 }
 
@@ -94,7 +94,7 @@ export function interpreted(device: string, jaxpr: Jaxpr): Inspection {
   return {
     text(form) {
       if (form === 'jaxpr') return showJaxpr(jaxpr);
-      const missing = { loops: 'loops', wat: 'code', plan: 'plan' }[form] as string | undefined;
+      const missing = { loops: 'loops', wat: 'code', wgsl: 'WGSL', plan: 'plan' }[form] as string | undefined;
       throw missing === undefined ? unknownText(form as never) : refuse(`text('${form}')`, `it has no ${missing}`);
     },
     cost() {

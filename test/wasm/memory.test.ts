@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { DeviceMemoryError, DonatedTensorError } from 'pullback';
 import { describe, expect, test } from 'vitest';
-import { defaultBudget } from '../../backends/wasm/budget.ts';
+import { defaultBudget } from '../../backends/budget.ts';
 import { LinearMemory, type WasmStorage } from '../../backends/wasm/memory.ts';
 
 setFlagsFromString('--expose-gc');

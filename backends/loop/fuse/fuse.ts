@@ -25,6 +25,8 @@ export interface Limits {
   readonly products?: boolean;
   /** Whether a long sum is two kernels, as it is by default, so that its blocks can be computed at once; one compiles for all lengths. */
   readonly apart?: boolean;
+  /** Whether every value has a buffer of its own, of elements of four bytes. */
+  readonly apiece?: boolean;
 }
 
 /** A cluster, and its expressions once somebody has asked for them: most are taken in by another before. */

@@ -60,3 +60,36 @@ export class Arena {
     this.holes.push(hole);
   }
 }
+
+/** Memory in which each value has a buffer of its own, or that of one that is gone: what machines need that bind whole buffers. */
+export class Buffers {
+  /** Bytes of each buffer. */
+  readonly sizes: number[] = [];
+  private readonly unused = new Set<number>();
+
+  get size(): number {
+    return this.sizes.reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** The number of a buffer: the smallest unused one that is large enough, or else the largest, which grows. */
+  take(bytes: number): number {
+    let best: number | null = null;
+    for (const i of this.unused) {
+      if (best === null || this.fits(i, best, bytes)) best = i;
+    }
+    if (best === null) return this.sizes.push(bytes) - 1;
+    this.unused.delete(best);
+    this.sizes[best] = Math.max(this.sizes[best]!, bytes);
+    return best;
+  }
+
+  free(buffer: number, _bytes: number): void {
+    this.unused.add(buffer);
+  }
+
+  /** Is the buffer a better choice than `other`? */
+  private fits(buffer: number, other: number, bytes: number): boolean {
+    const [own, others] = [this.sizes[buffer]!, this.sizes[other]!];
+    return own >= bytes ? others < bytes || own < others : others < bytes && own > others;
+  }
+}

@@ -18,7 +18,7 @@ import { loweringOf } from '../lower/table.ts';
 import { apart } from '../nest/apart.ts';
 import { epilogueOf, tileOf } from '../nest/epilogue.ts';
 import { nestOf } from '../nest/nest.ts';
-import { Arena } from './arena.ts';
+import { Arena, Buffers } from './arena.ts';
 import { type Product, productOf } from './contract.ts';
 import { Donors } from './donors.ts';
 import { inPlaceOfAll, inPlaceOperands } from './inplace.ts';
@@ -43,7 +43,8 @@ export function plan(jaxpr: Jaxpr, limits: Limits): Program {
     outs: jaxpr.outs.map((x) => x.aval),
     donors: donors.of,
     steps,
-    arena: planner.arena.size,
+    arena: planner.memory.size,
+    buffers: planner.memory instanceof Buffers ? planner.memory.sizes : [],
     largest: planner.largest,
   };
 }
@@ -58,26 +59,28 @@ interface Slot {
 }
 
 class Planner {
-  readonly arena = new Arena();
+  readonly memory: Arena | Buffers;
   readonly largest: Aval[] = [];
   readonly limits: Limits;
   private count = 0;
 
   constructor(limits: Limits) {
     this.limits = limits;
+    this.memory = limits.apiece ? new Buffers() : new Arena();
   }
 
   /** The steps of a program whose inputs lie at `ins`, and whose outputs are to lie at `outs`. */
   program(jaxpr: Jaxpr, ins: readonly Place[], outs: readonly Place[], donors: Donors | null = null): readonly Step[] {
-    const program = narrowed(jaxpr);
+    const program = narrowed(jaxpr, this.limits.buffers);
     return new Scope(this, program, ins, outs, fuse(program, this.limits), donors).steps();
   }
 
   slot(aval: Aval): Slot {
-    const bytes = bytesOf(aval);
-    const offset = this.arena.take(bytes);
+    const bytes = this.limits.apiece ? 4 * aval.size : bytesOf(aval);
+    const found = this.memory.take(bytes);
+    const [position, offset] = this.limits.apiece ? [found, 0] : [0, found];
     this.note(aval);
-    return { place: { base: 'arena', position: 0, offset, steps: [] }, bytes, owned: true, users: 0 };
+    return { place: { base: 'arena', position, offset, steps: [] }, bytes, owned: true, users: 0 };
   }
 
   private note(aval: Aval): void {
@@ -88,7 +91,7 @@ class Planner {
   }
 
   release(slot: Slot): void {
-    if (slot.owned) this.arena.free(slot.place.offset, slot.bytes);
+    if (slot.owned) this.memory.free(this.limits.apiece ? slot.place.position : slot.place.offset, slot.bytes);
   }
 
   name(prefix: string): string {
@@ -364,7 +367,7 @@ class Scope {
       return;
     }
     const from = this.place(x);
-    if (!samePlace(from, to)) this.made.push({ kind: 'copy', from, to, bytes: bytesOf(x.aval) });
+    if (!samePlace(from, to)) this.made.push({ kind: 'copy', from, to, bytes: bytesOf(x.aval), dtype: x.aval.dtype });
   }
 
   /** Outputs that no step wrote where they are wanted. */
@@ -423,7 +426,8 @@ class Scope {
     const steps = [...this.planner.program(jaxpr, ins, [...next, ...rest])];
     state.forEach((to, i) => {
       const { aval } = jaxpr.outs[i]!;
-      if (!same(i) && aval.size > 0) steps.push({ kind: 'copy', from: next[i]!, to, bytes: bytesOf(aval) });
+      if (same(i) || aval.size === 0) return;
+      steps.push({ kind: 'copy', from: next[i]!, to, bytes: bytesOf(aval), dtype: aval.dtype, last: true });
     });
     return steps;
   }

@@ -4,6 +4,7 @@
  */
 
 import type { Aval } from '../../../src/core/aval.ts';
+import type { DType } from '../../../src/core/dtype.ts';
 import type { Buffer } from '../ir/expr.ts';
 import type { Kernel } from '../ir/kernel.ts';
 
@@ -17,7 +18,7 @@ export interface Counter {
 /** Where a value lies: an offset in bytes into what the caller gives or into the arena, and how far it moves with each turn of loops. */
 export interface Place {
   readonly base: 'input' | 'output' | 'arena';
-  /** Which input or output. */
+  /** Which input or output, or buffer of the arena. */
   readonly position: number;
   readonly offset: number;
   readonly steps: readonly { readonly counter: Counter; readonly bytes: number }[];
@@ -124,7 +125,15 @@ export type Step =
   | (Multiplied & { readonly kind: 'convolve'; readonly convolution: Convolution })
   | (Multiplied & { readonly kind: 'contract'; readonly contraction: Contraction })
   | { readonly kind: 'kernel'; readonly kernel: Kernel; readonly places: readonly Place[] }
-  | { readonly kind: 'copy'; readonly from: Place; readonly to: Place; readonly bytes: number }
+  /** `last`: nobody reads what is at `from` after it. */
+  | {
+      readonly kind: 'copy';
+      readonly from: Place;
+      readonly to: Place;
+      readonly bytes: number;
+      readonly dtype: DType;
+      readonly last?: boolean;
+    }
   | { readonly kind: 'repeat'; readonly counter: Counter; readonly body: readonly Step[] }
   /** `flag` is a bool that `condition` writes. */
   | {
@@ -147,6 +156,8 @@ export interface Program {
   readonly steps: readonly Step[];
   /** Bytes of memory that values take while the program runs, at 64-byte boundaries with as much to spare at the end. */
   readonly arena: number;
+  /** Bytes of each buffer of the arena, where every value has one of its own. */
+  readonly buffers: readonly number[];
   /** The largest values in the arena, largest first. */
   readonly largest: readonly Aval[];
 }

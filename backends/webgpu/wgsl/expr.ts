@@ -42,6 +42,9 @@ export const refusal =
     throw new CompileError({ op: kernel, problem, source: unknownSource });
   };
 
+/** The uniform that a parameter is. */
+export const parameter = (slot: number): string => `p${slot}_`;
+
 const word = new DataView(new ArrayBuffer(4));
 const hex = (bits: number): string => `0x${(bits >>> 0).toString(16).padStart(8, '0')}u`;
 
@@ -238,7 +241,7 @@ function expression(x: Expr, show: (x: Expr) => string, scope: Scope): string {
     case 'local':
       return scope.name(x.local);
     case 'size':
-      return scope.fail('sizes are baked into WGSL: it takes kernels without parameters');
+      return parameter(x.slot);
     case 'call':
       return scope.fail(`WGSL has no float64, and no math.${x.name}`);
     case 'load': {

@@ -7,14 +7,14 @@
  *   stand where one invocation may read what another stored.
  * - Anything else runs in one invocation: slow, and right.
  *
- * Sizes are baked in. There is no early return: turns that do not exist are left out by an `if`, so that barriers stay uniform.
+ * Sizes are baked in; the parameters of a kernel (counters of the loops around it) are uniforms of group 1. There is no early return: turns that do not exist are left out by an `if`, so that barriers stay uniform.
  */
 
 import { byteSize } from '../../../src/core/dtype.ts';
 import { type Buffer, type Expr, type Index, type Local, operands } from '../../loop/ir/expr.ts';
 import { type Combiner, expressions, inner, type Kernel, type Stmt } from '../../loop/ir/kernel.ts';
 import { identity } from '../../loop/scalar.ts';
-import { applied, bare, expressionsOf, literal, refusal, type Scope, storedType, typeOf } from './expr.ts';
+import { applied, bare, expressionsOf, literal, parameter, refusal, type Scope, storedType, typeOf } from './expr.ts';
 import { Names } from './names.ts';
 import { type PreludeName, prelude } from './prelude.ts';
 
@@ -35,10 +35,12 @@ export interface WgslProgram {
 /** Invocations of a workgroup. */
 const width = 64;
 /** Limits that every device has: storage buffers of a stage, bytes of workgroup and of function memory. */
-const limits = { buffers: 8, workgroup: 16384, function: 8192 } as const;
+export const limits = { buffers: 8, workgroup: 16384, function: 8192 } as const;
 
 /** What depends on the adapter. */
 export interface WgslOptions {
+  /** `maxStorageBuffersPerShaderStage`. */
+  readonly buffers?: number;
   /** `maxComputeWorkgroupsPerDimension`: nests with more workgroups are dispatched in two dimensions. */
   readonly workgroupsPerDimension?: number;
 }
@@ -46,10 +48,10 @@ export interface WgslOptions {
 /**
  * The kernel in WGSL.
  *
- * @throws CompileError for what WebGPU has not: float64, more than 8 operands, scratch beyond its memory, parameters
+ * @throws CompileError for what WebGPU has not: float64, more operands than it binds, scratch beyond its memory
  */
-export const wgsl = (kernel: Kernel, { workgroupsPerDimension = 65535 }: WgslOptions = {}): WgslProgram =>
-  new Printer(kernel, workgroupsPerDimension).program();
+export const wgsl = (kernel: Kernel, options: WgslOptions = {}): WgslProgram =>
+  new Printer(kernel, options.workgroupsPerDimension ?? 65535, options.buffers ?? limits.buffers).program();
 
 class Printer implements Scope {
   private readonly kernel: Kernel;
@@ -62,11 +64,13 @@ class Printer implements Scope {
   private readonly partial = new Map<Local, string>();
   /** Workgroups in one dimension of a dispatch, at most. */
   private readonly most: number;
+  private readonly buffers: number;
   readonly fail: (problem: string) => never;
 
-  constructor(kernel: Kernel, most: number) {
+  constructor(kernel: Kernel, most: number, buffers: number) {
     this.kernel = kernel;
     this.most = most;
+    this.buffers = buffers;
     this.fail = refusal(kernel.name);
     this.changed = new Set(
       all(kernel.body).flatMap((s) => (s.kind === 'assign' || s.kind === 'accumulate' ? [s.local] : [])),
@@ -83,8 +87,7 @@ class Printer implements Scope {
 
   program(): WgslProgram {
     const { operands, body, sizes } = this.kernel;
-    if (sizes > 0) this.fail('sizes are baked into WGSL: it takes kernels without parameters');
-    if (operands.length > limits.buffers) this.fail(`binds ${operands.length} buffers, of at most ${limits.buffers}`);
+    if (operands.length > this.buffers) this.fail(`binds ${operands.length} buffers, of at most ${this.buffers}`);
     const stored = storedIn(body);
     const bindings = operands.map(
       (buffer) => ({ buffer, access: stored.has(buffer) ? 'read_write' : 'read' }) as const,
@@ -93,6 +96,9 @@ class Printer implements Scope {
       ({ buffer, access }, binding) =>
         `@group(0) @binding(${binding}) var<storage, ${access}> ${this.name(buffer)}: array<${storedType(buffer.dtype, this)}>;`,
     );
+    for (let slot = 0; slot < sizes; slot++) {
+      globals.push(`@group(1) @binding(${slot}) var<uniform> ${parameter(slot)}: i32;`);
+    }
     // A loop without turns does nothing, and its indices would be quotients by 0.
     const segments = segmentsOf(body).filter((stmts) => turnsOf(nest(stmts).indices, this.fail) > 0);
     const entries = segments.map((stmts, i) => this.segment(stmts, segments.length === 1 ? 'main' : `main_${i}`));
@@ -289,7 +295,7 @@ function entryText({ name, size, params, body }: Entry, zero: boolean): string {
   ].join('\n');
 }
 
-const indent = (lines: readonly string[]): readonly string[] =>
+export const indent = (lines: readonly string[]): readonly string[] =>
   lines.flatMap((line) => line.split('\n')).map((line) => `  ${line}`);
 
 /** Statements and those in them, at any depth. */
@@ -315,7 +321,7 @@ const turnsOf = (indices: readonly Index[], fail: (problem: string) => never): n
 };
 
 /** So many workgroups in one dimension, or in two. */
-const split = (groups: number, most: number): readonly [number, number] =>
+export const split = (groups: number, most: number): readonly [number, number] =>
   groups <= most ? [groups, 1] : [most, Math.ceil(groups / most)];
 
 /** The indices of a nest, from the number of the turn. */

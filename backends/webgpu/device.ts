@@ -1,0 +1,196 @@
+/** The WebGPU device: programs are fused and planned as for the CPU, and compiled to WGSL. */
+
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import { type Aval, showAvalShort } from '../../src/core/aval.ts';
+import type { Device, Executable, Storage } from '../../src/core/backend.ts';
+import { allocate, type TypedArray, viewOf } from '../../src/core/dtype.ts';
+import { CompileError } from '../../src/core/errors.ts';
+import type { Inspection } from '../../src/core/inspection.ts';
+import { constsAsInputs, type Jaxpr } from '../../src/core/jaxpr.ts';
+import { structuralText } from '../../src/core/pretty.ts';
+import { expectOptions } from '../../src/core/untyped.ts';
+import type { Value } from '../../src/core/value.ts';
+import { optimize } from '../../transforms/passes/index.ts';
+import { defaultBudget } from '../budget.ts';
+import { decompose } from '../loop/decompose/program.ts';
+import { plan } from '../loop/plan/plan.ts';
+import type { Program } from '../loop/plan/program.ts';
+import { SharedByText } from '../shared.ts';
+import { type Connection, connect, connectNow, type DeviceError, type PowerPreference } from './connection.ts';
+import { decomposedOn } from './decompose.ts';
+import { Gpu } from './gpu.ts';
+import { WebgpuInspection } from './inspect.ts';
+import { lower } from './lower.ts';
+import { CompiledProgram, ProgramCode } from './program.ts';
+import { type WebgpuStorage, wordsOf } from './storage.ts';
+
+/** Options of {@link acquireWebgpu}. */
+export interface WebgpuOptions {
+  /** Which GPU, where there are several. Default: the system's choice. */
+  readonly powerPreference?: PowerPreference;
+  /** Bytes of GPU memory that tensors may take before they are moved to the host. Default: a quarter of the machine's, at most 2 GiB. */
+  readonly budget?: number;
+}
+
+/** Counts of what a device has done: of programs' shapes, which software drivers have as GPUs do. */
+export interface WebgpuCounts {
+  readonly submits: number;
+  readonly dispatches: number;
+  readonly writes: number;
+  readonly reads: number;
+  readonly buffers: number;
+  readonly pipelines: number;
+  readonly bindGroups: number;
+  readonly evicted: number;
+}
+
+/** Refuses what WebGPU has not. */
+function expectDtypes(avals: readonly Aval[], op: string): void {
+  const found = avals.find(({ dtype }) => dtype === 'float64');
+  if (found) {
+    throw new CompileError({
+      op,
+      problem: `${showAvalShort(found)}: WebGPU has no float64`,
+      remedy: "convert it to float32 (np.astype(x, 'float32')), or compute it on the default device or the reference device",
+    });
+  }
+}
+
+class WebgpuDevice implements Device {
+  readonly name = 'webgpu';
+  readonly gpu: Gpu;
+  /** Programs, by the text of what they compute. */
+  private readonly programs = new SharedByText<ProgramCode>();
+
+  constructor(connection: Connection, budget: number) {
+    this.gpu = new Gpu(connection, budget);
+  }
+
+  put(aval: Aval, host: TypedArray): Storage {
+    expectDtypes([aval], 'webgpu');
+    return this.gpu.memory.adopt(wordsOf(host));
+  }
+
+  async read(aval: Aval, storage: Storage): Promise<TypedArray> {
+    const { cell } = storage as WebgpuStorage;
+    const { queue } = this.gpu;
+    await queue.idle();
+    if (cell.failure) throw cell.failure;
+    if (cell.host) return elements(aval, cell.host);
+    const bytes = await queue.read(() => ({ block: cell.block!, bytes: cell.byteLength }));
+    return elements(aval, new Uint32Array(bytes));
+  }
+
+  readSync(aval: Aval, storage: Storage): TypedArray {
+    const { cell } = storage as WebgpuStorage;
+    const { queue, connection } = this.gpu;
+    if (cell.failure) throw cell.failure;
+    if (cell.host) return elements(aval, cell.host);
+    if (!connection.sync) {
+      throw new CompileError({
+        op: 'dataSync',
+        problem: 'a page cannot wait for the GPU',
+        remedy: 'use `await x.data()`',
+      });
+    }
+    connection.check();
+    let found: Uint32Array = new Uint32Array(0);
+    queue.readNow([{ block: cell.block!, bytes: cell.byteLength }], (_, words) => {
+      found = words;
+    });
+    return elements(aval, found);
+  }
+
+  free(storage: Storage): void {
+    const { queue, memory } = this.gpu;
+    if (!queue.isBusy) memory.free(storage as WebgpuStorage);
+    else queue.run(freeing(() => memory.free(storage as WebgpuStorage)), () => undefined);
+  }
+
+  compile(jaxpr: Jaxpr): Executable {
+    const { simple, consts } = this.simplified(jaxpr);
+    const code = this.programs.of(structuralText(simple), () => {
+      const program = this.plan(simple);
+      return new ProgramCode(this.gpu, program, lower(program, this.gpu.connection.facts));
+    });
+    const own = consts.map((x) => this.put(x.aval, x.dataSync()) as WebgpuStorage);
+    return new CompiledProgram(this.gpu, code, own);
+  }
+
+  inspect(jaxpr: Jaxpr): Inspection {
+    const { simple, consts } = this.simplified(jaxpr);
+    const program = this.plan(simple);
+    return new WebgpuInspection(simple, program, lower(program, this.gpu.connection.facts), consts.length);
+  }
+
+  /** The program in primitives that this device has, and the constants that its decompositions need: its first inputs. */
+  private simplified(jaxpr: Jaxpr): { readonly simple: Jaxpr; readonly consts: readonly Value[] } {
+    for (const eqn of jaxpr.eqns) {
+      const avals = [...eqn.ins, ...eqn.outs].map(({ aval }) => aval);
+      expectDtypes(avals, eqn.primitive.name);
+    }
+    expectDtypes([...jaxpr.ins, ...jaxpr.outs].map(({ aval }) => aval), 'webgpu');
+    const { jaxpr: decomposed, consts } = decomposedOn(optimize(jaxpr));
+    return { simple: optimize(constsAsInputs(decomposed)), consts };
+  }
+
+  private plan(simple: Jaxpr): Program {
+    return plan(simple, { buffers: this.gpu.connection.facts.buffers, apiece: true });
+  }
+}
+void decompose;
+
+function* freeing(free: () => void): Generator<never, void, unknown> {
+  free();
+}
+
+/** Words as the dtype's elements: a fresh array. */
+function elements(aval: Aval, words: ArrayBufferView & { readonly length: number }): TypedArray {
+  const { buffer, byteOffset } = words;
+  if (aval.dtype === 'bool') return Uint8Array.from(new Uint32Array(buffer, byteOffset, aval.size));
+  const made = allocate(aval.dtype, aval.size);
+  made.set(viewOf(aval.dtype, (buffer as ArrayBuffer).slice(byteOffset, byteOffset + 4 * aval.size), aval.size));
+  return made;
+}
+
+const made = ({ budget }: WebgpuOptions) => (connection: Connection): Device =>
+  new WebgpuDevice(connection, budget ?? defaultBudget());
+
+/**
+ * A device that runs programs on a GPU: in Node by the npm package `webgpu`, on a page by the browser.
+ *
+ * It fails with a {@link DeviceError}, whose `message` says what is missing.
+ *
+ * @example
+ * ```ts
+ * import { acquireWebgpu, np, withDefaultDevice } from 'pullback';
+ * const device = await acquireWebgpu()();
+ * if (device._tag === 'Right') console.log(withDefaultDevice(device.right, () => np.sum(np.arange(10)).item()));
+ * ```
+ */
+export function acquireWebgpu(options: WebgpuOptions = {}): TaskEither<DeviceError, Device> {
+  expectOptions('acquireWebgpu', options, 'powerPreference', 'budget');
+  return pipe(connect(options.powerPreference), TE.map(made(options)));
+}
+
+/** As {@link acquireWebgpu}, now, where the host can wait for the GPU: Node. */
+export const acquireWebgpuNow = (options: WebgpuOptions = {}): E.Either<DeviceError, Device> =>
+  pipe(connectNow(options.powerPreference), E.map(made(options)));
+
+/** What a WebGPU device has done so far. @throws CompileError for another device */
+export function webgpuCounts(device: Device): WebgpuCounts {
+  if (!(device instanceof WebgpuDevice)) {
+    throw new CompileError({ op: 'webgpuCounts', problem: `${device.name} is no WebGPU device` });
+  }
+  const { queue, memory, pipelines } = device.gpu;
+  return {
+    ...queue.counts,
+    buffers: memory.blocks.created,
+    pipelines: pipelines.counts.pipelines,
+    bindGroups: pipelines.counts.groups,
+    evicted: memory.evicted,
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * Memory of the GPU as a cache of immutable values. Results stay there. What the budget has no room for is moved to the host, what was used
+ * longest ago first, many at a time and with one read for all of them; where the elements are on the host already nothing is read.
+ */
+
+import { DeviceMemoryError } from '../../src/core/errors.ts';
+import { type Block, Blocks, classOf } from './blocks.ts';
+import type { Connection } from './connection.ts';
+import type { Queue } from './queue.ts';
+import { Cell, Lease, WebgpuStorage, type Words } from './storage.ts';
+
+/** Tensors with a block, however small, at most; then a quarter of them moves. */
+const mostCells = 8192;
+/** At least this part of the budget is made free at once. */
+const share = 1 / 8;
+
+export class Memory {
+  readonly budget: number;
+  readonly blocks: Blocks;
+  private readonly queue: Queue;
+  private readonly connection: Connection;
+  /** Cells with a block, the one used last at the end. */
+  private readonly cells = new Set<Cell>();
+  private readonly left = new FinalizationRegistry<Lease>(({ cell }) => {
+    if (cell) this.release(cell);
+  });
+  /** Tensors moved to the host so far. */
+  evicted = 0;
+
+  constructor(connection: Connection, queue: Queue, budget: number) {
+    this.connection = connection;
+    this.queue = queue;
+    this.budget = budget;
+    this.blocks = new Blocks(connection);
+  }
+
+  /** A storage of words on the host; they reach the GPU when a program needs them. */
+  adopt(host: Words): WebgpuStorage {
+    const cell = new Cell(host.byteLength);
+    cell.host = host;
+    return new WebgpuStorage(cell);
+  }
+
+  /** A storage that has its block once `fill` is told. */
+  empty(bytes: number): WebgpuStorage {
+    return new WebgpuStorage(new Cell(bytes));
+  }
+
+  /** The block of a storage that a program reads, in which its elements are. @throws the failure of the program that was to make it */
+  use(storage: WebgpuStorage): Block {
+    const { cell } = storage;
+    if (cell.failure) throw cell.failure;
+    if (!cell.block) {
+      const block = this.take(cell.byteLength, true);
+      if (cell.byteLength > 0) this.queue.write(block, cell.host!);
+      this.fill(storage, block);
+    } else {
+      this.cells.delete(cell);
+      this.cells.add(cell);
+    }
+    return cell.block!;
+  }
+
+  /** The elements of the storage are in this block. */
+  fill(storage: WebgpuStorage, block: Block): void {
+    const { cell } = storage;
+    if (cell.freed) {
+      this.blocks.give(block);
+      return;
+    }
+    cell.block = block;
+    cell.lease = new Lease(cell);
+    this.left.register(storage, cell.lease);
+    this.cells.add(cell);
+  }
+
+  pin(storage: WebgpuStorage): void {
+    storage.cell.pins += 1;
+  }
+
+  unpin(storage: WebgpuStorage): void {
+    const { cell } = storage;
+    cell.pins -= 1;
+    if (cell.freed && cell.pins === 0) this.release(cell);
+  }
+
+  /** Nobody will use the storage again. */
+  free({ cell }: WebgpuStorage): void {
+    cell.freed = true;
+    cell.host = null;
+    if (cell.pins === 0) this.release(cell);
+  }
+
+  /**
+   * A block of at least so many bytes.
+   *
+   * @param written - whether the host is to write to it: then it must not be known to commands that are not submitted
+   * @throws DeviceMemoryError
+   */
+  take(bytes: number, written = false): Block {
+    const { blocks, budget, queue } = this;
+    const size = classOf(bytes);
+    if (this.cells.size >= mostCells) this.evict(0, mostCells / 4);
+    const ready = (): Block | null => blocks.take(size, queue.batch);
+    let found = ready();
+    if (!found && blocks.total + size > budget) {
+      this.shrink(budget - size);
+      if (blocks.total + size > budget) {
+        this.evict(Math.max(blocks.total + size - budget, budget * share), 0);
+        found = ready();
+        if (!found) this.shrink(budget - size);
+      }
+      if (!found && blocks.total + size > budget) this.refuse(bytes);
+    }
+    found ??= blocks.make(size);
+    if (written && found.batch === queue.batch) queue.flush();
+    return found;
+  }
+
+  give(block: Block): void {
+    this.blocks.give(block);
+  }
+
+  private shrink(bytes: number): void {
+    if (this.blocks.total > bytes && this.blocks.knows(this.queue.batch)) this.queue.flush();
+    this.blocks.shrink(bytes);
+  }
+
+  private release(cell: Cell): void {
+    const { block } = cell;
+    if (!block) return;
+    this.cells.delete(cell);
+    cell.block = null;
+    cell.lease!.cell = null;
+    cell.lease = null;
+    this.blocks.give(block);
+  }
+
+  /** Make so many bytes free, of at least so many cells, those that were used longest ago first. */
+  private evict(bytes: number, count: number): void {
+    const chosen: Cell[] = [];
+    let room = 0;
+    for (const cell of this.cells) {
+      if (room >= bytes && chosen.length >= count) break;
+      if (cell.pins > 0) continue;
+      chosen.push(cell);
+      room += cell.block!.size;
+    }
+    const unread = chosen.filter((cell) => cell.host === null && cell.byteLength > 0);
+    if (unread.length > 0 && !this.connection.sync) {
+      throw new DeviceMemoryError({
+        op: 'webgpu',
+        problem: `tensors of ${this.budget} bytes are in use, which is the budget of the device, and a page cannot move them to the host without waiting`,
+        remedy: 'await the data() of a tensor now and then, or give the device a larger budget',
+      });
+    }
+    this.queue.readNow(
+      unread.map((cell) => ({ block: cell.block!, bytes: cell.byteLength })),
+      (i, words) => {
+        unread[i]!.host = words;
+      },
+    );
+    for (const cell of chosen) this.release(cell);
+    this.evicted += chosen.length;
+  }
+
+  private refuse(bytes: number): never {
+    const used = this.blocks.total - this.blocks.idle;
+    throw new DeviceMemoryError({
+      op: 'webgpu',
+      problem: `no room for ${bytes} bytes: ${used} of a budget of ${this.budget} are in use by the program that runs`,
+      remedy: 'give the device a larger budget, compute in smaller pieces, or recompute with checkpoint',
+    });
+  }
+}
