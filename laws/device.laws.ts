@@ -20,7 +20,7 @@ import { tensorOf } from './arbitrary/tensor.ts';
 import { type ViewChoice, viewChoice, viewOf } from './arbitrary/views.ts';
 import { domainOf } from './decompositions.laws.ts';
 import { type Agreement, agreements } from './device-agreement.ts';
-import { programLaws } from './device-programs.laws.ts';
+import { asOnDevice, isDeviceDtype, programLaws } from './device-programs.laws.ts';
 import { isFactored } from './factors.laws.ts';
 import { exact } from './fd.ts';
 import type { Call, Row } from './generators/row.ts';
@@ -64,14 +64,22 @@ const settings: fc.Arbitrary<Setting> = fc.record({
   lanes: fc.constantFrom(0, 0, 1, 5, 37),
 });
 
+/** Has the device the dtypes of a call? */
+const isOnDevice = ({ ins, params }: Call<unknown>): boolean =>
+  ins.every(({ dtype }) => isDeviceDtype(dtype)) &&
+  Object.values(params as object).every((x) => x !== 'float64' || isDeviceDtype(x));
+
 const casesOf = (name: FirstOrderName, row: Row<unknown>): fc.Arbitrary<Case> =>
-  row.calls(row.takes).chain((call) => {
-    const domain = domainOf(name, row);
-    const set = fc.tuple(...call.ins.map((aval, i) => tensorOf(aval, domain(call, i))));
-    return fc
-      .tuple(fc.array(set, { minLength: 2, maxLength: 2 }), settings)
-      .map(([sets, setting]) => ({ call, sets, setting }));
-  });
+  row
+    .calls(row.takes)
+    .filter(isOnDevice)
+    .chain((call) => {
+      const domain = domainOf(name, row);
+      const set = fc.tuple(...call.ins.map((aval, i) => tensorOf(aval, domain(call, i))));
+      return fc
+        .tuple(fc.array(set, { minLength: 2, maxLength: 2 }), settings)
+        .map(([sets, setting]) => ({ call, sets: sets.map((set) => set.map(asOnDevice)), setting }));
+    });
 
 const chosen = (choices: readonly ViewChoice[], i: number): ViewChoice => choices[Math.min(i, choices.length - 1)]!;
 

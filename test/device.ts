@@ -10,6 +10,7 @@ type Library = typeof import('pullback');
 const devices = {
   wasm: ({ wasmDevice }: Library): Device => wasmDevice(),
   reference: ({ referenceDevice }: Library): Device => referenceDevice(),
+  webgpu: ({ webgpuDevice }: Library): Device => webgpuDevice(),
 };
 
 export type DeviceName = keyof typeof devices;

@@ -30,7 +30,7 @@ const natural = (name: string, fallback: number): number => {
 };
 
 /** Cases of a law, if LAWS does not say. */
-const usual: Readonly<Record<DeviceName, number>> = { reference: pageRuns.runs, wasm: 20 };
+const usual: Readonly<Record<DeviceName, number>> = { reference: pageRuns.runs, wasm: 20, webgpu: 5 };
 
 const seed = natural('LAWS_SEED', pageRuns.seed);
 const only = process.env['LAWS_ONLY'] || null;

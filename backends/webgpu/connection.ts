@@ -102,7 +102,8 @@ function explained(error: GPUError): PullbackError {
     return new DeviceMemoryError({
       op: 'webgpu',
       problem: `the GPU has no memory left: ${text}`,
-      remedy: 'give the device a smaller budget, so that it moves tensors to the host in time, or compute in smaller pieces',
+      remedy:
+        'give the device a smaller budget, so that it moves tensors to the host in time, or compute in smaller pieces',
     });
   }
   return new CompileError({
@@ -158,7 +159,13 @@ export function connectNow(power?: PowerPreference): E.Either<DeviceError, Conne
     const adapter = now(() => gpu.requestAdapter(adapterOptions(power)));
     if (!adapter) return noAdapter();
     keep(adapter);
-    return E.right(new Connection(now(() => adapter.requestDevice(deviceDescription(adapter))), nameOf(adapter), host));
+    return E.right(
+      new Connection(
+        now(() => adapter.requestDevice(deviceDescription(adapter))),
+        nameOf(adapter),
+        host,
+      ),
+    );
   } catch (error) {
     return refused('NoDevice', (error as Error).message);
   }

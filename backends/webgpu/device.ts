@@ -2,8 +2,8 @@
 
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
-import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Aval, showAvalShort } from '../../src/core/aval.ts';
 import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { allocate, type TypedArray, viewOf } from '../../src/core/dtype.ts';
@@ -15,7 +15,6 @@ import { expectOptions } from '../../src/core/untyped.ts';
 import type { Value } from '../../src/core/value.ts';
 import { optimize } from '../../transforms/passes/index.ts';
 import { defaultBudget } from '../budget.ts';
-import { decompose } from '../loop/decompose/program.ts';
 import { plan } from '../loop/plan/plan.ts';
 import type { Program } from '../loop/plan/program.ts';
 import { SharedByText } from '../shared.ts';
@@ -54,13 +53,16 @@ function expectDtypes(avals: readonly Aval[], op: string): void {
     throw new CompileError({
       op,
       problem: `${showAvalShort(found)}: WebGPU has no float64`,
-      remedy: "convert it to float32 (np.astype(x, 'float32')), or compute it on the default device or the reference device",
+      remedy:
+        "convert it to float32 (np.astype(x, 'float32')), or compute it on the default device or the reference device",
     });
   }
 }
 
 class WebgpuDevice implements Device {
   readonly name = 'webgpu';
+  readonly dtypes = ['bool', 'uint32', 'int32', 'float32'] as const;
+  readonly flushesSubnormals = true;
   readonly gpu: Gpu;
   /** Programs, by the text of what they compute. */
   private readonly programs = new SharedByText<ProgramCode>();
@@ -107,7 +109,11 @@ class WebgpuDevice implements Device {
   free(storage: Storage): void {
     const { queue, memory } = this.gpu;
     if (!queue.isBusy) memory.free(storage as WebgpuStorage);
-    else queue.run(freeing(() => memory.free(storage as WebgpuStorage)), () => undefined);
+    else
+      queue.run(
+        freeing(() => memory.free(storage as WebgpuStorage)),
+        () => undefined,
+      );
   }
 
   compile(jaxpr: Jaxpr): Executable {
@@ -132,7 +138,10 @@ class WebgpuDevice implements Device {
       const avals = [...eqn.ins, ...eqn.outs].map(({ aval }) => aval);
       expectDtypes(avals, eqn.primitive.name);
     }
-    expectDtypes([...jaxpr.ins, ...jaxpr.outs].map(({ aval }) => aval), 'webgpu');
+    expectDtypes(
+      [...jaxpr.ins, ...jaxpr.outs].map(({ aval }) => aval),
+      'webgpu',
+    );
     const { jaxpr: decomposed, consts } = decomposedOn(optimize(jaxpr));
     return { simple: optimize(constsAsInputs(decomposed)), consts };
   }
@@ -141,7 +150,6 @@ class WebgpuDevice implements Device {
     return plan(simple, { buffers: this.gpu.connection.facts.buffers, apiece: true });
   }
 }
-void decompose;
 
 function* freeing(free: () => void): Generator<never, void, unknown> {
   free();
@@ -156,8 +164,10 @@ function elements(aval: Aval, words: ArrayBufferView & { readonly length: number
   return made;
 }
 
-const made = ({ budget }: WebgpuOptions) => (connection: Connection): Device =>
-  new WebgpuDevice(connection, budget ?? defaultBudget());
+const made =
+  ({ budget }: WebgpuOptions) =>
+  (connection: Connection): Device =>
+    new WebgpuDevice(connection, budget ?? defaultBudget());
 
 /**
  * A device that runs programs on a GPU: in Node by the npm package `webgpu`, on a page by the browser.
@@ -176,9 +186,17 @@ export function acquireWebgpu(options: WebgpuOptions = {}): TaskEither<DeviceErr
   return pipe(connect(options.powerPreference), TE.map(made(options)));
 }
 
-/** As {@link acquireWebgpu}, now, where the host can wait for the GPU: Node. */
-export const acquireWebgpuNow = (options: WebgpuOptions = {}): E.Either<DeviceError, Device> =>
-  pipe(connectNow(options.powerPreference), E.map(made(options)));
+/**
+ * As {@link acquireWebgpu}, now, where the host can wait for the GPU: in Node.
+ *
+ * @throws CompileError with the message of the {@link DeviceError} where there is no device
+ */
+export function webgpuDevice(options: WebgpuOptions = {}): Device {
+  expectOptions('webgpuDevice', options, 'powerPreference', 'budget');
+  const found = connectNow(options.powerPreference);
+  if (E.isRight(found)) return made(options)(found.right);
+  throw new CompileError({ op: 'webgpuDevice', problem: found.left.message.replace(/^webgpu: /, '') });
+}
 
 /** What a WebGPU device has done so far. @throws CompileError for another device */
 export function webgpuCounts(device: Device): WebgpuCounts {

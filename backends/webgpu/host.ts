@@ -8,7 +8,7 @@
 
 import { CompileError, PullbackError } from '../../src/core/errors.ts';
 
-/** What a wait is for: a promise, and, if it can be seen without asking the inspector, whether it is over. */
+/** What a wait is for: a promise, and, where its result is seen in another way and does not matter, whether it is over. */
 export interface Wait<A> {
   readonly promise: Promise<A>;
   readonly over?: () => boolean;
@@ -42,6 +42,7 @@ type Immediate = typeof setImmediate;
 
 class Pump implements Sync {
   private pending: (() => void) | null = null;
+  private scheduled = false;
   private readonly real: Immediate = globalThis.setImmediate;
 
   start<A>(operation: () => Promise<A>): Promise<A> {
@@ -52,7 +53,10 @@ class Pump implements Sync {
   }
 
   wait<A>({ promise, over }: Wait<A>): A {
-    if (over) this.until(over);
+    if (over) {
+      this.until(over);
+      return undefined as A;
+    }
     let found = settled(promise);
     for (let turns = 1; found.state === 'pending'; turns = Math.min(2 * turns, 64)) {
       if (!this.pending) throw stuck();
@@ -72,7 +76,7 @@ class Pump implements Sync {
 
   /** One turn of Dawn's events; after some in vain, with a nap. */
   private step(turns: number): void {
-    if (this.pending) this.tick(this.pending);
+    this.tick();
     if (turns > 64) Atomics.wait(nap, 0, 0, turns > 2000 ? 1 : 0.05);
   }
 
@@ -80,8 +84,8 @@ class Pump implements Sync {
     const saved = globalThis.setImmediate;
     globalThis.setImmediate = ((callback: () => void) => {
       this.pending = callback;
-      return this.real(() => this.tick(callback));
-    }) as Immediate;
+      this.schedule();
+    }) as unknown as Immediate;
     try {
       return operation();
     } finally {
@@ -89,11 +93,20 @@ class Pump implements Sync {
     }
   }
 
-  /** What has been called already is not called again. */
-  private tick(callback: () => void): void {
-    if (this.pending !== callback) return;
+  /** Have Dawn's events processed once the event loop turns: one call of it for all that is pending, as a loop that never yields makes many. */
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.real(() => {
+      this.scheduled = false;
+      this.tick();
+    });
+  }
+
+  private tick(): void {
+    const { pending } = this;
     this.pending = null;
-    this.watched(callback);
+    if (pending) this.watched(pending);
   }
 }
 

@@ -54,7 +54,10 @@ export class WebgpuInspection implements Inspection {
   /** The kernels, each text once, with what is dispatched. */
   private wgsl(): string {
     const texts = new Map<string, string[]>();
-    for (const { source, workgroups: [x, y] } of this.lowered.launches) {
+    for (const {
+      source,
+      workgroups: [x, y],
+    } of this.lowered.launches) {
       const dispatched = `// ${source.name}: ${source.entry}, ${x * y} workgroups`;
       const heads = texts.get(source.code);
       if (heads) heads.push(dispatched);

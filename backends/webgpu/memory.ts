@@ -9,8 +9,11 @@ import type { Connection } from './connection.ts';
 import type { Queue } from './queue.ts';
 import { Cell, Lease, WebgpuStorage, type Words } from './storage.ts';
 
-/** Tensors with a block, however small, at most; then a quarter of them moves. */
-const mostCells = 8192;
+/**
+ * Tensors with a block, however small, at most; then a quarter of them moves, as tensors that nobody has any more are not told of in a
+ * loop that never yields. Where one that was moved is used again, more of them are in use, and there may be twice as many.
+ */
+const mostCells = 1024;
 /** At least this part of the budget is made free at once. */
 const share = 1 / 8;
 
@@ -21,6 +24,7 @@ export class Memory {
   private readonly connection: Connection;
   /** Cells with a block, the one used last at the end. */
   private readonly cells = new Set<Cell>();
+  private most = mostCells;
   private readonly left = new FinalizationRegistry<Lease>(({ cell }) => {
     if (cell) this.release(cell);
   });
@@ -51,6 +55,8 @@ export class Memory {
     const { cell } = storage;
     if (cell.failure) throw cell.failure;
     if (!cell.block) {
+      if (cell.moved && this.cells.size > this.most / 2) this.most *= 2;
+      cell.moved = false;
       const block = this.take(cell.byteLength, true);
       if (cell.byteLength > 0) this.queue.write(block, cell.host!);
       this.fill(storage, block);
@@ -100,7 +106,7 @@ export class Memory {
   take(bytes: number, written = false): Block {
     const { blocks, budget, queue } = this;
     const size = classOf(bytes);
-    if (this.cells.size >= mostCells) this.evict(0, mostCells / 4);
+    if (this.cells.size >= this.most) this.evict(0, this.most / 4);
     const ready = (): Block | null => blocks.take(size, queue.batch);
     let found = ready();
     if (!found && blocks.total + size > budget) {
@@ -160,6 +166,7 @@ export class Memory {
         unread[i]!.host = words;
       },
     );
+    for (const cell of unread) cell.moved = true;
     for (const cell of chosen) this.release(cell);
     this.evicted += chosen.length;
   }

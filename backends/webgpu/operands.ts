@@ -5,10 +5,11 @@
 
 import { byteSize } from '../../src/core/dtype.ts';
 import { CompileError } from '../../src/core/errors.ts';
-import { type Buffer, type Expr, int, load, operands as operandsOf, size } from '../loop/ir/expr.ts';
+import { apply, type Buffer, type Expr, int, load, operands as operandsOf, size } from '../loop/ir/expr.ts';
 import { plus, times } from '../loop/ir/integer.ts';
 import type { Kernel, Stmt } from '../loop/ir/kernel.ts';
 import { substitution } from '../loop/ir/rewrite.ts';
+import { remainderIn } from '../loop/math/integer.ts';
 import { type Counter, type Place, samePlace } from '../loop/plan/program.ts';
 
 /** A kernel over whole buffers: each operand is one, at the place of the same number. */
@@ -74,6 +75,11 @@ export class Operands {
   /** An expression with the loads of operands where they are. */
   readonly moved = (x: Expr): Expr => {
     let found = this.rewritten.get(x);
+    const remainder = found ? null : remainderIn(x);
+    if (remainder) {
+      found = apply('rem', 'float32', ...remainder.map(this.moved));
+      this.rewritten.set(x, found);
+    }
     if (!found) {
       const loads = new Map<Expr, Expr>();
       const inner = operandsOf(x);

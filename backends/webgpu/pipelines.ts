@@ -20,11 +20,16 @@ export interface Source {
 export class Pipeline {
   readonly source: Source;
   readonly layout: GPUBindGroupLayout;
-  private readonly module: GPUShaderModule;
-  private readonly promise: Promise<GPUComputePipeline>;
+  private module: GPUShaderModule | null;
+  private promise: Promise<GPUComputePipeline> | null;
   private found: GPUComputePipeline | null = null;
 
-  constructor(source: Source, layout: GPUBindGroupLayout, module: GPUShaderModule, promise: Promise<GPUComputePipeline>) {
+  constructor(
+    source: Source,
+    layout: GPUBindGroupLayout,
+    module: GPUShaderModule,
+    promise: Promise<GPUComputePipeline>,
+  ) {
     this.source = source;
     this.layout = layout;
     this.module = module;
@@ -36,13 +41,20 @@ export class Pipeline {
     return this.found!;
   }
 
+  /** It is forgotten: the driver's part of it is let go, and who needs it asks for it anew. */
+  release(): void {
+    this.module = null;
+    this.promise = null;
+    this.found = null;
+  }
+
   /** Waits for it. @throws CompileError with the line that the compiler refuses */
   *ready({ sync }: Connection): Task {
     if (this.found) return;
     try {
-      this.found = (yield { promise: this.promise }) as GPUComputePipeline;
+      this.found = (yield { promise: this.promise! }) as GPUComputePipeline;
     } catch (error) {
-      const ask = (): Promise<GPUCompilationInfo> => this.module.getCompilationInfo();
+      const ask = (): Promise<GPUCompilationInfo> => this.module!.getCompilationInfo();
       const info = (yield { promise: sync?.start(ask) ?? ask() }) as GPUCompilationInfo;
       throw refused(this.source, info, (error as Error).message);
     }
@@ -63,6 +75,9 @@ function refused({ name, code }: Source, { messages }: GPUCompilationInfo, other
   });
 }
 
+/** Kernels that are kept, and at least twice as many as the largest program has: drivers take up to a megabyte for each. */
+const keptPipelines = 768;
+
 /** Bind groups that are kept for one kernel of one program. */
 const keptGroups = 64;
 
@@ -79,16 +94,33 @@ export class Pipelines {
     this.connection = connection;
   }
 
-  /** The kernel, whose compilation begins now if it is new. */
-  of(source: Source): Pipeline {
+  /** Changes when kernels were forgotten, of which programs that have them must ask anew. */
+  generation = 0;
+  private largest = 0;
+
+  /** The kernels of a program, whose compilation begins now if they are new. */
+  ofAll(sources: readonly Source[]): readonly Pipeline[] {
+    this.largest = Math.max(this.largest, sources.length);
+    return sources.map((source) => this.of(source));
+  }
+
+  private of(source: Source): Pipeline {
     const { access, entry, code, counters } = source;
     const key = `${access.join()} ${counters} ${entry}\n${code}`;
-    let found = this.byText.get(key);
-    if (!found) {
-      found = this.begin(source);
-      this.byText.set(key, found);
-    }
+    const found = this.byText.get(key) ?? this.begin(source);
+    this.byText.delete(key);
+    this.byText.set(key, found);
+    if (this.byText.size > Math.max(keptPipelines, 2 * this.largest)) this.forget();
     return found;
+  }
+
+  /** Forget what was asked for longest ago. */
+  private forget(): void {
+    const [key, pipeline] = this.byText.entries().next().value!;
+    this.byText.delete(key);
+    this.modules.delete(pipeline.source.code);
+    pipeline.release();
+    this.generation += 1;
   }
 
   private begin(source: Source): Pipeline {

@@ -40,8 +40,7 @@ function contracted({ batch, m, n, k }: Contraction): Sums {
   const extents = (axes: readonly ContractedAxis[]): number[] => axes.map((x) => x.extent);
   const walk = (of: 'a' | 'b' | 'c', ...parts: readonly (readonly [readonly ContractedAxis[], Expr])[]): Expr =>
     parts.reduce(
-      (sum, [axes, at]) =>
-        unflat(at, extents(axes)).reduce((s, x, i) => plus(s, times(x, int(axes[i]![of]))), sum),
+      (sum, [axes, at]) => unflat(at, extents(axes)).reduce((s, x, i) => plus(s, times(x, int(axes[i]![of]))), sum),
       int(0) as Expr,
     );
   const size = (axes: readonly ContractedAxis[]): number => product(extents(axes));

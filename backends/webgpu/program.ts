@@ -3,8 +3,8 @@
 import type { Executable, Storage } from '../../src/core/backend.ts';
 import type { Counter, Program } from '../loop/plan/program.ts';
 import type { Block } from './blocks.ts';
-import type { Command, Launch, Lowered, Region } from './lower.ts';
 import type { Gpu } from './gpu.ts';
+import type { Command, Launch, Lowered, Region } from './lower.ts';
 import type { Pipeline } from './pipelines.ts';
 import type { Task } from './queue.ts';
 import type { WebgpuStorage } from './storage.ts';
@@ -12,28 +12,44 @@ import type { WebgpuStorage } from './storage.ts';
 /** Turns of a `while` that are encoded before its condition is asked for: at first, and at most. */
 const turnsAhead = { first: 4, most: 64 } as const;
 
+interface Compiled {
+  readonly pipeline: Pipeline;
+  /** By the buffers that are bound. */
+  readonly groups: Map<string, GPUBindGroup>;
+}
+
 /** Code of a program, for all that run it. */
 export class ProgramCode {
   readonly program: Program;
   readonly lowered: Lowered;
-  readonly pipelines: ReadonlyMap<Launch, Pipeline>;
-  readonly groups: ReadonlyMap<Launch, Map<string, GPUBindGroup>>;
+  /** Compiled kernels and bind groups, for each launch. */
+  private compiled: ReadonlyMap<Launch, Compiled> = new Map();
   /** What its gates need, made when it first runs. */
   private own: readonly Block[] | null = null;
-  private isReady = false;
+  /** The generation of the kernels that it has. */
+  private generation = -1;
 
   constructor(gpu: Gpu, program: Program, lowered: Lowered) {
     this.program = program;
     this.lowered = lowered;
-    this.pipelines = new Map(lowered.launches.map((launch) => [launch, gpu.pipelines.of(launch.source)]));
-    this.groups = new Map(lowered.launches.map((launch) => [launch, new Map()]));
+    // They are compiled from now on.
+    gpu.pipelines.ofAll(lowered.launches.map(({ source }) => source));
   }
 
   /** Waits until all its kernels are compiled. */
-  *ready({ connection }: Gpu): Task {
-    if (this.isReady) return;
-    for (const pipeline of new Set(this.pipelines.values())) yield* pipeline.ready(connection);
-    this.isReady = true;
+  *ready({ connection, pipelines }: Gpu): Task {
+    if (this.generation === pipelines.generation) return;
+    const { launches } = this.lowered;
+    const found = pipelines.ofAll(launches.map(({ source }) => source));
+    this.generation = pipelines.generation;
+    for (const pipeline of new Set(found)) yield* pipeline.ready(connection);
+    this.compiled = new Map(
+      launches.map((launch, i) => [launch, { pipeline: found[i]!, groups: this.compiled.get(launch)?.groups ?? new Map() }]),
+    );
+  }
+
+  of(launch: Launch): Compiled {
+    return this.compiled.get(launch)!;
   }
 
   ownBlocks(gpu: Gpu): readonly Block[] {
@@ -160,6 +176,8 @@ class Encoder {
       const flag = this.gpu.queue.words({ block: this.table[region.gate]!, bytes: 4 });
       yield flag.wait;
       if (flag.value()[0] === 0) return;
+      // Others may have run meanwhile.
+      yield* this.code.ready(this.gpu);
     }
   }
 
@@ -173,14 +191,14 @@ class Encoder {
             counters.map((x) => turns.get(x)!),
             counters.map((x) => x.length),
           );
-    const pipeline = code.pipelines.get(launch)!;
+    const { pipeline, groups: kept } = code.of(launch);
     let key = '';
     for (const slot of slots) {
       const block = table[slot]!;
       block.batch = gpu.queue.batch;
       key += `${block.id},`;
     }
-    const operands = gpu.pipelines.group(code.groups.get(launch)!, key, pipeline.layout, () =>
+    const operands = gpu.pipelines.group(kept, key, pipeline.layout, () =>
       slots.map((slot) => table[slot]!.buffer),
     );
     const groups = region

@@ -19,6 +19,8 @@ export class Cell {
   /** Programs that are being encoded and need it where it is. */
   pins = 0;
   freed = false;
+  /** The elements were read back, to make room. */
+  moved = false;
   /** Why it has no elements: the program that was to make them failed. */
   failure: Error | null = null;
   lease: Lease | null = null;
@@ -52,4 +54,5 @@ export class WebgpuStorage implements Storage {
 }
 
 /** Elements as words: booleans are 0 and 1 in four bytes. The array itself where it is words already. */
-export const wordsOf = (host: TypedArray): Words => (host instanceof Uint8Array ? Uint32Array.from(host) : (host as Words));
+export const wordsOf = (host: TypedArray): Words =>
+  host instanceof Uint8Array ? Uint32Array.from(host) : (host as Words);

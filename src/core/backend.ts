@@ -6,7 +6,7 @@
  */
 
 import type { Aval } from './aval.ts';
-import type { TypedArray } from './dtype.ts';
+import type { DType, TypedArray } from './dtype.ts';
 import { AsyncTraceError, CompileError } from './errors.ts';
 import type { Inspection } from './inspection.ts';
 import type { Jaxpr } from './jaxpr.ts';
@@ -32,6 +32,10 @@ export interface Executable {
 export interface Device {
   /** What the user calls it, and what distinguishes its programs in caches: `reference`, `reference:float64`. */
   readonly name: string;
+  /** The dtypes that it has, if not all. */
+  readonly dtypes?: readonly DType[];
+  /** Whether float32 numbers below 2⁻¹²⁶ may count as 0, as GPUs have it. */
+  readonly flushesSubnormals?: boolean;
   /** Takes ownership of `host`, which has `aval.size` elements of the storage type of `aval.dtype`. */
   put(aval: Aval, host: TypedArray): Storage;
   /** A fresh host copy. */

@@ -45,6 +45,16 @@ function remainder(x: Expr, y: Expr): Expr {
   return select(compare('lt', op('abs', x), op('abs', y)), x, left);
 }
 
+/** The operands of a remainder that {@link rem} has written; `null` for anything else. Machines without float64 have their own. */
+export function remainderIn(x: Expr): readonly [Expr, Expr] | null {
+  if (x.op !== 'apply' || x.fn !== 'select' || x.dtype !== 'float32') return null;
+  const [below, small, left] = x.args as readonly [Expr, Expr, Expr];
+  if (left.op !== 'apply' || left.fn !== 'copysign' || below.op !== 'apply' || below.fn !== 'lt') return null;
+  const [rest, bound] = [left.args[0]!, below.args[1]!];
+  if (rest.op !== 'apply' || rest.fn !== 'convert' || rest.args[0]!.dtype !== 'float64') return null;
+  return bound.op === 'apply' && bound.fn === 'abs' ? [small, bound.args[0]!] : null;
+}
+
 /** x^n modulo 2^32, for whole n ≥ 0. */
 export function wordPower(x: Expr, n: number): Expr {
   let power: Expr = like(x, 1);

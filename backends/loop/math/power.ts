@@ -158,7 +158,8 @@ function product(x: Expr, n: number): Expr {
  */
 export function cbrt(x: Expr): Expr {
   const a = abs(x);
-  const denormal = less(a, leastNormal);
+  // What is below it has denormal intermediate results, which some machines take for 0.
+  const denormal = less(a, 2 ** -100);
   const normal = choose(denormal, mul(a, 2 ** 24), a);
   const third = convert(mul(convert(bits(normal), 'float32'), 1 / 3), 'int32');
   const t0 = float(op('add', third, int(0x2a5137a0)));

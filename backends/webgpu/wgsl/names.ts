@@ -5,7 +5,21 @@
 export class Names {
   private readonly given = new Map<object, string>();
   /** Parameters of entry points, and of kernels. */
-  private readonly taken = new Set<string>(['g', 'w', 'n', 'id', 'lane', 'p0_', 'p1_', 'p2_', 'p3_', 'p4_', 'p5_', 'p6_', 'p7_']);
+  private readonly taken = new Set<string>([
+    'g',
+    'w',
+    'n',
+    'id',
+    'lane',
+    'p0_',
+    'p1_',
+    'p2_',
+    'p3_',
+    'p4_',
+    'p5_',
+    'p6_',
+    'p7_',
+  ]);
 
   of(thing: { readonly name: string }): string {
     let name = this.given.get(thing);
