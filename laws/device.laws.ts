@@ -6,6 +6,7 @@
  */
 
 import * as fc from 'fast-check';
+import { isDecomposed } from '../backends/loop/decompose/index.ts';
 import { referenceDevice } from '../backends/reference/device.ts';
 import { withDefaultDevice } from '../src/core/backend.ts';
 import { isFloat } from '../src/core/dtype.ts';
@@ -78,7 +79,7 @@ const casesOf = (name: FirstOrderName, row: Row<unknown>): fc.Arbitrary<Case> =>
       const set = fc.tuple(...call.ins.map((aval, i) => tensorOf(aval, domain(call, i))));
       return fc
         .tuple(fc.array(set, { minLength: 2, maxLength: 2 }), settings)
-        .map(([sets, setting]) => ({ call, sets: sets.map((set) => set.map(asOnDevice)), setting }));
+        .map(([sets, setting]) => ({ call, sets: sets.map((set) => set.map((x) => asOnDevice(x, isDecomposed(name)))), setting }));
     });
 
 const chosen = (choices: readonly ViewChoice[], i: number): ViewChoice => choices[Math.min(i, choices.length - 1)]!;

@@ -3,11 +3,15 @@
  * whole arrays, and what has several writers for one element.
  */
 
-import type { Jaxpr } from '../../src/core/jaxpr.ts';
-import type { Value } from '../../src/core/value.ts';
+import type { ClosedJaxpr, Jaxpr } from '../../src/core/jaxpr.ts';
+import type { DecomposedName } from '../loop/decompose/index.ts';
 import { decompose } from '../loop/decompose/program.ts';
 import { decomposedNames } from '../loop/lower/table.ts';
 
+/** Beside what the CPU has no loops for. */
+const sequences: readonly DecomposedName[] = ['cumsum', 'cumprod', 'cummax', 'cummin', 'cumlogsumexp', 'sort', 'top_k'];
+
+const names: readonly DecomposedName[] = [...decomposedNames, ...sequences];
+
 /** The program in primitives that have kernels, and the constants that it needs. */
-export const decomposedOn = (jaxpr: Jaxpr): { readonly jaxpr: Jaxpr; readonly consts: readonly Value[] } =>
-  decompose(jaxpr, decomposedNames) as never;
+export const decomposedOn = (jaxpr: Jaxpr): ClosedJaxpr => decompose(jaxpr, names);

@@ -46,6 +46,9 @@ export interface WebgpuCounts {
   readonly evicted: number;
 }
 
+/** Elements of the rows that a workgroup may keep: its memory, less the cells of its sums. */
+const scratchElements = 3840;
+
 /** Refuses what WebGPU has not. */
 function expectDtypes(avals: readonly Aval[], op: string): void {
   const found = avals.find(({ dtype }) => dtype === 'float64');
@@ -147,7 +150,7 @@ class WebgpuDevice implements Device {
   }
 
   private plan(simple: Jaxpr): Program {
-    return plan(simple, { buffers: this.gpu.connection.facts.buffers, apiece: true });
+    return plan(simple, { buffers: this.gpu.connection.facts.buffers, apiece: true, scratch: scratchElements });
   }
 }
 

@@ -27,6 +27,8 @@ export interface Limits {
   readonly apart?: boolean;
   /** Whether every value has a buffer of its own, of elements of four bytes. */
   readonly apiece?: boolean;
+  /** Elements of scratch memory that a kernel may keep of a row, if few. */
+  readonly scratch?: number;
 }
 
 /** A cluster, and its expressions once somebody has asked for them: most are taken in by another before. */

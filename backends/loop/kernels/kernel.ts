@@ -19,6 +19,8 @@ export interface Site<P> {
   readonly target: Buffer;
   /** Memory of all results. */
   readonly targets: readonly Buffer[];
+  /** Whether turns that do not depend on each other are to be the outer ones, whatever the order of memory, as there are threads for all. */
+  readonly massive: boolean;
 }
 
 /** The statements of an equation, before those of which the result is the operand's memory. */
@@ -45,6 +47,7 @@ export function standalone(
   eqn: Eqn,
   buffer: (x: Eqn['ins'][number]) => Buffer,
   write: Write<never>,
+  massive = false,
 ): Standalone {
   const out = eqn.outs[0]!;
   const targets = eqn.outs.map(buffer);
@@ -56,6 +59,7 @@ export function standalone(
     params: eqn.params,
     target,
     targets,
+    massive,
     read(operand, at, guard = null) {
       const x = eqn.ins[operand]!;
       if (isLiteral(x)) return literal(x.aval, x.value);

@@ -50,14 +50,13 @@ const scattering =
       ...range(updates.length).filter((axis) => !p.updateWindowDims.includes(axis)),
       ...p.updateWindowDims,
     ];
-    const rest =
-      ins[2]!.size === 0 || out.size === 0
-        ? []
-        : loops(
-            order.map((axis) => indices[axis]!),
-            'serial',
-            body,
-          );
+    // Along these no two updates meet.
+    const apart = site.massive
+      ? p.updateWindowDims.filter((_, i) => !p.scatterDimsToOperandDims.includes(seen[i]!))
+      : [];
+    const of = (axes: readonly number[]) => axes.map((axis) => indices[axis]!);
+    const inner = loops(of(order.filter((axis) => !apart.includes(axis))), 'serial', body);
+    const rest = ins[2]!.size === 0 || out.size === 0 ? [] : loops(of(apart), 'parallel', inner);
     return { start: copied(site), rest, updates: 0 };
   };
 
@@ -83,5 +82,5 @@ export const dynamicUpdateSlice: Write<unknown> = (site) => {
 /** Loops whose last one runs along memory. */
 function innermost(indices: ReturnType<typeof axesOf>['indices'], put: Stmt): readonly Stmt[] {
   const last = indices.at(-1);
-  return last ? loops(indices.slice(0, -1), 'serial', loops([last], 'vector', [put])) : loops(indices, 'serial', [put]);
+  return last ? loops(indices.slice(0, -1), 'parallel', loops([last], 'vector', [put])) : loops(indices, 'serial', [put]);
 }

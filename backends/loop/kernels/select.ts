@@ -59,9 +59,13 @@ export const selectAndScatterAdd: Write<SelectParams> = (site) => {
   if (ins[0]!.size === 0 || out.size === 0) return { start, rest: [], updates: null };
   const { statements, found, any } = extreme(site, at);
   const sum = op('add', load(target, found), read(0, at));
-  const rest = loops(indices, 'serial', [
+  const body: readonly Stmt[] = [
     ...statements,
     { kind: 'if', condition: any, body: [{ kind: 'store', buffer: target, at: found, value: sum }] },
-  ]);
+  ];
+  // Windows of one place meet others on other axes only.
+  const isApart = indices.map((_, axis) => site.massive && site.params.windowDimensions[axis] === 1);
+  const inner = loops(indices.map((x, axis) => (isApart[axis] ? null : x)), 'serial', body);
+  const rest = loops(indices.map((x, axis) => (isApart[axis] ? x : null)), 'parallel', inner);
   return { start, rest, updates: null };
 };

@@ -57,10 +57,17 @@ const keepFrom = 8;
 /** Terms of a sum that are added one after the other. */
 const block = 4096;
 
-export function nestOf(name: string, body: Body, stored: readonly Var[], flow: Dataflow): Kernel {
+/** @param room - elements of scratch memory that it may have, if few */
+export function nestOf(
+  name: string,
+  body: Body,
+  stored: readonly Var[],
+  flow: Dataflow,
+  room = Number.POSITIVE_INFINITY,
+): Kernel {
   const draft = simplified(draftOf(body, stored, flow));
   const scratch: Buffer[] = [];
-  const statements = new Nest(draft, scratch).statements();
+  const statements = new Nest(draft, scratch, room).statements();
   const outputs = stored.map((v) => flow.buffer(v));
   const inputs = [...body.loads].filter((x) => !outputs.includes(x));
   return { name, operands: [...inputs, ...outputs], scratch, sizes: 0, body: statements };
@@ -117,10 +124,12 @@ export class Nest {
   private readonly levels = new Map<Expr, number>();
   /** The pass after which a local is there. */
   private readonly passes = new Map<Local, number>();
+  private readonly room: number;
 
-  constructor(draft: Draft, scratch: Buffer[]) {
+  constructor(draft: Draft, scratch: Buffer[], room = Number.POSITIVE_INFINITY) {
     this.draft = draft;
     this.scratch = scratch;
+    this.room = room;
   }
 
   /** The pass in which an expression can be computed: one more than that of any sum in it. */
@@ -213,7 +222,7 @@ export class Nest {
         const s = earlier.get(x)!;
         const put = passes[s]!.puts.find((p) => p.value === x);
         if (put) by.set(x, load(put.buffer, put.at));
-        else {
+        else if ((this.scratch.length + 1) * sizeOf(lengths) <= this.room) {
           const row: Buffer = {
             name: `row${this.scratch.length}`,
             dtype: x.dtype,

@@ -232,7 +232,7 @@ class Scope {
       this.product(unit, product, at);
       return;
     }
-    const kernel = nestOf(this.planner.name('nest'), unit.body, unit.stored, flow);
+    const kernel = nestOf(this.planner.name('nest'), unit.body, unit.stored, flow, this.planner.limits.scratch);
     const lent = new Set<Var>();
     for (const v of unit.stored) {
       const donor = this.wanted.has(v)
@@ -338,7 +338,13 @@ class Scope {
       return;
     }
     const { flow } = this.fused;
-    const { kernel, inPlace } = standalone(this.planner.name(name), eqn, (x) => flow.buffer(x as Var), write as never);
+    const { kernel, inPlace } = standalone(
+      this.planner.name(name),
+      eqn,
+      (x) => flow.buffer(x as Var),
+      write as never,
+      this.planner.limits.apiece,
+    );
     const operand = inPlace === null ? null : (eqn.ins[inPlace.operand] as Var);
     const alone = operand !== null && eqn.ins.filter((x) => x === operand).length === 1;
     if (inPlace && operand && alone && !this.wanted.has(out) && this.dies(operand, at)) {
