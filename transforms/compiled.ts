@@ -16,6 +16,7 @@ import { currentTrace } from '../src/core/trace.ts';
 import { Tensor, Tracer, type Value } from '../src/core/value.ts';
 import { difference, leafPaths, type TreeDef } from '../src/tree/def.ts';
 import { call, jitP } from './call.ts';
+import { onDevice } from './placement.ts';
 import { Profile } from './profile.ts';
 
 /** What arguments are to a program: their leaves and structure, and static arguments by position with what stands for their value. */
@@ -33,6 +34,8 @@ export interface Traced<A extends readonly unknown[], R> {
   readonly consts: readonly Value[];
   /** What it was traced for. */
   readonly expected: Arguments<Aval>;
+  /** Where it is to run, if somebody said so. */
+  readonly device: Device | null;
   taken(op: string, args: A): Arguments;
   result(outs: readonly Value[]): R;
   /** Whether a call donates arguments now, and such a call with these operands: the constants and the leaves of `args`. */
@@ -45,7 +48,7 @@ export interface Lowered<A extends readonly unknown[], R> {
   /** The jaxpr as it was traced. */
   text(): string;
   /**
-   * Compile for the device of the arguments, or the default device where only avals were given.
+   * Compile for the device that `jit` was given, or that of the arguments, or the default device where only avals were given.
    *
    * @throws CompileError inside of a transform, if the function closes over what that transforms
    */
@@ -94,7 +97,7 @@ export function lowered<A extends readonly unknown[], R>(
   const { name, jaxpr, consts } = traced;
   // Where there are avals only, what is at home nowhere comes to the default device.
   const known = consts.filter((x): x is Tensor => x instanceof Tensor && (x.committed || tensors.length > 0));
-  const place = meetingPlace(jit, [...known, ...tensors]);
+  const place = traced.device ? null : meetingPlace(jit, [...known, ...tensors]);
   const text = (): string => showJaxpr(jaxpr);
   return {
     text,
@@ -106,7 +109,7 @@ export function lowered<A extends readonly unknown[], R>(
           remedy: 'lower and compile outside of the transform, with that value as an argument',
         });
       }
-      return compiled(traced, place ?? defaultDevice());
+      return compiled(traced, traced.device ?? place ?? defaultDevice());
     },
     toString: text,
     [Symbol.for('nodejs.util.inspect.custom')]: text,
@@ -115,7 +118,7 @@ export function lowered<A extends readonly unknown[], R>(
 
 function compiled<A extends readonly unknown[], R>(traced: Traced<A, R>, device: Device): Compiled<A, R> {
   const { name, jaxpr } = traced;
-  const captured = traced.consts.map((x) => moved(x, device));
+  const captured = traced.consts.map((x) => (traced.device ? onDevice(x, device) : moved(x, device)));
   const inspection = compileAhead(
     device,
     jit,
@@ -127,7 +130,9 @@ function compiled<A extends readonly unknown[], R>(traced: Traced<A, R>, device:
     const given = traced.taken(op, args);
     expectKind(op, traced.expected, given);
     const ins = [...captured];
-    for (let i = 0; i < given.leaves.length; i++) ins.push(placed(op, given.leaves[i]!, device, given.def, i));
+    given.leaves.forEach((x, i) => {
+      ins.push(traced.device ? onDevice(x, device) : placed(op, x, device, given.def, i));
+    });
     return ins;
   };
   const own = `compiled(${name})`;

@@ -25,6 +25,7 @@ export { customLinearSolve, type LinearMap, type LinearSolveOptions } from './li
 export { foriLoop, type MapOptions, map, type ScanOptions, scan } from './loops.ts';
 export { optimize } from './passes/index.ts';
 export { peakLiveBytes } from './passes/live.ts';
+export { devicePut } from './placement.ts';
 export type { Profile } from './profile.ts';
 export { customRoot } from './root.ts';
 export { stopGradient } from './stop.ts';

@@ -6,6 +6,7 @@
  */
 
 import { type Aval, showAval } from '../src/core/aval.ts';
+import { type Device, withDefaultDevice } from '../src/core/backend.ts';
 import { evalTrace } from '../src/core/eager.ts';
 import { TreeError } from '../src/core/errors.ts';
 import { identityOf } from '../src/core/identity.ts';
@@ -20,6 +21,7 @@ import { flatFunction, nameAfter, positionOf } from './args.ts';
 import { call, callDonating } from './call.ts';
 import { type Arguments, type Lowered, lowered, type Traced } from './compiled.ts';
 import type { Abstract } from './inspect.ts';
+import { onDevice } from './placement.ts';
 
 /** Options of {@link jit}. */
 export interface JitOptions {
@@ -27,6 +29,8 @@ export interface JitOptions {
   readonly staticArgnums?: number | readonly number[];
   /** Arguments whose memory the program may reuse; their tensors cannot be used afterwards. */
   readonly donateArgnums?: number | readonly number[];
+  /** Where it runs: arguments on other devices are copied there. Default: where its arguments are. */
+  readonly device?: Device;
 }
 
 /** A jitted function. */
@@ -88,7 +92,8 @@ const asList = (argnums: number | readonly number[] | undefined): readonly numbe
  * ```
  */
 export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, options: JitOptions = {}): Jitted<A, R> {
-  expectOptions('jit', options, 'staticArgnums', 'donateArgnums');
+  expectOptions('jit', options, 'staticArgnums', 'donateArgnums', 'device');
+  const device = options.device ?? null;
   const cache = new Map<string, Entry>();
   const name = f.name || 'anonymous';
   const watch = new RetraceWatch(name);
@@ -142,13 +147,18 @@ export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, optio
       given,
       given.leaves.map((x) => x.aval),
     );
-    return { entry, operands: [...entry.consts, ...given.leaves] };
+    const operands = [...entry.consts, ...given.leaves];
+    return { entry, operands: device ? operands.map((x) => onDevice(x, device)) : operands };
   };
+  const run = (jaxpr: Jaxpr, operands: readonly Value[]): readonly Value[] =>
+    device && operands.length === 0
+      ? withDefaultDevice(device, () => call(name, jaxpr, operands))
+      : call(name, jaxpr, operands);
 
   const jitted = (...args: A): R => {
     const { entry, operands } = prepared(args);
     if (donates(donated)) return give(entry, args, operands, donated);
-    return unflatten<R>(entry.outDef, call(name, entry.jaxpr, operands));
+    return unflatten<R>(entry.outDef, run(entry.jaxpr, operands));
   };
   givers.set(jitted, (args, argnums) => {
     const { entry, operands } = prepared(args as A);
@@ -164,6 +174,7 @@ export function jit<A extends readonly unknown[], R>(f: (...args: A) => R, optio
       consts: entry.consts,
       expected,
       taken,
+      device,
       result: (outs) => unflatten(entry.outDef, outs),
       gives: () => donates(donated),
       give: (now, operands) => give(entry, now, operands, donated),

@@ -81,17 +81,22 @@ class WebgpuDevice implements Device {
 
   async read(aval: Aval, storage: Storage): Promise<TypedArray> {
     const { cell } = storage as WebgpuStorage;
-    const { queue } = this.gpu;
+    const { queue, memory } = this.gpu;
     await queue.idle();
     if (cell.failure) throw cell.failure;
     if (cell.host) return elements(aval, cell.host);
-    const bytes = await queue.read(() => ({ block: cell.block!, bytes: cell.byteLength }));
-    return elements(aval, new Uint32Array(bytes));
+    memory.hold(cell);
+    try {
+      const words = new Uint32Array(await queue.read({ block: cell.block!, bytes: cell.byteLength }));
+      return elements(aval, words);
+    } finally {
+      memory.letGo(cell);
+    }
   }
 
   readSync(aval: Aval, storage: Storage): TypedArray {
     const { cell } = storage as WebgpuStorage;
-    const { queue, connection } = this.gpu;
+    const { queue, memory, connection } = this.gpu;
     if (cell.failure) throw cell.failure;
     if (cell.host) return elements(aval, cell.host);
     if (!connection.sync) {
@@ -106,6 +111,7 @@ class WebgpuDevice implements Device {
     queue.readNow([{ block: cell.block!, bytes: cell.byteLength }], (_, words) => {
       found = words;
     });
+    memory.known(cell, found);
     return elements(aval, found);
   }
 

@@ -15,7 +15,7 @@ import { costOf } from '../loop/plan/cost.ts';
 import { bytesOf } from '../loop/plan/plan.ts';
 import { printLoops, printPlan } from '../loop/plan/print.ts';
 import type { Program } from '../loop/plan/program.ts';
-import type { Lowered } from './lower.ts';
+import type { Command, Lowered } from './lower.ts';
 
 export class WebgpuInspection implements Inspection {
   private readonly jaxpr: Jaxpr;
@@ -72,6 +72,7 @@ export class WebgpuInspection implements Inspection {
     return {
       ...costOf(program.steps),
       kernels: lowered.launches.length,
+      dispatches: dispatchesOf(lowered.commands),
       peakBytes: operands + program.arena + lowered.room,
     };
   }
@@ -82,5 +83,24 @@ export class WebgpuInspection implements Inspection {
       problem: 'the device webgpu does not time the steps of a program',
       remedy: 'profile on the default device, or time whole calls that end with a read',
     });
+  }
+}
+
+function dispatchesOf(commands: readonly Command[]): number {
+  return commands.reduce((sum, command) => sum + count(command), 0);
+}
+
+function count(command: Command): number {
+  switch (command.kind) {
+    case 'launch':
+      return 1;
+    case 'move':
+      return 0;
+    case 'repeat':
+      return command.counter.length * dispatchesOf(command.body);
+    case 'while':
+      return dispatchesOf(command.condition) + dispatchesOf(command.body) + 1;
+    case 'branch':
+      return command.branches.reduce((sum, { body }) => sum + 1 + dispatchesOf(body), 0);
   }
 }

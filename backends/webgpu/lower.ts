@@ -13,6 +13,7 @@ import type { Kernel } from '../loop/ir/kernel.ts';
 import { fill } from '../loop/kernels/kernel.ts';
 import { nameOf } from '../loop/plan/print.ts';
 import type { Counter, Place, Program, Step } from '../loop/plan/program.ts';
+import { classOf } from './blocks.ts';
 import type { AdapterFacts } from './connection.ts';
 import { placed } from './operands.ts';
 import type { Access, Source } from './pipelines.ts';
@@ -163,15 +164,19 @@ class Lowering {
       this.room = Math.max(this.room, 4 * elements);
       return this.placeOf(this.after);
     };
-    const { code, pass, operands, rest } = tiledProduct(step, nameOf(step), this.facts, room);
+    const { code, pass, operands, stored, rest } = tiledProduct(step, nameOf(step), this.facts, room);
     const slots = operands.places.map((place) => this.slot(place));
-    const access = slots.map((_, i): Access => (i === slots.length - 1 ? 'read_write' : 'read'));
-    const { epilogue } = step;
+    const access = operands.buffers.map((buffer): Access => (stored.has(buffer) ? 'read_write' : 'read'));
     return [
       ...this.launch(nameOf(step), code, pass, access, slots, operands.counters),
-      ...(rest ? this.kernel(rest.kernel, rest.places) : []),
-      ...(epilogue ? this.kernel(epilogue.kernel, epilogue.places) : []),
+      ...rest.flatMap(({ kernel, places }) => this.kernel(kernel, places)),
     ];
+  }
+
+  /** Bytes of the block that is bound to a slot. */
+  private sizeOf({ base, position }: Place): number {
+    const { ins, outs, buffers } = this.program;
+    return classOf(base === 'arena' ? buffers[position]! : 4 * (base === 'input' ? ins : outs)[position]!.size);
   }
 
   /** A slot as a place, as if it were the arena's. */
@@ -188,7 +193,8 @@ class Lowering {
     const body = fill(y, size, (at) => load(x, at));
     const copy = this.kernel({ name: 'copy', operands: [x, y], scratch: [], sizes: 0, body }, [from, to]);
     const whole = from.steps.length === 0 && to.steps.length === 0 && from.offset === 0 && to.offset === 0;
-    if (!step.last || !whole) return copy;
+    // Of other sizes, what is in a slot at another time would not fit.
+    if (!step.last || !whole || this.sizeOf(from) !== this.sizeOf(to)) return copy;
     return [{ kind: 'move', from: this.slot(from), to: this.slot(to), copy }];
   }
 

@@ -14,6 +14,8 @@ import { Cell, Lease, WebgpuStorage, type Words } from './storage.ts';
  * loop that never yields. Where one that was moved is used again, more of them are in use, and there may be twice as many.
  */
 const mostCells = 1024;
+/** Bytes of what is likely to be read and not used again. */
+const small = 256;
 /** At least this part of the budget is made free at once. */
 const share = 1 / 8;
 
@@ -80,14 +82,21 @@ export class Memory {
     this.cells.add(cell);
   }
 
-  pin(storage: WebgpuStorage): void {
-    storage.cell.pins += 1;
+  /** The cell stays where it is until it is let go as often. */
+  hold(cell: Cell): void {
+    cell.pins += 1;
   }
 
-  unpin(storage: WebgpuStorage): void {
-    const { cell } = storage;
+  letGo(cell: Cell): void {
     cell.pins -= 1;
     if (cell.freed && cell.pins === 0) this.release(cell);
+  }
+
+  /** What a cell holds was read. Of a loss that is shown and a flag that is asked the host has all, and the block is free again. */
+  known(cell: Cell, words: Words): void {
+    if (cell.byteLength > small || cell.freed) return;
+    cell.host = words;
+    if (cell.pins === 0) this.release(cell);
   }
 
   /** Nobody will use the storage again. */

@@ -6,14 +6,28 @@
  * Where the result has few tiles and many terms, the terms are divided, and the parts added by another kernel, in their order.
  */
 
-import { type Buffer, constant, type Expr, type Index, index, int, type Local, load, read } from '../loop/ir/expr.ts';
-import { both, flat, plus, times, unflat } from '../loop/ir/integer.ts';
+import {
+  type Buffer,
+  type Expr,
+  type Index,
+  index,
+  int,
+  type Load,
+  type Local,
+  load,
+  op,
+  operands as operandsOf,
+  read,
+  size,
+} from '../loop/ir/expr.ts';
+import { both, plus, range, times, unflat } from '../loop/ir/integer.ts';
 import type { Kernel, Stmt } from '../loop/ir/kernel.ts';
+import { substitution } from '../loop/ir/rewrite.ts';
 import { placed as inDilated } from '../loop/lower/reductions.ts';
-import type { ContractedAxis, Contraction, Convolution, Place, Step } from '../loop/plan/program.ts';
+import type { ContractedAxis, Contraction, Convolution, Epilogue, Place, Step } from '../loop/plan/program.ts';
 import type { AdapterFacts } from './connection.ts';
 import { Operands } from './operands.ts';
-import { bare, expressionsOf, parameter, refusal, type Scope, typeOf } from './wgsl/expr.ts';
+import { bare, expressionsOf, parameter, refusal, type Scope, storedType, typeOf } from './wgsl/expr.ts';
 import { indent, type Pass, split } from './wgsl/kernel.ts';
 import { Names } from './wgsl/names.ts';
 import { type PreludeName, prelude } from './wgsl/prelude.ts';
@@ -43,9 +57,9 @@ function contracted({ batch, m, n, k }: Contraction): Sums {
       (sum, [axes, at]) => unflat(at, extents(axes)).reduce((s, x, i) => plus(s, times(x, int(axes[i]![of]))), sum),
       int(0) as Expr,
     );
-  const size = (axes: readonly ContractedAxis[]): number => product(extents(axes));
+  const lengthOf = (axes: readonly ContractedAxis[]): number => product(extents(axes));
   return {
-    extents: { z: size(batch), i: size(m), j: size(n), k: size(k) },
+    extents: { z: lengthOf(batch), i: lengthOf(m), j: lengthOf(n), k: lengthOf(k) },
     a: (z, i, t) => ({ at: walk('a', [batch, z], [m, i], [k, t]), guard: null }),
     b: (z, t, j) => ({ at: walk('b', [batch, z], [n, j], [k, t]), guard: null }),
     c: (z, i, j) => walk('c', [batch, z], [m, i], [n, j]),
@@ -91,12 +105,14 @@ function convolved(p: Convolution): Sums {
   };
 }
 
-/** A product in WGSL, and the kernel after it that adds the parts, where its terms are divided. */
+/** A product in WGSL, and the kernels after it: what adds the parts, where its terms are divided, and an epilogue that is not in it. */
 export interface TiledProduct {
   readonly code: string;
   readonly pass: Pass;
   readonly operands: Operands;
-  readonly rest: { readonly kernel: Kernel; readonly places: readonly Place[] } | null;
+  /** What it writes. */
+  readonly stored: ReadonlySet<Buffer>;
+  readonly rest: readonly { readonly kernel: Kernel; readonly places: readonly Place[] }[];
 }
 
 /** Invocations of a workgroup, along each axis of a tile. */
@@ -116,8 +132,9 @@ interface Tile {
 
 /** Tiles below this number leave a GPU idle. */
 const busy = 64;
-/** Terms of a part at least. */
+/** Terms of a part at least, and how many parts at most. */
 const leastTerms = 256;
+const mostParts = 16;
 
 function tileOf({ z, i, j, k }: Sums['extents'], facts: AdapterFacts): Tile {
   const fit = (extent: number, most: number): number => {
@@ -130,12 +147,72 @@ function tileOf({ z, i, j, k }: Sums['extents'], facts: AdapterFacts): Tile {
   const most = tiles(8, 8) >= 2 * busy ? 8 : 4;
   const [rows, columns] = [fit(i, most), fit(j, most)];
   const depth = most === 8 && facts.workgroupBytes < 32768 ? 8 : 16;
-  const wanted = Math.min(Math.floor(k / leastTerms), Math.ceil(busy / tiles(rows, columns)));
+  const wanted = Math.min(Math.floor(k / leastTerms), Math.ceil(busy / tiles(rows, columns)), mostParts);
   const terms = wanted > 1 ? Math.ceil(k / wanted / depth) * depth : k;
   return { rows, columns, depth, parts: Math.max(1, Math.ceil(k / terms)), terms };
 }
 
 const axis = (name: string, extent: number): Index => ({ name, extent: int(extent) });
+
+/** What is done with an element (z, i, j) of the product, which is `x`. */
+interface Finish {
+  readonly indices: readonly [Index, Index, Index];
+  readonly x: Local;
+  readonly stores: readonly { readonly buffer: Buffer; readonly at: Expr; readonly value: Expr }[];
+  readonly operands: readonly Buffer[];
+  readonly places: readonly Place[];
+}
+
+/** The product alone: it is stored. */
+function storing(indices: Finish['indices'], c: Buffer, place: Place, at: Expr): Finish {
+  const x: Local = { name: 'x', dtype: c.dtype };
+  return { indices, x, stores: [{ buffer: c, at, value: read(x) }], operands: [c], places: [place] };
+}
+
+/** The epilogue of a product of matrices, element by element; `null` if it is not of that kind. */
+function finishing(step: ProductStep, indices: Finish['indices'], alone: Finish): Finish | null {
+  const { epilogue } = step;
+  if (step.kind !== 'contract' || !epilogue) return null;
+  const { kernel, places, across } = epilogue.tile;
+  const [outer] = kernel.body;
+  const inner = outer?.kind === 'loop' ? outer.body[0] : undefined;
+  if (outer?.kind !== 'loop' || inner?.kind !== 'loop' || kernel.sizes !== 2) return null;
+  const [z, i, j] = indices.map(index) as [Expr, Expr, Expr];
+  const [line, column, lines] = across ? [j, i, indices[2]] : [i, j, indices[1]];
+  const x: Local = { name: 'x', dtype: alone.x.dtype };
+  const by = new Map<Expr, Expr>([
+    [index(outer.index), plus(times(z, lines.extent), line)],
+    [index(inner.index), column],
+    [size(0), int(0)],
+  ]);
+  const stores = inner.body.flatMap((stmt) => (stmt.kind === 'store' ? [stmt] : []));
+  for (const { value } of stores) for (const y of loadsOf(value, epilogue.product)) by.set(y, read(x));
+  const moved = substitution(by);
+  const own = stores.map(({ buffer, at, value }) => ({ buffer, at: moved(at), value: moved(value) }));
+  const kept = epilogue.keeps ? [{ ...alone.stores[0]!, value: read(x) }] : [];
+  const isStored = stores.some(({ buffer }) => buffer === epilogue.product);
+  const used = kernel.operands.map((buffer) => buffer !== epilogue.product || isStored);
+  return {
+    indices,
+    x,
+    stores: [...kept, ...own],
+    operands: [...(epilogue.keeps ? alone.operands : []), ...kernel.operands.filter((_, at) => used[at])],
+    places: [...(epilogue.keeps ? alone.places : []), ...places.filter((_, at) => used[at])],
+  };
+}
+
+function loadsOf(x: Expr, buffer: Buffer): readonly Expr[] {
+  const found: Expr[] = [];
+  const seen = new Set<Expr>();
+  const visit = (y: Expr): void => {
+    if (seen.has(y)) return;
+    seen.add(y);
+    if (y.op === 'load' && y.buffer === buffer) found.push(y);
+    operandsOf(y).forEach(visit);
+  };
+  visit(x);
+  return found;
+}
 
 /** @param room - a place for so many elements, as long as the product is made */
 export function tiledProduct(
@@ -150,44 +227,69 @@ export function tiledProduct(
   const { z, i, j } = sums.extents;
   const buffer = (of: string): Buffer => ({ name: of, dtype, kind: 'operand', size: int(0) });
   const [a, b, c] = [buffer('a'), buffer('b'), buffer('c')];
-  const elements = tile.parts * z * i * j;
-  const parts = tile.parts > 1 ? { buffer: buffer('parts'), place: room(elements) } : null;
-  const operands = new Operands([a, b, parts?.buffer ?? c], [step.a, step.b, parts?.place ?? step.c]);
-  const { code, workgroups } = new Writer(name, sums, tile, operands, a, b, parts?.buffer ?? c).program(facts);
-  return {
-    code,
-    pass: { entry: 'main', workgroups },
-    operands,
-    rest: parts && {
-      kernel: added(`${name}_sum`, sums, tile.parts, parts.buffer, c),
-      places: [parts.place, step.c],
-    },
-  };
+  const { epilogue } = step;
+  const indices = [axis('z', z), axis('i', i), axis('j', j)] as const;
+  const address = sums.c(...(indices.map(index) as [Expr, Expr, Expr]));
+  const whole = storing(indices, c, step.c, address);
+  const inside = finishing(step, indices, whole);
+  let finish = whole;
+  let rest: TiledProduct['rest'] = epilogue ? [epilogue] : [];
+  if (tile.parts > 1) {
+    // Parts lie as the result does, one after the other.
+    const span = range(address).high + 1;
+    const [parts, place] = [buffer('parts'), room(tile.parts * span)];
+    const part = plus(times(size(partSlot), int(span)), address);
+    finish = storing(indices, parts, place, part);
+    const total = (at: Expr): Expr =>
+      Array.from({ length: tile.parts }, (_, s) => load(parts, plus(at, int(s * span)))).reduce((x, y) => op('add', x, y));
+    const adds = { kernel: added(`${name}_sum`, whole, total), places: [place, step.c] };
+    rest = [adds, ...rest];
+    if (epilogue && !epilogue.keeps) rest = [summing(epilogue, parts, place, total)];
+  } else if (inside && inside.operands.length + 2 <= facts.buffers) {
+    finish = inside;
+    rest = [];
+  }
+  const operands = new Operands([a, b, ...finish.operands], [step.a, step.b, ...finish.places]);
+  const { code, workgroups } = new Writer(name, sums, tile, operands, a, b, finish).program(facts);
+  const stored = new Set(finish.stores.map((put) => operands.buffer(put.buffer)));
+  return { code, pass: { entry: 'main', workgroups }, operands, stored, rest };
 }
 
-/** Adds the parts of every element. */
-function added(name: string, { extents, c: address }: Sums, count: number, parts: Buffer, c: Buffer): Kernel {
-  const lengths = [extents.z, extents.i, extents.j];
-  const axes = [axis('z', extents.z), axis('i', extents.i), axis('j', extents.j)];
-  const at = axes.map(index) as [Expr, Expr, Expr];
-  const part = axis('s', count);
-  const sum: Local = { name: 'sum', dtype: c.dtype };
-  const term = load(parts, plus(times(index(part), int(product(lengths))), flat(at, lengths)));
-  const body: readonly Stmt[] = [
-    { kind: 'local', local: sum, value: constant(0, c.dtype) },
-    {
-      kind: 'loop',
-      index: part,
-      role: 'serial',
-      body: [{ kind: 'accumulate', local: sum, combiner: 'add', value: term }],
-    },
-    { kind: 'store', buffer: c, at: address(...at), value: read(sum) },
-  ];
-  const nest = axes.reduceRight(
+/** The parameter that says which part of the terms a workgroup sums. */
+const partSlot = 100;
+
+/** Adds the parts of every element of the product, which it stores. */
+function added(name: string, { indices, stores: [put] }: Finish, total: (at: Expr) => Expr): Kernel {
+  const { buffer, at } = put!;
+  const value = total(at);
+  const [parts] = loadedIn(value);
+  const store: Stmt = { kind: 'store', buffer, at, value };
+  const body = indices.reduceRight(
     (inner: readonly Stmt[], of): readonly Stmt[] => [{ kind: 'loop', index: of, role: 'parallel', body: inner }],
-    body,
+    [store],
   );
-  return { name, operands: [parts, c], scratch: [], sizes: 0, body: nest };
+  return { name, operands: [parts!, buffer], scratch: [], sizes: 0, body };
+}
+
+const loadedIn = (x: Expr): readonly Buffer[] =>
+  x.op === 'load' ? [x.buffer] : [...new Set(operandsOf(x).flatMap(loadedIn))];
+
+/** The epilogue, with the sum of the parts where it reads the product. */
+function summing({ kernel, product: of, places }: Epilogue, parts: Buffer, place: Place, total: (at: Expr) => Expr) {
+  const stored = new Set<Buffer>();
+  const stmt = (x: Stmt): Stmt => {
+    if (x.kind === 'loop') return { ...x, body: x.body.map(stmt) };
+    if (x.kind !== 'store') return x;
+    stored.add(x.buffer);
+    const by = new Map(loadsOf(x.value, of).map((y) => [y, total((y as Load).at)]));
+    return { ...x, value: substitution(by)(x.value) };
+  };
+  const body = kernel.body.map(stmt);
+  const used = kernel.operands.map((buffer) => buffer !== of || stored.has(buffer));
+  return {
+    kernel: { ...kernel, operands: [parts, ...kernel.operands.filter((_, at) => used[at])], body },
+    places: [place, ...places.filter((_, at) => used[at])],
+  };
 }
 
 /** Writes the kernel of a product. */
@@ -197,18 +299,18 @@ class Writer implements Scope {
   private readonly operands: Operands;
   private readonly a: Buffer;
   private readonly b: Buffer;
-  private readonly c: Buffer;
+  private readonly finish: Finish;
   private readonly names = new Names();
   private readonly used = new Set<PreludeName>();
   readonly fail: (problem: string) => never;
 
-  constructor(name: string, sums: Sums, tile: Tile, operands: Operands, a: Buffer, b: Buffer, c: Buffer) {
+  constructor(name: string, sums: Sums, tile: Tile, operands: Operands, a: Buffer, b: Buffer, finish: Finish) {
     this.sums = sums;
     this.tile = tile;
     this.operands = operands;
     this.a = a;
     this.b = b;
-    this.c = c;
+    this.finish = finish;
     this.fail = refusal(name);
   }
 
@@ -223,27 +325,32 @@ class Writer implements Scope {
     const { operands, tile, sums } = this;
     const { z, i, j } = sums.extents;
     const { rows, columns, depth, parts } = tile;
-    const type = typeOf(this.c.dtype, this);
+    const type = typeOf(this.finish.x.dtype, this);
     const [tall, broad] = [side * rows, side * columns];
     const [down, across] = [Math.ceil(i / tall), Math.ceil(j / broad)];
     const count = down * across * z * parts;
     const workgroups = split(count, facts.workgroupsPerDimension);
-    const stored = operands.buffer(this.c);
+    const stored = new Set(this.finish.stores.map(({ buffer }) => operands.buffer(buffer)));
     const body = this.body(down, across, type);
+    const finish = this.finisher(type);
     const head = [
       ...operands.buffers.map(
         (buffer, binding) =>
-          `@group(0) @binding(${binding}) var<storage, ${buffer === stored ? 'read_write' : 'read'}> ${this.name(buffer)}: array<${type}>;`,
+          `@group(0) @binding(${binding}) var<storage, ${stored.has(buffer) ? 'read_write' : 'read'}> ${this.name(buffer)}: array<${storedType(buffer.dtype, this)}>;`,
       ),
       ...operands.counters.map((_, slot) => `@group(1) @binding(${slot}) var<uniform> ${parameter(slot)}: i32;`),
       `var<workgroup> as_: array<${type}, ${depth * tall}>;`,
       `var<workgroup> bs_: array<${type}, ${depth * broad}>;`,
       ...prelude(this.used).map(({ text }) => text),
+      ...finish,
     ];
+    const zero = prelude(this.used).some(({ name }) => name === 'zero');
+    const [extra, first] = zero ? [', @builtin(num_workgroups) n: vec3u', ['  zero = u32(n.x == 0u);']] : ['', []];
     const id = workgroups[1] > 1 ? `i32(w.x + w.y * ${workgroups[0]}u)` : 'i32(w.x)';
     const entry = [
       `@compute @workgroup_size(${width})`,
-      'fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) lane: u32) {',
+      `fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) lane: u32${extra}) {`,
+      ...first,
       `  let id = ${id};`,
       `  if (id < ${count}i) {`,
       ...indent(indent(body)),
@@ -326,26 +433,29 @@ class Writer implements Scope {
   }
 
   private store(r: number, c: number): string {
-    const { parts } = this.tile;
-    const { extents } = this.sums;
-    const [zi, ii, ji] = [axis('z', extents.z), axis('i', extents.i), axis('j', extents.j)];
-    const at = [index(zi), index(ii), index(ji)] as const;
-    const whole = flat(at, [extents.z, extents.i, extents.j]);
-    const lines: string[] = [];
-    const address = parts > 1 ? whole : this.operands.address(this.c, this.sums.c(...at));
-    const text = bare(expressionsOf([address], lines, this)(address));
-    const offset = parts > 1 ? `part_ * ${product([extents.z, extents.i, extents.j])}i + ` : '';
+    const { i, j } = this.sums.extents;
     const [row, column] = [`row0_ + ty_ + ${side * r}i`, `col0_ + tx_ + ${side * c}i`];
+    const part = this.tile.parts > 1 ? ', part_' : '';
+    return `if (${row} < ${i}i && ${column} < ${j}i) { finish_(z_, ${row}, ${column}, c${r}_${c}_${part}); }`;
+  }
+
+  /** A function that does with an element of the product what is to be done with it. */
+  private finisher(type: string): readonly string[] {
+    const { indices, x, stores } = this.finish;
+    const names = indices.map(this.name);
+    const part = this.tile.parts > 1 ? `, ${parameter(partSlot)}: i32` : '';
+    const lines = stores.flatMap(({ buffer, at, value }): string[] => {
+      const before: string[] = [];
+      const [address, element] = [this.operands.address(buffer, this.operands.moved(at)), this.operands.moved(value)];
+      const show = expressionsOf([address, element], before, this);
+      const [place, text] = [bare(show(address)), bare(show(element))];
+      const word = buffer.dtype === 'bool' ? `u32(${text})` : text;
+      return [...before, `${this.name(this.operands.buffer(buffer))}[${place}] = ${word};`];
+    });
     return [
-      '{',
-      `  let ${this.name(ii)} = ${row};`,
-      `  let ${this.name(ji)} = ${column};`,
-      `  if (${this.name(ii)} < ${extents.i}i && ${this.name(ji)} < ${extents.j}i) {`,
-      `    let ${this.name(zi)} = z_;`,
-      ...indent(indent(lines)),
-      `    ${this.name(this.operands.buffer(this.c))}[${offset}${text}] = c${r}_${c}_;`,
-      '  }',
+      `fn finish_(${names.map((name) => `${name}: i32`).join(', ')}, ${this.name(x)}: ${type}${part}) {`,
+      ...indent(lines),
       '}',
-    ].join('\n');
+    ];
   }
 }

@@ -87,7 +87,7 @@ export class CompiledProgram implements Executable {
     const { memory } = gpu;
     const { program, lowered } = code;
     yield* code.ready(gpu);
-    for (const x of ins) memory.pin(x);
+    for (const { cell } of ins) memory.hold(cell);
     const table: Block[] = [];
     const inputs = ins.length;
     try {
@@ -105,7 +105,7 @@ export class CompiledProgram implements Executable {
       table.splice(inputs, outs.length);
     } finally {
       for (const block of table.slice(inputs)) if (block !== gpu.nothing) memory.give(block);
-      for (const x of ins) memory.unpin(x);
+      for (const { cell } of ins) memory.letGo(cell);
     }
   }
 }

@@ -197,10 +197,9 @@ export class Queue {
     });
   }
 
-  /** Read a span, once all that was called before has been recorded. */
-  async read(span: () => Span): Promise<ArrayBuffer> {
-    await this.idle();
-    const copied = this.collect([span()]);
+  /** Read a span as the commands recorded so far leave it. */
+  async read(span: Span): Promise<ArrayBuffer> {
+    const copied = this.collect([span]);
     if (!copied) return new ArrayBuffer(0);
     const { buffer } = copied;
     keep(buffer);

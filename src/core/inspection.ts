@@ -26,6 +26,8 @@ export interface ProgramCost {
   readonly bytes: number;
   /** Steps that compute: loop nests, products of matrices, convolutions. */
   readonly kernels: number;
+  /** Kernels that a GPU is told to run, in all turns of scans; those of a `whileLoop` count once. Only where there is a GPU. */
+  readonly dispatches?: number;
   /** Bytes of memory while it runs: operands, constants, results, and what is alive in between. */
   readonly peakBytes: number;
 }

@@ -12,7 +12,6 @@ import {
   int,
   load,
   op,
-  size,
 } from '../../backends/loop/ir/expr.ts';
 import type { Kernel } from '../../backends/loop/ir/kernel.ts';
 import { wgsl } from '../../backends/webgpu/wgsl/kernel.ts';
@@ -97,9 +96,6 @@ describe('the printer of WGSL', () => {
     const many = Array.from({ length: 9 }, (_, i) => buffer(`x${i}`, 1));
     expect(() => wgsl({ ...mapped(4, (x) => x), operands: many })).toThrowErrorMatchingInlineSnapshot(
       `[CompileError: k: binds 9 buffers, of at most 8]`,
-    );
-    expect(() => wgsl({ ...mapped(4, (x) => convert(size(0), x.dtype)), sizes: 1 })).toThrowErrorMatchingInlineSnapshot(
-      `[CompileError: k: sizes are baked into WGSL: it takes kernels without parameters]`,
     );
     expect(() => wgsl(softmax(4, 5000))).toThrowErrorMatchingInlineSnapshot(
       `[CompileError: softmax: needs 20000 bytes of scratch, and an invocation has 8192]`,

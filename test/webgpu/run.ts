@@ -14,7 +14,7 @@ import { kernels } from '../../laws/arbitrary/kernel.ts';
 import { allocate, type TypedArray } from '../../src/core/dtype.ts';
 import * as samples from '../loop/samples.ts';
 import { difference, isSubnormal, type Tolerance } from './compare.ts';
-import { type Gpu, howToInstall, openGpu } from './device.ts';
+import { type Gpu, howToInstall, openGpu } from './gpu.ts';
 import { functions, operations } from './operations.ts';
 
 const opened = await openGpu();

@@ -291,6 +291,7 @@ class Scope {
         const epilogue = {
           kernel,
           product: buffer,
+          keeps: home?.exact ?? false,
           places,
           tile: { kernel: tile, places: tile.operands.map(placeOf), across: lines.across },
         };

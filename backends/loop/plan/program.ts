@@ -92,6 +92,8 @@ export interface Epilogue {
   readonly kernel: Kernel;
   /** The operand of the kernel that is the product. */
   readonly product: Buffer;
+  /** Whether the product itself is wanted as well. */
+  readonly keeps: boolean;
   readonly places: readonly Place[];
   readonly tile: Tile;
 }
