@@ -14,6 +14,8 @@ const together = [
   'test/{activations,functional,losses,metrics,nn,optim,optim-refusals,pool,random*,schedules,viz}.test.ts',
 ];
 const onReference = ['test/reference/**/*.test.ts'];
+/** `npm run test:webgpu` runs these; the tiny suite is of both. */
+const onGpu = ['test/webgpu/{errors,examples,laws,loops,processes,programs,waiting}.test.ts'];
 const never = ['**/node_modules/**', 'dist/**', '.cache/**'];
 
 export default defineConfig({
@@ -35,7 +37,7 @@ export default defineConfig({
           name: 'alone',
           setupFiles: ['test/setup.ts'],
           include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-          exclude: [...never, ...together, ...onReference],
+          exclude: [...never, ...together, ...onReference, ...onGpu],
         },
       },
       {

@@ -30,11 +30,13 @@ else await bench(asked.right);
 /** All peers, unless some were chosen; relaxed SIMD makes no difference to a device that compiles no WebAssembly. */
 function chosenPeers({ peers }: Asked, device: string): readonly PeerName[] {
   if (peers !== null) return peerNames.filter((name) => peers.includes(name));
-  return peerNames.filter((name) => name !== 'ours+relaxed' || !device.startsWith('reference'));
+  return peerNames.filter((name) => name !== 'ours+relaxed' || device === 'wasm');
 }
 
 async function bench(wanted: Asked): Promise<void> {
   const { json, threads } = wanted;
+  // For this process, and for those that it starts.
+  if (wanted.device !== null) process.env['PULLBACK_DEVICE'] = wanted.device;
   const device = chosenDevice().name;
   const load = loadavg()[0]!;
   const peers = chosenPeers(wanted, device);
@@ -64,7 +66,7 @@ async function bench(wanted: Asked): Promise<void> {
   const absent = absences(rows);
   if (!json && absent.length > 0) console.log(`\nmissing:\n${absent.map((text) => `  ${text}`).join('\n')}`);
   const path = wanted.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
-  const chosen = process.env['PULLBACK_DEVICE'];
+  const chosen = wanted.device === null ? process.env['PULLBACK_DEVICE'] : undefined;
   const start = chosen ? [`PULLBACK_DEVICE=${chosen}`, 'npm run bench'] : ['npm run bench'];
   const command = [...start, ...(argv.length > 0 ? ['--', ...argv] : [])].join(' ');
   const finalRows = rows.map((row) => againstPeak(row, best));

@@ -40,10 +40,18 @@ const peers: Option<readonly PeerName[] | null> = {
   help: `which peers: ${peerNames.join(', ')}; none`,
 };
 
+const device: Option<'wasm' | 'webgpu' | 'reference' | null> = {
+  codec: t.keyof({ wasm: null, webgpu: null, reference: null }),
+  value: 'NAME',
+  fallback: null,
+  help: 'the device of ours: wasm, webgpu, reference; by default what PULLBACK_DEVICE says, or wasm',
+};
+
 const { help, json } = commonOptions('bench');
 
 /** The options of `npm run bench`. */
 export const options = {
+  device,
   peers,
   threads: count(availableParallelism(), 'threads of ours, by default as many as cores'),
   quick: { codec: t.boolean, value: null, fallback: false, help: 'one warm-up and three short rounds' },

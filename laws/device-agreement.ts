@@ -86,7 +86,9 @@ const units =
             : doubles.relative * Math.max(Math.abs(exact), vanishing) + doubles.least;
         const zeros = x === 0 && y === 0;
         return expect(
-          Object.is(x, y) || vanish(x, y) || (!zeros && Number.isFinite(x) && Number.isFinite(y) && Math.abs(x - exact) <= most),
+          Object.is(x, y) ||
+            vanish(x, y) ||
+            (!zeros && Number.isFinite(x) && Number.isFinite(y) && Math.abs(x - exact) <= most),
           () => `${what}: element ${indexText(b.shape, k)} is ${x}, expected ${exact}`,
         );
       });

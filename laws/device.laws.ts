@@ -77,9 +77,11 @@ const casesOf = (name: FirstOrderName, row: Row<unknown>): fc.Arbitrary<Case> =>
     .chain((call) => {
       const domain = domainOf(name, row);
       const set = fc.tuple(...call.ins.map((aval, i) => tensorOf(aval, domain(call, i))));
-      return fc
-        .tuple(fc.array(set, { minLength: 2, maxLength: 2 }), settings)
-        .map(([sets, setting]) => ({ call, sets: sets.map((set) => set.map((x) => asOnDevice(x, isDecomposed(name)))), setting }));
+      return fc.tuple(fc.array(set, { minLength: 2, maxLength: 2 }), settings).map(([sets, setting]) => ({
+        call,
+        sets: sets.map((set) => set.map((x) => asOnDevice(x, isDecomposed(name)))),
+        setting,
+      }));
     });
 
 const chosen = (choices: readonly ViewChoice[], i: number): ViewChoice => choices[Math.min(i, choices.length - 1)]!;

@@ -8,7 +8,13 @@ import './entry/device.ts';
 
 export { type ReferenceOptions, referenceDevice } from '../backends/reference/device.ts';
 export { type WasmOptions, wasmDevice } from '../backends/wasm/device.ts';
-export { acquireWebgpu, type WebgpuCounts, type WebgpuOptions, webgpuCounts, webgpuDevice } from '../backends/webgpu/device.ts';
+export {
+  acquireWebgpu,
+  type WebgpuCounts,
+  type WebgpuOptions,
+  webgpuCounts,
+  webgpuDevice,
+} from '../backends/webgpu/device.ts';
 export * from '../transforms/index.ts';
 export { type Aval, makeAval, showAval } from './core/aval.ts';
 export { type Device, defaultDevice, setDefaultDevice, withDefaultDevice } from './core/backend.ts';

@@ -15,6 +15,8 @@ import { PathReporter } from 'io-ts/lib/PathReporter.js';
 interface Part {
   readonly about: string;
   readonly test?: string;
+  /** The configuration of vitest, if not the usual one. */
+  readonly config?: string;
   readonly runs: number;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -75,6 +77,28 @@ const parts = {
     runs: 1_000,
     env: { LAWS_OF: 'programs', PULLBACK_THREADS: '2', PULLBACK_SHARE_ALL: '1' },
   },
+  webgpu: {
+    about: 'random programs and their derivatives on the WebGPU device against the reference device, 3,000 in all',
+    test: 'test/webgpu/laws.test.ts -t programs',
+    config: 'vitest.webgpu.config.ts',
+    runs: 600,
+    env: {},
+  },
+  'webgpu-laws': {
+    about: 'the laws of every primitive on the WebGPU device, 20 runs each',
+    test: 'test/webgpu/laws.test.ts',
+    config: 'vitest.webgpu.config.ts',
+    runs: 20,
+    env: {},
+  },
+  'webgpu-processes': {
+    about:
+      'processes that train on the GPU and end, as many as runs; 50 that leave work behind, 50 that exit and 50 that are killed in the middle of it; 10,000 steps that never yield in a small memory; no seed is used',
+    test: 'test/webgpu/processes.test.ts test/webgpu/loops.test.ts',
+    config: 'vitest.webgpu.config.ts',
+    runs: 1_000,
+    env: { GPU_PROCESSES: '1000', SOAK_ITERATIONS: '10000' },
+  },
   math: {
     about:
       'the float32 functions of `backends/loop/math`, with `madd` rounded once and twice, against float64: all bits from the seed on, 1021 apart; runs are the floats of each',
@@ -131,13 +155,19 @@ const Report = t.type({ numPassedTests: t.number, numFailedTests: t.number, succ
 
 /** Run one part to its end or to the limit. */
 const soak = async (name: PartName, seed: number): Promise<Row & { readonly ok: boolean }> => {
-  const { test = 'test/laws.test.ts', runs, env }: Part = parts[name];
+  const { test = 'test/laws.test.ts', config, runs, env }: Part = parts[name];
   const report = `.reports/soak-${name}.json`;
   rmSync(report, { force: true });
   const started = performance.now();
   const child = spawn(
     'node_modules/.bin/vitest',
-    ['run', ...test.split(' '), `--outputFile.json=${report}`, `--testTimeout=${limit}`],
+    [
+      'run',
+      ...(config ? ['--config', config] : []),
+      ...test.split(' '),
+      `--outputFile.json=${report}`,
+      `--testTimeout=${limit}`,
+    ],
     {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, LAWS: String(runs), LAWS_SEED: String(seed), ...env },

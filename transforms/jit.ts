@@ -29,7 +29,10 @@ export interface JitOptions {
   readonly staticArgnums?: number | readonly number[];
   /** Arguments whose memory the program may reuse; their tensors cannot be used afterwards. */
   readonly donateArgnums?: number | readonly number[];
-  /** Where it runs: arguments on other devices are copied there. Default: where its arguments are. */
+  /**
+   * Where it runs: arguments on other devices are copied there. Default: where its arguments are. Under a transform arguments stay where they
+   * are: jit the transformed function, or put them there (`devicePut`).
+   */
   readonly device?: Device;
 }
 

@@ -7,9 +7,7 @@ import { flatten, unflatten } from '../src/tree/tree.ts';
 
 /** The value on `device`: itself if it is there or a tracer, whose tensor is wherever it will be, and else a copy. */
 export const onDevice = (x: Value, device: Device): Value =>
-  !(x instanceof Tensor) || (x.device === device && x.committed)
-    ? x
-    : new Tensor(x.aval, x.storageOn(device), device);
+  !(x instanceof Tensor) || (x.device === device && x.committed) ? x : new Tensor(x.aval, x.storageOn(device), device);
 
 /**
  * The tree with its tensors on `device`: copies of those that were elsewhere. Programs run where their operands are, and operands on two
@@ -24,7 +22,7 @@ export const onDevice = (x: Value, device: Device): Value =>
  * import { devicePut, np, referenceDevice } from 'pullback';
  * const params = { w: np.ones([2, 3]), b: np.zeros([3]) };
  * const there = devicePut(params, referenceDevice());
- * console.log(there.w.device.name); // => reference
+ * console.log(np.sum(there.w).item()); // => 6, computed on the reference device
  * ```
  */
 export function devicePut<T>(tree: T, device: Device): T {

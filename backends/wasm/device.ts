@@ -19,6 +19,7 @@ import { bytesOf, plan } from '../loop/plan/plan.ts';
 import type { StepClock } from '../loop/plan/profile.ts';
 import { kernelsOf, type Place, type Program, type Step } from '../loop/plan/program.ts';
 import { hostFunctions } from '../loop/scalar.ts';
+import { SharedByText } from '../shared.ts';
 import { aligned } from './blocks.ts';
 import { Donation, handOver, holdGiven } from './donation.ts';
 import { EagerProduct, isNarrow, RecentCode, type Run, soleProduct } from './eager.ts';
@@ -37,7 +38,6 @@ import {
   type Target,
 } from './program.ts';
 import { kernelShares, turnsOf } from './sequencer.ts';
-import { SharedByText } from '../shared.ts';
 import { noThresholds, type Shares, stepTime, type Thresholds, usualThresholds } from './team/share.ts';
 import { type SharedCode, type SharedRun, Team, threadCount } from './team/team.ts';
 import { webAssembly } from './webassembly.ts';

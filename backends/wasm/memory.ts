@@ -16,8 +16,8 @@
  */
 
 import { DeviceMemoryError } from '../../src/core/errors.ts';
-import { aligned, alignment, type Block, Blocks } from './blocks.ts';
 import { defaultBudget, largestBudget } from '../budget.ts';
+import { aligned, alignment, type Block, Blocks } from './blocks.ts';
 import { collectGarbage } from './engine.ts';
 import { type Ground, Nursery, slack, smallBytes } from './nursery.ts';
 import { Recency } from './recency.ts';

@@ -117,12 +117,7 @@ class WebgpuDevice implements Device {
 
   free(storage: Storage): void {
     const { queue, memory } = this.gpu;
-    if (!queue.isBusy) memory.free(storage as WebgpuStorage);
-    else
-      queue.run(
-        freeing(() => memory.free(storage as WebgpuStorage)),
-        () => undefined,
-      );
+    queue.after(() => memory.free(storage as WebgpuStorage));
   }
 
   compile(jaxpr: Jaxpr): Executable {
@@ -160,10 +155,6 @@ class WebgpuDevice implements Device {
   }
 }
 
-function* freeing(free: () => void): Generator<never, void, unknown> {
-  free();
-}
-
 /** Words as the dtype's elements: a fresh array. */
 function elements(aval: Aval, words: ArrayBufferView & { readonly length: number }): TypedArray {
   const { buffer, byteOffset } = words;
@@ -173,10 +164,14 @@ function elements(aval: Aval, words: ArrayBufferView & { readonly length: number
   return made;
 }
 
+/** A device on a connection. */
+export const webgpuOn = (connection: Connection, budget = defaultBudget()): Device =>
+  new WebgpuDevice(connection, budget);
+
 const made =
   ({ budget }: WebgpuOptions) =>
   (connection: Connection): Device =>
-    new WebgpuDevice(connection, budget ?? defaultBudget());
+    webgpuOn(connection, budget);
 
 /**
  * A device that runs programs on a GPU: in Node by the npm package `webgpu`, on a page by the browser.
@@ -207,12 +202,15 @@ export function webgpuDevice(options: WebgpuOptions = {}): Device {
   throw new CompileError({ op: 'webgpuDevice', problem: found.left.message.replace(/^webgpu: /, '') });
 }
 
+/** What a device is made of, for tests. @throws CompileError for another device */
+export function gpuOf(device: Device): Gpu {
+  if (device instanceof WebgpuDevice) return device.gpu;
+  throw new CompileError({ op: 'webgpuCounts', problem: `${device.name} is no WebGPU device` });
+}
+
 /** What a WebGPU device has done so far. @throws CompileError for another device */
 export function webgpuCounts(device: Device): WebgpuCounts {
-  if (!(device instanceof WebgpuDevice)) {
-    throw new CompileError({ op: 'webgpuCounts', problem: `${device.name} is no WebGPU device` });
-  }
-  const { queue, memory, pipelines } = device.gpu;
+  const { queue, memory, pipelines } = gpuOf(device);
   return {
     ...queue.counts,
     buffers: memory.blocks.created,

@@ -164,9 +164,13 @@ function settled(promise: Promise<unknown>): Settled {
   }
 }
 
-function post<A>(session: import('node:inspector').Session, method: string, params: object): A {
+interface InspectorSession {
+  post(method: string, params: object, answer: (error: Error | null, result: unknown) => void): void;
+}
+
+function post<A>(session: InspectorSession, method: string, params: object): A {
   let answer: unknown;
-  session.post(method, params as never, (error: Error | null, result: unknown) => {
+  session.post(method, params, (error, result) => {
     answer = result;
     if (error) answer = error;
   });
@@ -182,6 +186,12 @@ export const howToInstall = `in Node it needs the npm package webgpu (0.6.2) and
     npm install webgpu@0.6.2
     apt-get install --no-install-recommends chromium libvulkan1
   (Chromium's package has SwiftShader, which is used if it is at ${swiftShader}; for another driver set VK_DRIVER_FILES and VK_ICD_FILENAMES)`;
+
+/** What the package `webgpu` exports. */
+interface DawnPackage {
+  create(flags: readonly string[]): GPU;
+  readonly globals: object;
+}
 
 let host: Host | string | null = null;
 
@@ -209,8 +219,8 @@ function openNode(): Host | string {
   // Mesa's layer that chooses devices only prints that there is no display.
   env['NODEVICE_SELECT'] ??= '1';
   try {
-    const require = builtin('node:module').createRequire(import.meta.url);
-    const { create, globals } = require('webgpu') as typeof import('webgpu');
+    const load = builtin('node:module').createRequire(import.meta.url);
+    const { create, globals } = load('webgpu') as DawnPackage;
     Object.assign(globalThis, globals);
     const gpu = create([]);
     keep(gpu);

@@ -258,19 +258,19 @@ class Lowering {
 }
 
 /** The launches of commands that a gate around them gates: not those that gates among them do, nor these. */
-function launchesIn(commands: readonly Command[]): readonly Launch[] {
-  return commands.flatMap((command): readonly Launch[] => {
-    switch (command.kind) {
-      case 'launch':
-        return [command];
-      case 'move':
-        return command.copy;
-      case 'repeat':
-        return launchesIn(command.body);
-      case 'while':
-        return launchesIn(command.condition);
-      case 'branch':
-        return [];
-    }
-  });
+const launchesIn = (commands: readonly Command[]): readonly Launch[] => commands.flatMap(gatedIn);
+
+function gatedIn(command: Command): readonly Launch[] {
+  switch (command.kind) {
+    case 'launch':
+      return [command];
+    case 'move':
+      return command.copy;
+    case 'repeat':
+      return launchesIn(command.body);
+    case 'while':
+      return launchesIn(command.condition);
+    case 'branch':
+      return [];
+  }
 }

@@ -137,7 +137,7 @@ const leastTerms = 256;
 const mostParts = 16;
 
 function tileOf({ z, i, j, k }: Sums['extents'], facts: AdapterFacts): Tile {
-  const fit = (extent: number, most: number): number => {
+  const multiple = (extent: number, most: number): number => {
     let n = 1;
     while (n < most && side * n < extent) n *= 2;
     return n;
@@ -145,7 +145,7 @@ function tileOf({ z, i, j, k }: Sums['extents'], facts: AdapterFacts): Tile {
   const tiles = (rows: number, columns: number): number =>
     Math.ceil(i / (side * rows)) * Math.ceil(j / (side * columns)) * z;
   const most = tiles(8, 8) >= 2 * busy ? 8 : 4;
-  const [rows, columns] = [fit(i, most), fit(j, most)];
+  const [rows, columns] = [multiple(i, most), multiple(j, most)];
   const depth = most === 8 && facts.workgroupBytes < 32768 ? 8 : 16;
   const wanted = Math.min(Math.floor(k / leastTerms), Math.ceil(busy / tiles(rows, columns)), mostParts);
   const terms = wanted > 1 ? Math.ceil(k / wanted / depth) * depth : k;
@@ -241,7 +241,9 @@ export function tiledProduct(
     const part = plus(times(size(partSlot), int(span)), address);
     finish = storing(indices, parts, place, part);
     const total = (at: Expr): Expr =>
-      Array.from({ length: tile.parts }, (_, s) => load(parts, plus(at, int(s * span)))).reduce((x, y) => op('add', x, y));
+      Array.from({ length: tile.parts }, (_, s) => load(parts, plus(at, int(s * span)))).reduce((x, y) =>
+        op('add', x, y),
+      );
     const adds = { kernel: added(`${name}_sum`, whole, total), places: [place, step.c] };
     rest = [adds, ...rest];
     if (epilogue && !epilogue.keeps) rest = [summing(epilogue, parts, place, total)];

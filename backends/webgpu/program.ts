@@ -44,7 +44,10 @@ export class ProgramCode {
     this.generation = pipelines.generation;
     for (const pipeline of new Set(found)) yield* pipeline.ready(connection);
     this.compiled = new Map(
-      launches.map((launch, i) => [launch, { pipeline: found[i]!, groups: this.compiled.get(launch)?.groups ?? new Map() }]),
+      launches.map((launch, i) => [
+        launch,
+        { pipeline: found[i]!, groups: this.compiled.get(launch)?.groups ?? new Map() },
+      ]),
     );
   }
 
@@ -198,9 +201,7 @@ class Encoder {
       block.batch = gpu.queue.batch;
       key += `${block.id},`;
     }
-    const operands = gpu.pipelines.group(kept, key, pipeline.layout, () =>
-      slots.map((slot) => table[slot]!.buffer),
-    );
+    const operands = gpu.pipelines.group(kept, key, pipeline.layout, () => slots.map((slot) => table[slot]!.buffer));
     const groups = region
       ? { buffer: table[region.gate]!.buffer, offset: 4 + 12 * region.number.get(launch)! }
       : { x: workgroups[0], y: workgroups[1] };

@@ -42,6 +42,11 @@ interface Waiting {
 /** What a task waited for. */
 type Answer = { readonly value?: unknown } | { readonly error: unknown };
 
+function* doing(act: () => void): Task {
+  act();
+  yield* [];
+}
+
 function outcome(wait: () => unknown): Answer {
   try {
     return { value: wait() };
@@ -235,6 +240,12 @@ export class Queue {
     if (!wait) return;
     this.waiting.push({ task, fail });
     this.park(wait);
+  }
+
+  /** Do something after all that waits, now if nothing does. */
+  after(act: () => void): void {
+    if (!this.isBusy) act();
+    else this.waiting.push({ task: doing(act), fail: () => undefined });
   }
 
   /** Goes on with a task until it is over, or must wait and cannot here. */

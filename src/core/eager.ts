@@ -100,7 +100,7 @@ function committedDevice(primitive: Primitive, operands: readonly Value[]): Devi
       throw new CompileError({
         op: primitive.name,
         problem: `operands on two devices: ${device.name} and ${x.device.name}`,
-        remedy: 'make both on the same device',
+        remedy: 'put one where the other is (devicePut), or say where to compute: jit(f, { device })',
       });
     }
   }

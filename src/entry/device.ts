@@ -17,7 +17,9 @@ const devices: Readonly<Record<string, () => Device>> = {
 };
 
 function chosen(): Device {
-  const { process } = globalThis as { readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> } };
+  const { process } = globalThis as {
+    readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> };
+  };
   const name = process?.env?.['PULLBACK_DEVICE'] || 'wasm';
   const make = Object.hasOwn(devices, name) ? devices[name] : undefined;
   if (make) return make();

@@ -23,7 +23,10 @@ import { device, onWebgpu } from './available.ts';
 /** Elements within ±1, the same each time. */
 const drawn = (shape: readonly number[], seed = 1): Tensor => {
   const size = shape.reduce((n, x) => n * x, 1);
-  return np.reshape(np.array(Float32Array.from({ length: size }, (_, i) => Math.sin((i + seed) * (12.9898 + seed)))), shape);
+  return np.reshape(
+    np.array(Float32Array.from({ length: size }, (_, i) => Math.sin((i + seed) * (12.9898 + seed)))),
+    shape,
+  );
 };
 
 type Tree = Tensor | Tensor<'int32'> | readonly Tree[];
@@ -105,7 +108,14 @@ onWebgpu('loops and branches', () => {
       );
     agree(() => jit(outer)(np.array(3, { dtype: 'float32' })));
     agree(() => jit(vmap(inner))(np.array([0, 3, 12], { dtype: 'float32' })));
-    const either = jit((p: Tensor<'bool'>, x: Tensor) => cond(p, (y: Tensor) => outer(y), (y: Tensor) => np.neg(y), x));
+    const either = jit((p: Tensor<'bool'>, x: Tensor) =>
+      cond(
+        p,
+        (y: Tensor) => outer(y),
+        (y: Tensor) => np.neg(y),
+        x,
+      ),
+    );
     for (const p of [true, false]) agree(() => either(np.array(p), np.array(3, { dtype: 'float32' })));
   });
   test('branches with loops in them, by an index that is clamped, in a scan', () => {
@@ -173,7 +183,14 @@ onWebgpu('products and convolutions', () => {
         } as never);
       const loss = (a: Tensor, b: Tensor): Tensor => np.sum(np.square(f(a, b)));
       agree(() => jit(f)(drawn(x), drawn(w, 2)), 40);
-      agree(() => jit((a: Tensor, b: Tensor) => [grad(loss)(a, b), grad((v: Tensor, u: Tensor) => loss(u, v))(b, a)])(drawn(x), drawn(w, 2)), 400);
+      agree(
+        () =>
+          jit((a: Tensor, b: Tensor) => [grad(loss)(a, b), grad((v: Tensor, u: Tensor) => loss(u, v))(b, a)])(
+            drawn(x),
+            drawn(w, 2),
+          ),
+        400,
+      );
     }
   });
 });
@@ -182,7 +199,13 @@ onWebgpu('rows, sequences and scatters', () => {
   test('softmax and layer norm of short rows, of rows that a workgroup keeps, and of longer ones', () => {
     for (const length of [5, 64, 1000, 3000, 9000]) {
       agree(() => jit((x: Tensor) => nn.softmax(x))(drawn([3, length])), length);
-      agree(() => jit((x: Tensor) => nn.functional.layerNorm(x, { scale: np.ones([length]), bias: np.zeros([length]) }))(drawn([3, length])), length);
+      agree(
+        () =>
+          jit((x: Tensor) => nn.functional.layerNorm(x, { scale: np.ones([length]), bias: np.zeros([length]) }))(
+            drawn([3, length]),
+          ),
+        length,
+      );
     }
   });
   test('sums of all, of rows and of columns', () => {
@@ -201,7 +224,11 @@ onWebgpu('rows, sequences and scatters', () => {
     agree(() => jit(grad(pooled))(drawn([2, 8, 8, 3])));
   });
   test('a concatenation of more parts than a kernel binds', () => {
-    agree(() => jit((...xs: readonly Tensor[]) => np.concatenate([...xs]))(...Array.from({ length: 30 }, (_, i) => drawn([i + 1], i))));
+    agree(() =>
+      jit((...xs: readonly Tensor[]) => np.concatenate([...xs]))(
+        ...Array.from({ length: 30 }, (_, i) => drawn([i + 1], i)),
+      ),
+    );
   });
 });
 

@@ -82,5 +82,7 @@ export const dynamicUpdateSlice: Write<unknown> = (site) => {
 /** Loops whose last one runs along memory. */
 function innermost(indices: ReturnType<typeof axesOf>['indices'], put: Stmt): readonly Stmt[] {
   const last = indices.at(-1);
-  return last ? loops(indices.slice(0, -1), 'parallel', loops([last], 'vector', [put])) : loops(indices, 'serial', [put]);
+  return last
+    ? loops(indices.slice(0, -1), 'parallel', loops([last], 'vector', [put]))
+    : loops(indices, 'serial', [put]);
 }

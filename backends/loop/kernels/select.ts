@@ -65,7 +65,15 @@ export const selectAndScatterAdd: Write<SelectParams> = (site) => {
   ];
   // Windows of one place meet others on other axes only.
   const isApart = indices.map((_, axis) => site.massive && site.params.windowDimensions[axis] === 1);
-  const inner = loops(indices.map((x, axis) => (isApart[axis] ? null : x)), 'serial', body);
-  const rest = loops(indices.map((x, axis) => (isApart[axis] ? x : null)), 'parallel', inner);
+  const inner = loops(
+    indices.map((x, axis) => (isApart[axis] ? null : x)),
+    'serial',
+    body,
+  );
+  const rest = loops(
+    indices.map((x, axis) => (isApart[axis] ? x : null)),
+    'parallel',
+    inner,
+  );
   return { start, rest, updates: null };
 };

@@ -46,6 +46,8 @@ const leastColumns = 8;
 /**
  * {@link epilogueOf} of a part of the product; `null` where columns do not lie side by side or are few. With columns its sizes are the
  * first of them and how many; the turns of its outer loop are the lines.
+ *
+ * @param anyWalk - whether columns may lie anywhere, and be few
  */
 export function tileOf(
   name: string,
@@ -55,6 +57,7 @@ export function tileOf(
   local: Local,
   product: Expr,
   { line, column, by: named }: Lines,
+  anyWalk = false,
 ): Kernel | null {
   const full = draftOf(body, stored, flow);
   const by = substitution(new Map([[read(local), product]]));
@@ -62,7 +65,7 @@ export function tileOf(
   let inner: readonly Stmt[];
   if (column) {
     const along = index(column);
-    if (extentOf(column) < leastColumns || !walksAlong(places, along)) return null;
+    if (!anyWalk && (extentOf(column) < leastColumns || !walksAlong(places, along))) return null;
     const part: Index = { name: column.name, extent: size(1) };
     const moved = substitution(new Map([[along, plus(index(part), size(0))]]));
     const body = places.map(

@@ -66,6 +66,8 @@ export class Buffers {
   /** Bytes of each buffer. */
   readonly sizes: number[] = [];
   private readonly unused = new Set<number>();
+  /** Those whose size stays as it is. */
+  private readonly fixed = new Set<number>();
 
   get size(): number {
     return this.sizes.reduce((sum, bytes) => sum + bytes, 0);
@@ -77,10 +79,22 @@ export class Buffers {
     for (const i of this.unused) {
       if (best === null || this.fits(i, best, bytes)) best = i;
     }
-    if (best === null) return this.sizes.push(bytes) - 1;
+    if (best === null || (this.fixed.has(best) && this.sizes[best]! < bytes)) return this.sizes.push(bytes) - 1;
     this.unused.delete(best);
     this.sizes[best] = Math.max(this.sizes[best]!, bytes);
     return best;
+  }
+
+  /** A buffer of this size now and ever, so that it can change places with another one. */
+  takeFixed(bytes: number): number {
+    for (const i of this.unused) {
+      if (this.sizes[i] !== bytes || !this.fixed.has(i)) continue;
+      this.unused.delete(i);
+      return i;
+    }
+    const made = this.sizes.push(bytes) - 1;
+    this.fixed.add(made);
+    return made;
   }
 
   free(buffer: number, _bytes: number): void {

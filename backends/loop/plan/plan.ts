@@ -75,9 +75,10 @@ class Planner {
     return new Scope(this, program, ins, outs, fuse(program, this.limits), donors).steps();
   }
 
-  slot(aval: Aval): Slot {
+  slot(aval: Aval, changes = false): Slot {
+    const { memory } = this;
     const bytes = this.limits.apiece ? 4 * aval.size : bytesOf(aval);
-    const found = this.memory.take(bytes);
+    const found = changes && memory instanceof Buffers ? memory.takeFixed(bytes) : memory.take(bytes);
     const [position, offset] = this.limits.apiece ? [found, 0] : [0, found];
     this.note(aval);
     return { place: { base: 'arena', position, offset, steps: [] }, bytes, owned: true, users: 0 };
@@ -179,9 +180,11 @@ class Scope {
   }
 
   /** A place for a new value. */
-  private make(v: Var): Place {
+  private make(v: Var, changes = false): Place {
     const place = this.wanted.get(v);
-    const slot: Slot = place ? { place, bytes: bytesOf(v.aval), owned: false, users: 0 } : this.planner.slot(v.aval);
+    const slot: Slot = place
+      ? { place, bytes: bytesOf(v.aval), owned: false, users: 0 }
+      : this.planner.slot(v.aval, changes);
     this.put(v, slot);
     return slot.place;
   }
@@ -281,7 +284,7 @@ class Scope {
       const name = this.planner.name('epilogue');
       const kernel = epilogueOf(name, body, rest, flow, local, element);
       const placeOf = (x: Buffer): Place => (x === buffer && !home ? c : this.place(flow.valueOf(x)));
-      const tile = lines && tileOf(name, body, rest, flow, local, element, lines);
+      const tile = lines && tileOf(name, body, rest, flow, local, element, lines, this.planner.limits.apiece);
       // Of its own operands other parts of the product are made yet, and what takes its place was written before they are read.
       for (const v of others) {
         this.noteInPlace(tile ? [kernel, tile] : [kernel], v, at, [product.a.buffer, product.b.buffer]);
@@ -403,8 +406,8 @@ class Scope {
     for (const slot of this.borrowed.splice(0)) this.planner.release(slot);
   }
 
-  private temporary(aval: Aval): Place {
-    const slot = this.planner.slot(aval);
+  private temporary(aval: Aval, changes = false): Place {
+    const slot = this.planner.slot(aval, changes);
     this.borrowed.push(slot);
     return slot.place;
   }
@@ -412,7 +415,7 @@ class Scope {
   /** The state of a loop: at the places of its results, holding what it starts with. */
   private carried(eqn: Eqn, inits: readonly Atom[], outs: readonly Var[], at: number): readonly Place[] {
     return inits.map((x, i) => {
-      const place = this.make(outs[i]!);
+      const place = this.make(outs[i]!, true);
       const alone = !isLiteral(x) && eqn.ins.filter((other) => other === x).length === 1;
       if (alone && this.wanted.has(outs[i]!)) this.donors?.note(place, this.donor(x, at));
       this.copyTo(x, place);
@@ -429,7 +432,7 @@ class Scope {
     rest: readonly Place[],
   ): readonly Step[] {
     const same = (i: number): boolean => jaxpr.outs[i] === stateIns[i];
-    const next = state.map((place, i) => (same(i) ? place : this.temporary(jaxpr.outs[i]!.aval)));
+    const next = state.map((place, i) => (same(i) ? place : this.temporary(jaxpr.outs[i]!.aval, true)));
     const steps = [...this.planner.program(jaxpr, ins, [...next, ...rest])];
     state.forEach((to, i) => {
       const { aval } = jaxpr.outs[i]!;
