@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { onWebgpu } from './available.ts';
 
-const names = ['jacobians', 'neurons', 'own-gradient', 'softmax-graph', 'tensors'] as const;
+const names = ['jacobians', 'own-gradient', 'softmax-graph'] as const;
 
 onWebgpu('examples', () => {
   test.each(names)('%s', (name) => {

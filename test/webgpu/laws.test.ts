@@ -23,5 +23,5 @@ onWebgpu('device laws on WebGPU', () => {
   const check = (law: (typeof laws)[number], runs: number): void =>
     withDefaultDevice(device, () => expect(law.check({ runs: number('LAWS', runs), seed }).failure).toBeNull());
   test.each(ofPrograms)('$name', { timeout }, (law) => check(law, 20));
-  test.each(ofPrimitives)('$name', { timeout }, (law) => check(law, long.test(law.name) ? 1 : 4));
+  test.each(ofPrimitives)('$name', { timeout }, (law) => check(law, long.test(law.name) ? 1 : 3));
 });

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { onWebgpu } from './available.ts';
 
-const count = Number(process.env['GPU_PROCESSES'] || 3);
+const count = Number(process.env['GPU_PROCESSES'] || 2);
 const together = 2;
 const program = new URL('./training-program.ts', import.meta.url).pathname;
 
