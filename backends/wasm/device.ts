@@ -319,7 +319,7 @@ class WasmDevice implements Device {
     const code = { run, scratch, constants, shared: null };
     if (threads === 1 || !this.team) return code;
     const number = this.team.enroll(bytes);
-    const all: Code = { ...code, shared: { run: (exports.share ?? run) as SharedRun, number, threads } };
+    const all: Code = { ...code, shared: { run: (exports.share ?? run) as SharedRun, number, threads, bytes } };
     this.left.register(all, number);
     return all;
   }

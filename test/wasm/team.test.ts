@@ -1,6 +1,6 @@
 /** The threads of a device by themselves: what they are given, and what they do when one of them fails. */
 
-import { WorkerError, wasmDevice } from 'pullback';
+import { jit, np, type Tensor, WorkerError, wasmDevice, withDefaultDevice } from 'pullback';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sequence, when } from '../../backends/wasm/code/control.ts';
 import { atomic, call, drop, get, i32 } from '../../backends/wasm/code/instructions.ts';
@@ -40,6 +40,23 @@ describe('the number of threads', () => {
   });
 });
 
+describe('code of more programs than threads keep', () => {
+  it('comes back where it is called again and again', () => {
+    const f = jit((x: Tensor) => np.sum(np.tanh(np.matmul(x, x))));
+    const device = wasmDevice({ threads: 2, shareAll: true });
+    withDefaultDevice(device, () => {
+      const x = np.ones([256, 256]);
+      const want = f(x).item();
+      for (let i = 0; i < 520; i++) jit((y: Tensor) => np.mul(np.add(y, i), 2))(np.ones([4]));
+      for (let i = 0; i < 20; i++) expect(f(x).item()).toBe(want);
+      const { team } = device as unknown as { readonly team: { readonly calls: number } };
+      const before = team.calls;
+      f(x);
+      expect(team.calls).toBe(before + 1);
+    });
+  });
+});
+
 describe('a thread that fails', () => {
   it('in the middle of a program is an error that says why, and the end of threads', () => {
     const memory = new LinearMemory({ budget: 2 ** 20 });
@@ -69,7 +86,7 @@ describe('a thread that fails', () => {
     const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), {
       env: { memory: memory.memory as never },
     });
-    const code = { run: exports['run'] as SharedRun, number: team.enroll(bytes), threads: 2 };
+    const code = { run: exports['run'] as SharedRun, number: team.enroll(bytes), threads: 2, bytes };
     const run = (): void => team.run(code, 0);
     expect(run).toThrow(
       /^wasm: a thread ended in the middle of a program, which has no result: RuntimeError: unreachable/,

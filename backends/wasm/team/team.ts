@@ -20,12 +20,15 @@ export interface SharedCode {
   readonly run: SharedRun;
   readonly number: number;
   readonly threads: number;
+  /** The module: workers that have forgotten it are sent it again. */
+  readonly bytes: Uint8Array;
 }
 
 /** Milliseconds for which an idle thread looks for the next call: training steps follow each other in less. */
 const awake = 0.2;
-/** Programs whose code workers keep. */
+/** Programs whose code workers keep, those used last; and calls of another one after which they are sent it again. */
 const codeLimit = 512;
+const missed = 8;
 /** Milliseconds in which programs run alone after one that stalled: at first, and at most. */
 const rests = { first: 10, most: 250 };
 /** Milliseconds for which tests wait for a worker. */
@@ -72,6 +75,8 @@ export class Team {
   #letters = 0;
   /** Code that all threads have, and that they will have: in the order of its last use. */
   readonly #codes = new Map<number, boolean>();
+  /** How often code that they have not was called. */
+  readonly #missed = new Map<number, number>();
   #count = 0;
   #ticket = 0;
   /** When programs are shared again after one that stalled; 0: they are. */
@@ -92,16 +97,30 @@ export class Team {
   enroll(bytes: Uint8Array): number {
     this.start();
     const code = ++this.#count;
-    if (this.#failed) return code;
+    this.#send(code, bytes);
+    return code;
+  }
+
+  #send(code: number, bytes: Uint8Array): void {
+    if (this.#failed) return;
     this.#codes.set(code, false);
     this.#outbox.push({ code, bytes, sent: 0 });
     if (this.#codes.size > codeLimit) this.dismiss(this.#codes.keys().next().value!);
     this.#deliver();
-    return code;
+  }
+
+  /** Code that was dismissed for newer ones, and is called again and again, comes back. */
+  #miss({ number, bytes }: SharedCode): void {
+    const count = (this.#missed.get(number) ?? 0) + 1;
+    this.#missed.set(number, count);
+    if (count < missed) return;
+    this.#missed.delete(number);
+    this.#send(number, bytes);
   }
 
   /** The code is needed no more. */
   dismiss(code: number): void {
+    this.#missed.delete(code);
     if (!this.#codes.delete(code)) return;
     this.#outbox.push({ code, bytes: null, sent: 0 });
   }
@@ -111,6 +130,7 @@ export class Team {
     const { number, run } = code;
     if (this.#outbox.length > 0) this.#deliver();
     if (this.#patient) this.#await(number);
+    if (!this.#codes.has(number)) this.#miss(code);
     if (!this.#codes.has(number) || (this.#rest > 0 && performance.now() < this.#rest)) {
       run(table, 0, 1, 0);
       return;
