@@ -224,7 +224,8 @@ class WasmDevice implements Device {
 
   /** Code for all sizes, as it was made before if it was used not long ago. */
   private kernelOf(key: string, assemble: () => Assembled): Code {
-    const code = this.kernels.get(key) ?? this.instantiate(assemble);
+    // Most are applied to what is too small for threads.
+    const code = this.kernels.get(key) ?? this.instantiate(assemble, undefined, 'shared', 'later');
     this.kernels.delete(key);
     this.kernels.set(key, code);
     if (this.kernels.size > kernelLimit) this.kernels.delete(this.kernels.keys().next().value!);
@@ -297,14 +298,19 @@ class WasmDevice implements Device {
     };
   }
 
-  private instantiate(assemble: () => Assembled, clock?: StepClock, room: 'shared' | 'own' = 'shared'): Code {
+  private instantiate(
+    assemble: () => Assembled,
+    clock?: StepClock,
+    room: 'shared' | 'own' = 'shared',
+    sent: 'now' | 'later' = 'now',
+  ): Code {
     const { constants } = this;
     const { bytes, imports, scratch, threads } = assemble();
     const words = constants.contents();
     // Pools do not shrink; the code made so far keeps its own.
     if (words.byteLength > constantBytes / 2) this.constants = this.pool();
     if (words.byteLength > constantBytes) {
-      if (room === 'shared') return this.instantiate(assemble, clock, 'own');
+      if (room === 'shared') return this.instantiate(assemble, clock, 'own', sent);
       throw new CompileError({
         op: 'wasm',
         problem: `a program has more constants than fit into ${constantBytes} bytes`,
@@ -318,7 +324,7 @@ class WasmDevice implements Device {
     const run = exports.run as Run;
     const code = { run, scratch, constants, shared: null };
     if (threads === 1 || !this.team) return code;
-    const number = this.team.enroll(bytes);
+    const number = this.team.enroll(bytes, sent);
     const all: Code = { ...code, shared: { run: (exports.share ?? run) as SharedRun, number, threads, bytes } };
     this.left.register(all, number);
     return all;
@@ -366,6 +372,8 @@ class CompiledKernel implements Executable {
   private readonly donation: Donation;
   /** What the table of a kernel that threads share ends with, and where the scratch areas are in its block. */
   private readonly words: readonly number[] | null;
+  /** Threads that run it. */
+  private readonly members: number;
   private readonly areas: number;
 
   constructor(device: WasmDevice, program: Program, places: readonly Place[], code: Code, call: KernelCall) {
@@ -374,9 +382,10 @@ class CompiledKernel implements Executable {
     this.program = program;
     const { ins, outs } = program;
     const area = aligned(scratch);
-    this.words = shares && [...sizes, area, ...divisionWords(shares)];
+    this.members = shares ? device.team!.members(area, shares.chunks) : 1;
+    this.words = shares && this.members > 1 ? [...sizes, area, ...divisionWords(shares)] : null;
     this.areas = this.words ? aligned(4 * (places.length + 1 + this.words.length)) : 0;
-    this.scratch = this.words ? this.areas + area * device.team!.layout.threads : scratch;
+    this.scratch = this.words ? this.areas + area * this.members : scratch;
     this.sizes = this.scratch > 0 ? [...outs.map(bytesOf), this.scratch] : outs.map(bytesOf);
     this.parameters = places.map(({ base, position }) => (base === 'input' ? position : ins.length + position));
     if (this.scratch > 0) this.parameters = [...this.parameters, ins.length + outs.length];
@@ -419,7 +428,7 @@ class CompiledKernel implements Executable {
     for (let i = 0; i < count - 1; i++) device.memory.words[at + i] = args[i]!;
     device.memory.words[at + count - 1] = table + this.areas;
     device.memory.words.set(words, at + count);
-    device.team!.run(code.shared!, table);
+    device.team!.run(code.shared!, table, this.members);
   }
 
   private hold(ins: readonly WasmStorage[], heirs: readonly (number | null)[] | null): WasmStorage[] {

@@ -75,7 +75,7 @@ export class Team {
   #letters = 0;
   /** Code that all threads have, and that they will have: in the order of its last use. */
   readonly #codes = new Map<number, boolean>();
-  /** How often code that they have not was called. */
+  /** How often code that they have not was called; what is sent at its first call begins with all but one of them. */
   readonly #missed = new Map<number, number>();
   #count = 0;
   #ticket = 0;
@@ -93,15 +93,16 @@ export class Team {
     memory.words.fill(0, at, at + (controlBytes(threads) >>> 2));
   }
 
-  /** The number of code that the threads will have. */
-  enroll(bytes: Uint8Array): number {
-    this.start();
+  /** The number of code that the threads will have: at once, or when it is first run with them. */
+  enroll(bytes: Uint8Array, when: 'now' | 'later' = 'now'): number {
     const code = ++this.#count;
-    this.#send(code, bytes);
+    if (when === 'now') this.#send(code, bytes);
+    else this.#missed.set(code, missed);
     return code;
   }
 
   #send(code: number, bytes: Uint8Array): void {
+    this.start();
     if (this.#failed) return;
     this.#codes.set(code, false);
     this.#outbox.push({ code, bytes, sent: 0 });
@@ -125,8 +126,14 @@ export class Team {
     this.#outbox.push({ code, bytes: null, sent: 0 });
   }
 
-  /** Run a program, with all who have its code. */
-  run(code: SharedCode, table: number): void {
+  /** Threads that work in areas of so many bytes, at most an eighth of memory in all, on a step of so many chunks. */
+  members(area: number, chunks: number): number {
+    const room = area === 0 ? Number.POSITIVE_INFINITY : Math.floor(this.#memory.budget / 8 / area);
+    return Math.max(1, Math.min(this.layout.threads, chunks, room));
+  }
+
+  /** Run a program, with all who have its code, or so many. */
+  run(code: SharedCode, table: number, threads = code.threads): void {
     const { number, run } = code;
     if (this.#outbox.length > 0) this.#deliver();
     if (this.#patient) this.#await(number);
@@ -139,23 +146,25 @@ export class Team {
     const all = this.#codes.get(number)!;
     this.#codes.delete(number);
     this.#codes.set(number, all);
-    this.#share(code, table);
+    this.#share(code, table, threads);
   }
 
-  #share({ number, run, threads }: SharedCode, table: number): void {
+  #share({ number, run }: SharedCode, table: number, threads: number): void {
     const { control } = this.layout;
     const { words } = this.#memory;
     const at = control >>> 2;
     const stalls = words[at + w.stalls]!;
-    Atomics.add(words, at + w.epoch, 1);
+    // Odd while the call is written down, whatever happened before.
+    const epoch = Atomics.load(words, at + w.epoch) & ~1;
+    Atomics.store(words, at + w.epoch, epoch + 1);
     Atomics.store(words, at + w.code, number);
     Atomics.store(words, at + w.table, table);
     Atomics.store(words, at + w.threads, threads);
     Atomics.store(words, at + w.first, this.#ticket);
-    Atomics.add(words, at + w.epoch, 1);
-    this.#wake();
+    Atomics.store(words, at + w.epoch, epoch + 2);
     this.calls++;
     try {
+      this.#wake();
       run(table, 0, threads, this.#ticket);
     } catch (error) {
       // Somebody may be at work on a chunk.
@@ -180,6 +189,11 @@ export class Team {
     const { words } = this.#memory;
     const at = this.layout.control >>> 2;
     if (Atomics.load(words, at + w.sleepers) > 0) Atomics.notify(words, at + w.epoch);
+  }
+
+  /** Whether there are other threads by now. */
+  get isStarted(): boolean {
+    return this.#workers !== null;
   }
 
   /** Start the threads, if they are not there: who will have something for them soon need not wait for them then. */
