@@ -1,9 +1,9 @@
 /** The WebAssembly device: programs are fused, planned and compiled to SIMD code that runs on one linear memory. */
 
-import { type Aval, showAval } from '../../src/core/aval.ts';
+import type { Aval } from '../../src/core/aval.ts';
 import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { type TypedArray, viewOf } from '../../src/core/dtype.ts';
-import { CompileError, DeviceMemoryError } from '../../src/core/errors.ts';
+import { CompileError } from '../../src/core/errors.ts';
 import type { Inspection } from '../../src/core/inspection.ts';
 import { constsAsInputs, type Eqn, type Jaxpr } from '../../src/core/jaxpr.ts';
 import { structuralText } from '../../src/core/pretty.ts';
@@ -36,6 +36,7 @@ import {
   divisionWords,
   type Target,
 } from './program.ts';
+import { atPeak } from './refusals.ts';
 import { kernelShares, turnsOf } from './sequencer.ts';
 import { SharedByText } from './shared.ts';
 import { noThresholds, type Shares, stepTime, type Thresholds, usualThresholds } from './team/share.ts';
@@ -330,21 +331,6 @@ class WasmDevice implements Device {
     return all;
   }
 }
-
-/** Bytes that a run needs beside its operands and results; its error says what they are for. */
-const atPeak = (program: Program, room: number, error: unknown): unknown => {
-  if (!(error instanceof DeviceMemoryError)) return error;
-  const { largest, outs, ins } = program;
-  const total = [...ins, ...outs].reduce((sum, aval) => sum + bytesOf(aval), room);
-  const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  return new DeviceMemoryError({
-    op: 'wasm',
-    problem:
-      `a program needs ${mebibytes(total)} at its peak, ${mebibytes(room)} of them between its operands and results; ` +
-      `the largest values: ${largest.map(showAval).join(', ')}; ${error.problem}`,
-    remedy: 'give the device a larger budget, compute in smaller pieces, or recompute with checkpoint',
-  });
-};
 
 /** What a call of a kernel needs beside its operands. */
 interface KernelCall {
