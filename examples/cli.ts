@@ -142,6 +142,20 @@ export const count = (fallback: number, help: string, short = fallback): Option<
   help,
 });
 
+/** A whole number within bounds, which what is done with it needs. */
+export const countIn = (
+  fallback: number,
+  help: string,
+  [least, most]: readonly [number, number],
+  short = fallback,
+): Option<number> => ({
+  codec: whole(`a whole number from ${least} to ${most}`, least, most),
+  value: 'N',
+  fallback,
+  short,
+  help,
+});
+
 /** The seed of a random key. */
 export const seed = (fallback: number, help: string): Option<number> => ({
   codec: Seed,

@@ -1,9 +1,9 @@
 /** The WebAssembly device: programs are fused, planned and compiled to SIMD code that runs on one linear memory. */
 
-import { type Aval, showAval } from '../../src/core/aval.ts';
+import type { Aval } from '../../src/core/aval.ts';
 import type { Device, Executable, Storage } from '../../src/core/backend.ts';
 import { type TypedArray, viewOf } from '../../src/core/dtype.ts';
-import { CompileError, DeviceMemoryError } from '../../src/core/errors.ts';
+import { CompileError } from '../../src/core/errors.ts';
 import type { Inspection } from '../../src/core/inspection.ts';
 import { constsAsInputs, type Eqn, type Jaxpr } from '../../src/core/jaxpr.ts';
 import { structuralText } from '../../src/core/pretty.ts';
@@ -37,6 +37,7 @@ import {
   divisionWords,
   type Target,
 } from './program.ts';
+import { atPeak } from './refusals.ts';
 import { kernelShares, turnsOf } from './sequencer.ts';
 import { noThresholds, type Shares, stepTime, type Thresholds, usualThresholds } from './team/share.ts';
 import { type SharedCode, type SharedRun, Team, threadCount } from './team/team.ts';
@@ -224,7 +225,8 @@ class WasmDevice implements Device {
 
   /** Code for all sizes, as it was made before if it was used not long ago. */
   private kernelOf(key: string, assemble: () => Assembled): Code {
-    const code = this.kernels.get(key) ?? this.instantiate(assemble);
+    // Most are applied to what is too small for threads.
+    const code = this.kernels.get(key) ?? this.instantiate(assemble, undefined, 'shared', 'later');
     this.kernels.delete(key);
     this.kernels.set(key, code);
     if (this.kernels.size > kernelLimit) this.kernels.delete(this.kernels.keys().next().value!);
@@ -297,14 +299,19 @@ class WasmDevice implements Device {
     };
   }
 
-  private instantiate(assemble: () => Assembled, clock?: StepClock, room: 'shared' | 'own' = 'shared'): Code {
+  private instantiate(
+    assemble: () => Assembled,
+    clock?: StepClock,
+    room: 'shared' | 'own' = 'shared',
+    sent: 'now' | 'later' = 'now',
+  ): Code {
     const { constants } = this;
     const { bytes, imports, scratch, threads } = assemble();
     const words = constants.contents();
     // Pools do not shrink; the code made so far keeps its own.
     if (words.byteLength > constantBytes / 2) this.constants = this.pool();
     if (words.byteLength > constantBytes) {
-      if (room === 'shared') return this.instantiate(assemble, clock, 'own');
+      if (room === 'shared') return this.instantiate(assemble, clock, 'own', sent);
       throw new CompileError({
         op: 'wasm',
         problem: `a program has more constants than fit into ${constantBytes} bytes`,
@@ -318,27 +325,12 @@ class WasmDevice implements Device {
     const run = exports.run as Run;
     const code = { run, scratch, constants, shared: null };
     if (threads === 1 || !this.team) return code;
-    const number = this.team.enroll(bytes);
-    const all: Code = { ...code, shared: { run: (exports.share ?? run) as SharedRun, number, threads } };
+    const number = this.team.enroll(bytes, sent);
+    const all: Code = { ...code, shared: { run: (exports.share ?? run) as SharedRun, number, threads, bytes } };
     this.left.register(all, number);
     return all;
   }
 }
-
-/** Bytes that a run needs beside its operands and results; its error says what they are for. */
-const atPeak = (program: Program, room: number, error: unknown): unknown => {
-  if (!(error instanceof DeviceMemoryError)) return error;
-  const { largest, outs, ins } = program;
-  const total = [...ins, ...outs].reduce((sum, aval) => sum + bytesOf(aval), room);
-  const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  return new DeviceMemoryError({
-    op: 'wasm',
-    problem:
-      `a program needs ${mebibytes(total)} at its peak, ${mebibytes(room)} of them between its operands and results; ` +
-      `the largest values: ${largest.map(showAval).join(', ')}; ${error.problem}`,
-    remedy: 'give the device a larger budget, compute in smaller pieces, or recompute with checkpoint',
-  });
-};
 
 /** What a call of a kernel needs beside its operands. */
 interface KernelCall {
@@ -366,6 +358,8 @@ class CompiledKernel implements Executable {
   private readonly donation: Donation;
   /** What the table of a kernel that threads share ends with, and where the scratch areas are in its block. */
   private readonly words: readonly number[] | null;
+  /** Threads that run it. */
+  private readonly members: number;
   private readonly areas: number;
 
   constructor(device: WasmDevice, program: Program, places: readonly Place[], code: Code, call: KernelCall) {
@@ -374,9 +368,10 @@ class CompiledKernel implements Executable {
     this.program = program;
     const { ins, outs } = program;
     const area = aligned(scratch);
-    this.words = shares && [...sizes, area, ...divisionWords(shares)];
+    this.members = shares ? device.team!.members(area, shares.chunks) : 1;
+    this.words = shares && this.members > 1 ? [...sizes, area, ...divisionWords(shares)] : null;
     this.areas = this.words ? aligned(4 * (places.length + 1 + this.words.length)) : 0;
-    this.scratch = this.words ? this.areas + area * device.team!.layout.threads : scratch;
+    this.scratch = this.words ? this.areas + area * this.members : scratch;
     this.sizes = this.scratch > 0 ? [...outs.map(bytesOf), this.scratch] : outs.map(bytesOf);
     this.parameters = places.map(({ base, position }) => (base === 'input' ? position : ins.length + position));
     if (this.scratch > 0) this.parameters = [...this.parameters, ins.length + outs.length];
@@ -419,7 +414,7 @@ class CompiledKernel implements Executable {
     for (let i = 0; i < count - 1; i++) device.memory.words[at + i] = args[i]!;
     device.memory.words[at + count - 1] = table + this.areas;
     device.memory.words.set(words, at + count);
-    device.team!.run(code.shared!, table);
+    device.team!.run(code.shared!, table, this.members);
   }
 
   private hold(ins: readonly WasmStorage[], heirs: readonly (number | null)[] | null): WasmStorage[] {

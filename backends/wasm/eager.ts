@@ -78,9 +78,14 @@ export class EagerProduct implements Executable {
   }
 
   /** The table of the threads is before their scratch areas. */
-  private share({ team, code, words }: Sharing, abc: readonly number[], rest: readonly number[], table: number): void {
+  private share(
+    { team, code, words, members }: Sharing,
+    abc: readonly number[],
+    rest: readonly number[],
+    table: number,
+  ): void {
     this.memory.words.set([...abc, table + tableBytes, ...rest, ...words], table >>> 2);
-    team.run(code, table);
+    team.run(code, table, members);
   }
 }
 
@@ -101,6 +106,7 @@ interface Sharing {
   readonly team: Team;
   readonly code: SharedCode;
   readonly words: readonly number[];
+  readonly members: number;
   readonly bytes: number;
 }
 
@@ -115,11 +121,14 @@ function sharingOf(how: GenericCalls, time: number, { team, limits }: Threads, c
   const shares = time < limits.program ? null : sharesOf(columns ? n : m, part, time / how.calls.length, limits);
   if (!shares) return null;
   const area = aligned(how.scratchBytes);
+  const members = team.members(area, shares.chunks);
+  if (members === 1) return null;
   return {
     team,
     code,
     words: [area, Number(columns), ...divisionWords(shares)],
-    bytes: tableBytes + area * team.layout.threads,
+    members,
+    bytes: tableBytes + area * members,
   };
 }
 

@@ -1,6 +1,9 @@
 /** What the memory of a device refuses, in words: each with the sizes that explain it and what to do. */
 
+import { showAval } from '../../src/core/aval.ts';
 import { DeviceMemoryError, DonatedTensorError, WorkerError } from '../../src/core/errors.ts';
+import { bytesOf } from '../loop/plan/plan.ts';
+import type { Program } from '../loop/plan/program.ts';
 
 export const budgetError = (bytes: number): DeviceMemoryError =>
   new DeviceMemoryError({
@@ -64,3 +67,18 @@ function inUnits(bytes: number): string {
   const [unit, size] = bytes >= mebibyte ? ['MiB', mebibyte] : bytes >= 1024 ? ['KiB', 1024] : ['bytes', 1];
   return `${Number((bytes / size).toFixed(1))} ${unit}`;
 }
+
+/** Bytes that a run needs beside its operands and results; its error says what they are for. */
+export const atPeak = (program: Program, room: number, error: unknown): unknown => {
+  if (!(error instanceof DeviceMemoryError)) return error;
+  const { largest, outs, ins } = program;
+  const total = [...ins, ...outs].reduce((sum, aval) => sum + bytesOf(aval), room);
+  const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  return new DeviceMemoryError({
+    op: 'wasm',
+    problem:
+      `a program needs ${mebibytes(total)} at its peak, ${mebibytes(room)} of them between its operands and results; ` +
+      `the largest values: ${largest.map(showAval).join(', ')}; ${error.problem}`,
+    remedy: 'give the device a larger budget, compute in smaller pieces, or recompute with checkpoint',
+  });
+};

@@ -53,7 +53,7 @@ const f =
   (x: Tensor): Tensor =>
     Array.from({ length: n }).reduce<Tensor>((y) => np.mul(y, np.sin(y)), x);
 
-const options = { ...cli.commonOptions('symbolic'), depth: cli.count(12, 'steps') };
+const options = { ...cli.commonOptions('symbolic'), depth: cli.countIn(12, 'steps', [2, 22]) };
 
 export const example: cli.Example<typeof options> = {
   name: 'symbolic',

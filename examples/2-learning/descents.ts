@@ -34,7 +34,7 @@ export const example: cli.Example<typeof options> = {
     );
     const least = lossOf(best.params, features, label).item();
 
-    /** Losses over all, an epoch after the other; `onStep` of the last epoch tells how restless the end is. */
+    /** Losses over all, an epoch after the other; the mean of the last four tells how restless the end is. */
     const run = (size: number, rate: number) => {
       const ends: number[] = [];
       let w = np.zeros([3, 3]);

@@ -51,7 +51,7 @@ const accuracy = (params: Params, { x, y }: Examples): number =>
 
 const options = {
   ...cli.commonOptions('pipeline'),
-  images: cli.count(600, 'drawings', 120),
+  images: cli.countIn(600, 'drawings', [40, 10_000], 120),
   epochs: cli.count(60, 'passes over the training set', 10),
 };
 

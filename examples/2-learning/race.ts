@@ -3,7 +3,7 @@
  * Rosenbrock's valley and off a saddle.
  *
  * Each has one rate for a function, the best of a few. On a plateau what adapts its rates is ahead, in the valley what has
- * momentum, and off the saddle plain descent is the last to leave.
+ * momentum.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -93,10 +93,7 @@ export const example: cli.Example<typeof options> = {
         const end = ({ values }: (typeof runs)[number]): number =>
           Number.isFinite(values.at(-1)!) ? values.at(-1)! : 1e9;
         const best = runs.reduce((a, b) => (end(b) < end(a) ? b : a));
-        const left = best.values.findIndex(
-          (value) => value - landscape.least < 0.5 * (best.values[0]! - landscape.least),
-        );
-        return { racer, path: best.path, end: end(best) - landscape.least, half: left < 0 ? steps : left };
+        return { racer, path: best.path, end: end(best) - landscape.least };
       });
       const told = finishers.map(({ racer, end }) => `${racer} ${end.toExponential(1)}`).join(', ');
       console.log(`${name}: ${told}`);

@@ -38,7 +38,7 @@ const boundOf = (steps: number, sigma: number): number =>
 const options = {
   ...cli.commonOptions('rates'),
   repeats: cli.count(64, 'runs of which means are taken', 16),
-  longest: cli.count(4096, 'the most steps', 512),
+  longest: cli.countIn(4096, 'the most steps', [64, 65_536], 512),
 };
 
 export const example: cli.Example<typeof options> = {
@@ -58,7 +58,7 @@ export const example: cli.Example<typeof options> = {
     });
     // The floor at a fixed step: the mean of the second half.
     const floors = [0.05, 0.1, 0.2].map((rate) => {
-      const tail = np.index(squares(longest, rate, 1), [], [longest / 2]) as Tensor;
+      const tail = np.index(squares(longest, rate, 1), [], [Math.floor(longest / 2)]) as Tensor;
       return { rate, floor: np.mean(tail).item() };
     });
     for (const { rate, floor } of floors) console.log(`η = ${rate}: ‖∇L‖² stays at ${floor.toFixed(4)}`);

@@ -30,7 +30,7 @@ const run =
 
 const options = {
   ...cli.commonOptions('saddle'),
-  repeats: cli.count(200, 'runs with noise', 50),
+  repeats: cli.countIn(200, 'runs with noise', [2, 100_000], 50),
   steps: cli.count(400, 'steps'),
 };
 

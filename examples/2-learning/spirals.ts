@@ -1,7 +1,7 @@
 /**
  * A multi-layer perceptron (§1.3) tells spirals apart that no line can, and its decision boundary is drawn.
  *
- * Beside it a linear model, which is right by chance on half of them: depth is what bends the boundary.
+ * Beside it a linear model, which of three classes tells little more than a third: what is not linear bends the boundary.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -52,7 +52,7 @@ export const example: cli.Example<typeof options> = {
       numbers: { linear: line.accuracy, perceptron: bent.accuracy },
       claims: [
         cli.atLeast('unseen points told rightly', bent.accuracy, short ? 0.9 : 0.95),
-        cli.atMost('by a linear model', line.accuracy, 0.7),
+        cli.atMost('by a linear model', line.accuracy, 0.45),
       ],
       files: {
         'boundary.svg': decisionBoundary({

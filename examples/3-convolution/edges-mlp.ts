@@ -1,8 +1,7 @@
 /**
  * Features made by hand (end of §4.2.2): Sobel's derivatives, pooled, for the same perceptron that else sees raw pixels.
  *
- * Few digits to learn from, drawn anywhere on a larger sheet: the kernels know that edges matter and pooling that places do not
- * much. A network that learns its kernels (`lenet`) does better still: this is what one had before.
+ * Few digits to learn from: the kernels know that edges matter and pooling that places do not much. A network that learns its kernels (`lenet`) does better still: this is what one had before.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';
@@ -12,7 +11,7 @@ import { imageGrid } from 'pullback/viz';
 import * as cli from '../cli.ts';
 import { loadDigits } from '../digits/data.ts';
 import { descend, times } from '../shared/descend.ts';
-import { type Digits, digitsOf } from '../shared/digits.ts';
+import { digitsOf } from '../shared/digits.ts';
 
 const sobel = np.array([
   [1, 0, -1],
@@ -49,11 +48,11 @@ export const example: cli.Example<typeof options> = {
       TE.map(({ train, test }) => {
         const [seen, unseen] = [digitsOf(train, images), digitsOf(test, short ? 400 : 1000)];
         const learn = (name: string, features: (x: Tensor) => Tensor): number => {
-          const see = ({ images: x }: Digits): Tensor => {
-            const f = features(x);
-            return np.div(np.sub(f, np.mean(f, 0)), np.add(np.std(f, 0), 0.1));
-          };
-          const [x, held] = [see(seen), see(unseen)];
+          // In the units of what is learned from, whatever else there is to see.
+          const f = features(seen.images);
+          const [mean, deviation] = [np.mean(f, 0), np.add(np.std(f, 0), 0.1)];
+          const see = (g: Tensor): Tensor => np.div(np.sub(g, mean), deviation);
+          const [x, held] = [see(f), see(features(unseen.images))];
           const model = nn.serial(nn.dense.layer(x.shape[1]!, 64), nn.lift(nn.relu), nn.dense.layer(64, 10));
           const start = model.init(random.key(seed));
           const loss = (params: typeof start): Tensor => nn.crossEntropy(model.apply(params)(x), seen.labels);

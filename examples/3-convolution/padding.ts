@@ -15,14 +15,17 @@ import { greyScene } from '../shared/drawings.ts';
 const modes = { zeros: 'constant', edge: 'edge', circular: 'wrap' } as const;
 const names = Object.keys(modes) as readonly (keyof typeof modes)[];
 
-const options = { ...cli.commonOptions('padding'), window: cli.count(9, 'pixels of the mean, an odd number') };
+const options = {
+  ...cli.commonOptions('padding'),
+  reach: cli.countIn(4, 'pixels of the mean on each side of its place', [1, 13]),
+};
 
 export const example: cli.Example<typeof options> = {
   name: 'padding',
   about: 'zero, edge and circular padding, and the border of a blurred image.',
   options,
-  body: ({ seed, window }) => {
-    const width = Math.floor((window - 1) / 2);
+  body: ({ reach: width, seed }) => {
+    const window = 2 * width + 1;
     const kernel = np.full([window, window, 1, 1], 1 / window ** 2);
     const padded = (x: Tensor, name: keyof typeof modes): Tensor => np.pad(x, width, { mode: modes[name] });
     const blur = (x: Tensor, name: keyof typeof modes): Tensor => {

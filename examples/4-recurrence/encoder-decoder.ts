@@ -2,8 +2,8 @@
  * Many to many (§5.2.4, Fig. 5.6): an encoder reads a sequence to its end, a decoder writes another from what is left in the last
  * state.
  *
- * The task is to write digits backwards. All that the decoder knows is one vector: short sequences fit into it, longer ones less
- * and less, which is what attention is for (`dates`).
+ * The task is to write digits backwards. All that the decoder knows is one vector, into which what was read must fit: attention (`dates`)
+ * is for sequences that do not.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';

@@ -1,9 +1,10 @@
 /**
- * How gradients flow through time (§5.3, §5.4.2): in a plain recurrent network they vanish or explode as powers of its matrix, in
- * an LSTM they go along the cell state, times the forget gates only.
+ * How gradients flow through time (§5.3, §5.4.2): in a plain recurrent network they vanish or explode as powers of its matrix; in
+ * an LSTM there is a way along the cell state that is multiplied by the forget gates only, so that they need not vanish.
  *
  * The loss looks at the last of 200 steps; ‖dL/dxₜ‖ tells what it knows of step t. With a spectral radius of 0.9 that is 0.9²⁰⁰ ≈
- * 10⁻⁹ of step 1, with 1.1 it is 10⁸; an LSTM whose forget gates have the bias 4 keeps σ(4)²⁰⁰ ≈ 0.03.
+ * 10⁻⁹ of step 1, with 1.1 it is 10⁸. Along the cell state of an LSTM whose forget gates have the bias 4 σ(4)²⁰⁰ ≈ 0.03 is left; through its
+ * other gates, which are open as well, comes more, and here grows.
  */
 
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -44,11 +45,11 @@ function lstm(key: random.Key, forgetBias: number): Network<nn.LstmCarry> {
   return { cell: nn.lstmCell(params), start: nn.lstmCell.carry(params) };
 }
 
-const options = { ...cli.commonOptions('gradient-flow'), time: cli.count(200, 'steps') };
+const options = { ...cli.commonOptions('gradient-flow'), time: cli.countIn(200, 'steps', [20, 250]) };
 
 export const example: cli.Example<typeof options> = {
   name: 'gradient-flow',
-  about: 'gradients through time vanish or explode in plain recurrent networks, and not in an LSTM.',
+  about: 'gradients through time vanish or explode in plain recurrent networks; in an LSTM they need not vanish.',
   options,
   body: ({ seed, time }) => {
     const [cellKey, inputKey] = random.split(random.key(seed));
@@ -70,6 +71,11 @@ export const example: cli.Example<typeof options> = {
     return TE.of({
       numbers: { ratio, decay, growth, lstm: first('LSTM, forget bias 4') },
       claims: [
+        cli.atLeast(
+          'what an LSTM with forget bias 4 keeps to step 1, to what its forget gates alone keep',
+          first('LSTM, forget bias 4') / (1 / (1 + Math.exp(-4))) ** (time - 1),
+          1,
+        ),
         cli.atLeast('gradient at step 1 of the LSTM with forget bias 4, to that of the RNN of radius 0.9', ratio, 1e3),
         { ...cli.atLeast('rate at which it vanishes, in logarithms of 0.9 a step', decay, 0.95), atMost: 1.1 },
         { ...cli.atLeast('rate at which it explodes, in logarithms of 1.1 a step', growth, 0.9), atMost: 1.05 },

@@ -133,7 +133,7 @@ export const example: cli.Example<typeof options> = {
           values: np.transpose(np.index(scores, 0) as Tensor),
           xLabel: 'step',
           yLabel: 'letter',
-          rows: ['end', ...'abcdefghijklmnopqrstuvwxyz-'],
+          rows: ['end', ...Array.from({ length: scores.shape[2]! - 1 }, (_, i) => letters.decode([i + 1]))],
           width: 480,
           height: 520,
         }),

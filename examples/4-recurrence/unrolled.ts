@@ -21,9 +21,14 @@ const lossOf = (ws: Tensor, u: Tensor, xs: Tensor, ys: Tensor): Tensor => {
   return np.sum(scan(step, np.zeros([size]), [ws, xs, ys] as const)[1]);
 };
 
-/** The same with one W for all. */
-const shared = (w: Tensor, u: Tensor, xs: Tensor, ys: Tensor): Tensor =>
-  lossOf(np.broadcastTo(w, [time, size, size]), u, xs, ys);
+/** The same with one W for all, which the loop closes over. */
+const shared = (w: Tensor, u: Tensor, xs: Tensor, ys: Tensor): Tensor => {
+  const step = (h: Tensor, [x, y]: readonly [Tensor, Tensor]): readonly [Tensor, Tensor] => {
+    const next = np.tanh(np.add(np.matmul(w, h), np.matmul(u, x)));
+    return [next, np.sum(np.square(np.sub(next, y)))];
+  };
+  return np.sum(scan(step, np.zeros([size]), [xs, ys] as const)[1]);
+};
 
 /** Three steps with numbers for matrices, without a loop: a graph to look at. */
 const three = (w: Tensor, u: Tensor, x1: Tensor, x2: Tensor, x3: Tensor): Tensor => {

@@ -104,7 +104,7 @@ export const example: cli.Example<typeof options> = {
     return TE.of({
       numbers: { without: without.accuracy, with: within.accuracy },
       claims: short
-        ? [cli.atLeast('answers right, after a few steps', within.accuracy, 0.4)]
+        ? [cli.atMost('loss after a few steps, to that of a guess', within.losses.at(-1)! / Math.LN2, 1.05)]
         : [
             cli.atLeast('answers right with attention', within.accuracy, 0.95),
             cli.atLeast('… not less than without', within.accuracy - without.accuracy, -0.01),

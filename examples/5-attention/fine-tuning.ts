@@ -2,7 +2,8 @@
  * Fine-tuning: a body that has learned one task begins another with a new head, and needs few examples of it.
  *
  * A network reads digits 0–4 with many examples; its parameters go through a file, and `train.restorePartly` gives another network
- * its body, not its head. On three examples each of 5–9 it is ahead of one that begins from nothing.
+ * its body, not its head. With three examples each of 5–9 it is ahead of one that begins from nothing on generated digits; on
+ * MNIST by as much for two of three seeds, and level for the third.
  */
 
 import { pipe } from 'fp-ts/lib/function.js';
@@ -116,7 +117,7 @@ export const example: cli.Example<typeof options> = {
             cli.atLeast(
               'what fine-tuning gets right beyond learning from nothing, on the way',
               mean(tuned) - mean(scratch),
-              short ? -0.1 : data === null ? 0.02 : -0.05,
+              short ? -0.1 : data === null ? 0.02 : -0.02,
             ),
             cli.atLeast('unseen digits 5 to 9 right', tuned.at(-1)!, short ? 0.35 : 0.6),
           ],

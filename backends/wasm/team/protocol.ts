@@ -189,13 +189,22 @@ export function emitProtocol(module: Module, { control, sleeps }: TeamLayout): P
     const spin = loop(
       sequence(when(i32.eqz(load(words.left)), leave(i32.const(0))), breakIf(tee(0, i32.sub(get(0), one)), 0)),
     );
-    const sleep = drop(atomic.wait(at(words.left), get(left), i64.const(-1n)));
+    // For a while: a thread that fails says so, and may not finish what it has in hand.
+    const sleep = drop(atomic.wait(at(words.left), get(left), i64.const(nap)));
     close.body(
       sequence(
         spin,
         drop(atomic.add(at(words.stalls), one)),
         store(words.asleep, one),
-        block(loop(sequence(breakIf(i32.eqz(tee(left, load(words.left))), 1), sleeps ? sleep : () => {}, breakTo(0)))),
+        block(
+          loop(
+            sequence(
+              breakIf(i32.or(i32.eqz(tee(left, load(words.left))), load(words.broken)), 1),
+              sleeps ? sleep : () => {},
+              breakTo(0),
+            ),
+          ),
+        ),
         store(words.asleep, i32.const(0)),
         one,
       ),
@@ -225,6 +234,9 @@ export function emitProtocol(module: Module, { control, sleeps }: TeamLayout): P
   const finish = module.func(['i32']).body(publish(i32.add(get(0), i32.const(decisionCount + 1))));
   return { enter, claim, done, close, decide, finish };
 }
+
+/** Nanoseconds after which the first thread looks whether another one has failed. */
+const nap = 20_000_000n;
 
 /** How the turns of a step are divided: which depends on what it costs, and results do not. */
 export interface Division {

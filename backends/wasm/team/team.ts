@@ -20,12 +20,15 @@ export interface SharedCode {
   readonly run: SharedRun;
   readonly number: number;
   readonly threads: number;
+  /** The module: workers that have forgotten it are sent it again. */
+  readonly bytes: Uint8Array;
 }
 
 /** Milliseconds for which an idle thread looks for the next call: training steps follow each other in less. */
 const awake = 0.2;
-/** Programs whose code workers keep. */
+/** Programs whose code workers keep, those used last; and calls of another one after which they are sent it again. */
 const codeLimit = 512;
+const missed = 8;
 /** Milliseconds in which programs run alone after one that stalled: at first, and at most. */
 const rests = { first: 10, most: 250 };
 /** Milliseconds for which tests wait for a worker. */
@@ -72,6 +75,8 @@ export class Team {
   #letters = 0;
   /** Code that all threads have, and that they will have: in the order of its last use. */
   readonly #codes = new Map<number, boolean>();
+  /** How often code that they have not was called; what is sent at its first call begins with all but one of them. */
+  readonly #missed = new Map<number, number>();
   #count = 0;
   #ticket = 0;
   /** When programs are shared again after one that stalled; 0: they are. */
@@ -88,29 +93,51 @@ export class Team {
     memory.words.fill(0, at, at + (controlBytes(threads) >>> 2));
   }
 
-  /** The number of code that the threads will have. */
-  enroll(bytes: Uint8Array): number {
-    this.start();
+  /** The number of code that the threads will have: at once, or when it is first run with them. */
+  enroll(bytes: Uint8Array, when: 'now' | 'later' = 'now'): number {
     const code = ++this.#count;
-    if (this.#failed) return code;
+    if (when === 'now') this.#send(code, bytes);
+    else this.#missed.set(code, missed);
+    return code;
+  }
+
+  #send(code: number, bytes: Uint8Array): void {
+    this.start();
+    if (this.#failed) return;
     this.#codes.set(code, false);
     this.#outbox.push({ code, bytes, sent: 0 });
     if (this.#codes.size > codeLimit) this.dismiss(this.#codes.keys().next().value!);
     this.#deliver();
-    return code;
+  }
+
+  /** Code that was dismissed for newer ones, and is called again and again, comes back. */
+  #miss({ number, bytes }: SharedCode): void {
+    const count = (this.#missed.get(number) ?? 0) + 1;
+    this.#missed.set(number, count);
+    if (count < missed) return;
+    this.#missed.delete(number);
+    this.#send(number, bytes);
   }
 
   /** The code is needed no more. */
   dismiss(code: number): void {
+    this.#missed.delete(code);
     if (!this.#codes.delete(code)) return;
     this.#outbox.push({ code, bytes: null, sent: 0 });
   }
 
-  /** Run a program, with all who have its code. */
-  run(code: SharedCode, table: number): void {
+  /** Threads that work in areas of so many bytes, at most an eighth of memory in all, on a step of so many chunks. */
+  members(area: number, chunks: number): number {
+    const room = area === 0 ? Number.POSITIVE_INFINITY : Math.floor(this.#memory.budget / 8 / area);
+    return Math.max(1, Math.min(this.layout.threads, chunks, room));
+  }
+
+  /** Run a program, with all who have its code, or so many. */
+  run(code: SharedCode, table: number, threads = code.threads): void {
     const { number, run } = code;
     if (this.#outbox.length > 0) this.#deliver();
     if (this.#patient) this.#await(number);
+    if (!this.#codes.has(number)) this.#miss(code);
     if (!this.#codes.has(number) || (this.#rest > 0 && performance.now() < this.#rest)) {
       run(table, 0, 1, 0);
       return;
@@ -119,23 +146,25 @@ export class Team {
     const all = this.#codes.get(number)!;
     this.#codes.delete(number);
     this.#codes.set(number, all);
-    this.#share(code, table);
+    this.#share(code, table, threads);
   }
 
-  #share({ number, run, threads }: SharedCode, table: number): void {
+  #share({ number, run }: SharedCode, table: number, threads: number): void {
     const { control } = this.layout;
     const { words } = this.#memory;
     const at = control >>> 2;
     const stalls = words[at + w.stalls]!;
-    Atomics.add(words, at + w.epoch, 1);
+    // Odd while the call is written down, whatever happened before.
+    const epoch = Atomics.load(words, at + w.epoch) & ~1;
+    Atomics.store(words, at + w.epoch, epoch + 1);
     Atomics.store(words, at + w.code, number);
     Atomics.store(words, at + w.table, table);
     Atomics.store(words, at + w.threads, threads);
     Atomics.store(words, at + w.first, this.#ticket);
-    Atomics.add(words, at + w.epoch, 1);
-    this.#wake();
+    Atomics.store(words, at + w.epoch, epoch + 2);
     this.calls++;
     try {
+      this.#wake();
       run(table, 0, threads, this.#ticket);
     } catch (error) {
       // Somebody may be at work on a chunk.
@@ -160,6 +189,11 @@ export class Team {
     const { words } = this.#memory;
     const at = this.layout.control >>> 2;
     if (Atomics.load(words, at + w.sleepers) > 0) Atomics.notify(words, at + w.epoch);
+  }
+
+  /** Whether there are other threads by now. */
+  get isStarted(): boolean {
+    return this.#workers !== null;
   }
 
   /** Start the threads, if they are not there: who will have something for them soon need not wait for them then. */

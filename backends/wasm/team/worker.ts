@@ -87,7 +87,6 @@ const serve = ({ memory, mail, control, thread, awake }) => {
       new Uint8Array(mail, ${mailbox.head}, text.length).set(text);
       head[${mailbox.length}] = text.length;
       Atomics.store(words, ${w.broken}, 1);
-      Atomics.store(words, ${w.left}, 0);
       Atomics.notify(words, ${w.left});
       throw error;
     }
