@@ -22,7 +22,8 @@ export const onDevice = (x: Value, device: Device): Value =>
  * import { devicePut, np, referenceDevice } from 'pullback';
  * const params = { w: np.ones([2, 3]), b: np.zeros([3]) };
  * const there = devicePut(params, referenceDevice());
- * console.log(np.sum(there.w).item()); // => 6, computed on the reference device
+ * // Computed on the reference device:
+ * console.log(np.sum(there.w).item()); // => 6
  * ```
  */
 export function devicePut<T>(tree: T, device: Device): T {

@@ -13,6 +13,7 @@ const refusal = (...argv: readonly string[]): string => {
 };
 
 const defaults = {
+  device: null,
   peers: null,
   threads: availableParallelism(),
   quick: false,
@@ -58,7 +59,7 @@ test('what is wrong, verbatim', () => {
       'onnxruntime/t1, onnxruntime/t2, torch/t1, torch/t2, separated by commas, or none, got "jax,torch/t1"',
   );
   expect(refusal('--peer', 'jax-js')).toBe(
-    'options: --peer: expected one of --peers, --threads, --quick, --seconds, --out, --json, --help, got an unknown option\n' +
+    'options: --peer: expected one of --device, --peers, --threads, --quick, --seconds, --out, --json, --help, got an unknown option\n' +
       `options: jax-js: expected one of ${workloadNames.join(', ')}, got an unknown workload`,
   );
 });

@@ -1,5 +1,7 @@
 /** Memory of a running program, given out before it runs: each value has a range as long as it lives, the best fitting hole. */
 
+import type { Aval } from '../../../src/core/aval.ts';
+
 const alignment = 64;
 /** Whole vectors may be read past the end of a value. */
 const slack = 64;
@@ -105,5 +107,24 @@ export class Buffers {
   private fits(buffer: number, other: number, bytes: number): boolean {
     const [own, others] = [this.sizes[buffer]!, this.sizes[other]!];
     return own >= bytes ? others < bytes || own < others : others < bytes && own > others;
+  }
+}
+
+/** Values that are named where a program is too large. */
+const shown = 3;
+
+/** The largest values of a program, largest first. */
+export class Largest {
+  private readonly found: { readonly aval: Aval; readonly bytes: number }[] = [];
+
+  get values(): readonly Aval[] {
+    return this.found.map(({ aval }) => aval);
+  }
+
+  note(aval: Aval, bytes: number): void {
+    if (this.found.length === shown && this.found.at(-1)!.bytes >= bytes) return;
+    this.found.push({ aval, bytes });
+    this.found.sort((a, b) => b.bytes - a.bytes);
+    this.found.length = Math.min(this.found.length, shown);
   }
 }

@@ -18,15 +18,12 @@ import { loweringOf } from '../lower/table.ts';
 import { apart } from '../nest/apart.ts';
 import { epilogueOf, tileOf } from '../nest/epilogue.ts';
 import { nestOf } from '../nest/nest.ts';
-import { Arena, Buffers } from './arena.ts';
+import { Arena, Buffers, Largest } from './arena.ts';
 import { type Product, productOf } from './contract.ts';
 import { Donors } from './donors.ts';
 import { inPlaceOfAll, inPlaceOperands } from './inplace.ts';
 import { narrowed } from './narrow.ts';
 import { type Counter, moved, type Place, type Program, type Step, samePlace } from './program.ts';
-
-/** Values that are named where a program is too large. */
-const shown = 3;
 
 export const bytesOf = (aval: Aval): number => aval.size * byteSize(aval.dtype);
 
@@ -45,7 +42,7 @@ export function plan(jaxpr: Jaxpr, limits: Limits): Program {
     steps,
     arena: planner.memory.size,
     buffers: planner.memory instanceof Buffers ? planner.memory.sizes : [],
-    largest: planner.largest,
+    largest: planner.largest.values,
   };
 }
 
@@ -60,7 +57,7 @@ interface Slot {
 
 class Planner {
   readonly memory: Arena | Buffers;
-  readonly largest: Aval[] = [];
+  readonly largest = new Largest();
   readonly limits: Limits;
   private count = 0;
 
@@ -80,15 +77,8 @@ class Planner {
     const bytes = this.limits.apiece ? 4 * aval.size : bytesOf(aval);
     const found = changes && memory instanceof Buffers ? memory.takeFixed(bytes) : memory.take(bytes);
     const [position, offset] = this.limits.apiece ? [found, 0] : [0, found];
-    this.note(aval);
+    this.largest.note(aval, bytes);
     return { place: { base: 'arena', position, offset, steps: [] }, bytes, owned: true, users: 0 };
-  }
-
-  private note(aval: Aval): void {
-    if (this.largest.length === shown && bytesOf(this.largest.at(-1)!) >= bytesOf(aval)) return;
-    this.largest.push(aval);
-    this.largest.sort((a, b) => bytesOf(b) - bytesOf(a));
-    this.largest.length = Math.min(this.largest.length, shown);
   }
 
   release(slot: Slot): void {
@@ -99,6 +89,9 @@ class Planner {
     return `${prefix}${this.count++}`;
   }
 }
+
+/** A place that a caller gives. */
+const notOwned = (place: Place, { aval }: Var): Slot => ({ place, bytes: bytesOf(aval), owned: false, users: 0 });
 
 /** One jaxpr: the program, or the body of a loop or branch. */
 class Scope {
@@ -128,7 +121,7 @@ class Scope {
     this.outs = outs;
     this.fused = fused;
     jaxpr.ins.forEach((v, i) => {
-      this.slots.set(v, { place: ins[i]!, bytes: bytesOf(v.aval), owned: false, users: 1 });
+      this.put(v, notOwned(ins[i]!, v));
     });
     jaxpr.outs.forEach((x, i) => {
       if (!isLiteral(x) && !this.slots.has(x) && !this.wanted.has(x)) this.wanted.set(x, outs[i]!);
@@ -182,9 +175,7 @@ class Scope {
   /** A place for a new value. */
   private make(v: Var, changes = false): Place {
     const place = this.wanted.get(v);
-    const slot: Slot = place
-      ? { place, bytes: bytesOf(v.aval), owned: false, users: 0 }
-      : this.planner.slot(v.aval, changes);
+    const slot = place ? notOwned(place, v) : this.planner.slot(v.aval, changes);
     this.put(v, slot);
     return slot.place;
   }
@@ -238,11 +229,9 @@ class Scope {
     const kernel = nestOf(this.planner.name('nest'), unit.body, unit.stored, flow, this.planner.limits.scratch);
     const lent = new Set<Var>();
     for (const v of unit.stored) {
-      const donor = this.wanted.has(v)
-        ? undefined
-        : inPlaceOperands(kernel, flow.buffer(v))
-            .map((buffer) => flow.valueOf(buffer))
-            .find((x) => this.dies(x, at) && !lent.has(x) && bytesOf(x.aval) === bytesOf(v.aval));
+      const fits = (x: Var): boolean => this.dies(x, at) && !lent.has(x) && bytesOf(x.aval) === bytesOf(v.aval);
+      const offered = this.wanted.has(v) ? [] : inPlaceOperands(kernel, flow.buffer(v));
+      const donor = offered.map((buffer) => flow.valueOf(buffer)).find(fits);
       if (donor) {
         lent.add(donor);
         this.put(v, this.slots.get(donor)!);
@@ -342,13 +331,9 @@ class Scope {
       return;
     }
     const { flow } = this.fused;
-    const { kernel, inPlace } = standalone(
-      this.planner.name(name),
-      eqn,
-      (x) => flow.buffer(x as Var),
-      write as never,
-      this.planner.limits.apiece,
-    );
+    const { limits } = this.planner;
+    const own = (x: Atom): Buffer => flow.buffer(x as Var);
+    const { kernel, inPlace } = standalone(this.planner.name(name), eqn, own, write as never, limits.apiece);
     const operand = inPlace === null ? null : (eqn.ins[inPlace.operand] as Var);
     const alone = operand !== null && eqn.ins.filter((x) => x === operand).length === 1;
     if (inPlace && operand && alone && !this.wanted.has(out) && this.dies(operand, at)) {
