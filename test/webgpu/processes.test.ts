@@ -4,12 +4,24 @@
  */
 
 import { spawn } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { build } from 'esbuild';
+import { beforeAll, expect, test } from 'vitest';
 import { onWebgpu } from './available.ts';
 
 const count = Number(process.env['GPU_PROCESSES'] || 2);
 const together = 2;
-const program = new URL('./training-program.ts', import.meta.url).pathname;
+/** Bundled once: a process starts in a third of the time. */
+const program = new URL('../../.reports/gpu-program.mjs', import.meta.url).pathname;
+beforeAll(() =>
+  build({
+    entryPoints: [new URL('./training-program.ts', import.meta.url).pathname],
+    outfile: program,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+  }),
+);
 
 interface End {
   readonly code: number | null;
@@ -20,7 +32,7 @@ interface End {
 /** Runs the program; it is killed `after` so many milliseconds from when it says that it computes. */
 const run = (how: string, after: number | null = null): Promise<End> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', program, how], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [program, how], { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     let killing = false;
     const hear = (text: Buffer): void => {
