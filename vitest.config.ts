@@ -15,7 +15,7 @@ const together = [
 ];
 const onReference = ['test/reference/**/*.test.ts'];
 /** `npm run test:webgpu` runs these; the tiny suite is of both. */
-const onGpu = ['test/webgpu/{errors,examples,laws,loops,processes,programs,waiting}.test.ts'];
+const onGpu = ['test/webgpu/{errors,examples,laws,loops,processes,programs,shapes,waiting}.test.ts'];
 const never = ['**/node_modules/**', 'dist/**', '.cache/**'];
 
 export default defineConfig({
