@@ -61,7 +61,7 @@ export const example: cli.Example<typeof options> = {
   options,
   body: ({ epochs, images: count, out, seed, short }) => {
     const [drawKey, splitKey, initKey, orderKey] = random.split(random.key(seed), 4);
-    const folder = `${out}/images-${count}`;
+    const folder = `${out}/images-${count}-${seed}`;
     return pipe(
       collect(folder, drawKey!, count),
       TE.flatMap(() => readImageFolder(folder, { channels: 3 })),
@@ -117,7 +117,7 @@ export const example: cli.Example<typeof options> = {
           numbers: { validation: best.held, test: unseen, images: images.length },
           claims: [
             cli.atLeast('images of the test set right', unseen, short ? 0.55 : 0.95),
-            cli.atLeast('images that came back from the folder', images.length, count),
+            { ...cli.atLeast('images that came back from the folder', images.length, count), atMost: count },
           ],
           files: {
             'predictions.svg': imageGrid({

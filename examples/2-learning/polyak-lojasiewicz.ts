@@ -21,7 +21,7 @@ const descent = (f: (x: Tensor) => Tensor, from: number, rate: number, steps: nu
   return jit(() => scan(step, np.array(from), null, { length: steps })[1])().toArray() as number[];
 };
 
-const options = { ...cli.commonOptions('polyak-lojasiewicz'), steps: cli.count(200, 'steps') };
+const options = { ...cli.commonOptions('polyak-lojasiewicz'), steps: cli.countIn(200, 'steps', [50, 10_000]) };
 
 export const example: cli.Example<typeof options> = {
   name: 'polyak-lojasiewicz',

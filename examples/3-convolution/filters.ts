@@ -47,7 +47,7 @@ const atPixel = (image: Tensor, kernel: Tensor, row: number, column: number): nu
   );
 };
 
-const options = { ...cli.commonOptions('filters'), size: cli.count(96, 'pixels of a side') };
+const options = { ...cli.commonOptions('filters'), size: cli.countIn(96, 'pixels of a side', [16, 512]) };
 
 export const example: cli.Example<typeof options> = {
   name: 'filters',

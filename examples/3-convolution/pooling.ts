@@ -15,7 +15,7 @@ import * as cli from '../cli.ts';
 const options = {
   ...cli.commonOptions('pooling'),
   images: cli.count(200, 'digits', 50),
-  window: cli.count(4, 'pixels of a window'),
+  window: cli.countIn(4, 'pixels of a window', [2, 4]),
 };
 
 export const example: cli.Example<typeof options> = {

@@ -62,7 +62,7 @@ const options = {
   data: cli.optionalFile('file of text; sentences are generated without it'),
   steps: cli.count(1000, 'steps of each', 60),
   hidden: cli.count(128, 'units', 48),
-  length: cli.count(64, 'characters of a window', 32),
+  length: cli.countIn(64, 'characters of a window', [2, 128], 32),
 };
 
 export const example: cli.Example<typeof options> = {

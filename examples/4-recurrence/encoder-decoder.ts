@@ -38,7 +38,7 @@ const before = (wanted: Tensor<'int32'>): Tensor<'int32'> => {
 const options = {
   ...cli.commonOptions('encoder-decoder'),
   steps: cli.count(1500, 'steps of Adam for each length', 120),
-  longest: cli.count(8, 'digits of the longest sequences', 3),
+  longest: cli.countIn(8, 'digits of the longest sequences', [2, 12], 3),
 };
 
 export const example: cli.Example<typeof options> = {

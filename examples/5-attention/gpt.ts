@@ -18,7 +18,7 @@ const options = {
   data: cli.optionalFile('file of text; sentences are generated without it'),
   steps: cli.count(2400, 'steps', 120),
   batch: cli.count(16, 'windows a step', 8),
-  length: cli.count(64, 'characters that it looks back at', 32),
+  length: cli.countIn(64, 'characters that it looks back at', [2, 128], 32),
   size: cli.count(128, 'features of a character', 32),
   layers: cli.count(4, 'layers', 2),
   rate: cli.positive(2e-3, 'learning rate at its peak', 5e-3),

@@ -15,7 +15,7 @@ const [inputs, examples] = [10, 60];
 const options = {
   ...cli.commonOptions('double-descent'),
   repeats: cli.count(20, 'draws of which medians are taken', 5),
-  most: cli.count(960, 'features, at most', 480),
+  most: cli.countIn(960, 'features, at most', [240, 4000], 480),
 };
 
 export const example: cli.Example<typeof options> = {

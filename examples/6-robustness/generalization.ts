@@ -50,7 +50,7 @@ const methods: Readonly<Record<string, Method>> = {
 const options = {
   ...cli.commonOptions('generalization'),
   data: cli.optionalFolder("folder with MNIST's IDX files; digits are generated without it"),
-  images: cli.count(200, 'digits to learn from'),
+  images: cli.countIn(200, 'digits to learn from', [50, 5000]),
   steps: cli.count(800, 'steps of each', 30),
 };
 

@@ -25,7 +25,7 @@ const networks = (code: number) => ({
 const options = {
   ...cli.commonOptions('autoencoder'),
   data: cli.optionalFolder("folder with MNIST's IDX files; digits are generated without it"),
-  code: cli.count(10, 'numbers of the bottleneck'),
+  code: cli.countIn(10, 'numbers of the bottleneck', [1, 100]),
   steps: cli.count(4000, 'steps of Adam', 100),
 };
 

@@ -50,7 +50,7 @@ function observed(key: random.Key, count: number): { readonly x: Tensor; readonl
 
 const options = {
   ...cli.commonOptions('ensembles'),
-  members: cli.count(16, 'networks'),
+  members: cli.countIn(16, 'networks', [2, 256]),
   steps: cli.count(1000, 'steps of each', 150),
 };
 

@@ -61,7 +61,7 @@ function lanczos(map: (v: Tensor) => Tensor, first: Tensor, steps: number): Tens
 const options = {
   ...cli.commonOptions('hessian-spectrum'),
   steps: cli.count(2000, 'steps of training', 300),
-  lanczos: cli.count(30, "steps of Lanczos' method"),
+  lanczos: cli.countIn(30, "steps of Lanczos' method", [5, 100]),
 };
 
 export const example: cli.Example<typeof options> = {

@@ -45,7 +45,7 @@ function observed(key: random.Key): { readonly design: Tensor; readonly y: Tenso
 const options = {
   ...cli.commonOptions('hmc'),
   chains: cli.count(16, 'chains'),
-  samples: cli.count(1000, 'samples of each', 200),
+  samples: cli.countIn(1000, 'samples of each', [50, 100_000], 200),
 };
 
 export const example: cli.Example<typeof options> = {

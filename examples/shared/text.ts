@@ -4,7 +4,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { np, random, type Tensor } from 'pullback';
 import { type CharacterTokenizer, characters, translations } from 'pullback/data';
-import { type Reading, readText } from 'pullback/io';
+import { type Failure, type Reading, readText } from 'pullback/io';
 
 /** A text as symbols: nine tenths to learn from, the last tenth to be judged on. */
 export interface Corpus {
@@ -13,12 +13,23 @@ export interface Corpus {
   readonly unseen: Int32Array;
 }
 
+/** Characters of which a tenth is enough to be judged on. */
+const leastText = 40_000;
+
 /** The text of a file, or English sentences. */
 export const corpusOf = (path: string | null, key: random.Key, sentences: number): Reading<Corpus> =>
   pipe(
     path === null
       ? TE.fromIO(() => `${[...translations(key, sentences)].map(({ english }) => english).join('\n')}\n`)
       : readText(path),
+    TE.filterOrElse(
+      (text) => text.length >= leastText && new Set(text).size > 1,
+      (text): Failure => ({
+        _tag: 'ReadError',
+        path: path ?? 'generated sentences',
+        reason: `a text to learn from has at least ${leastText} characters, and not one alone; this one has ${text.length}`,
+      }),
+    ),
     TE.map((text) => {
       const letters = characters(text);
       const all = letters.encode(text);
