@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { grad, jit, lax, nn, np, type Tensor } from 'pullback';
+import { gpuOf } from '../backends/webgpu/device.ts';
 import * as data from './data.ts';
 import { chosenDevice } from './device.ts';
 import * as gpt from './models/gpt.ts';
@@ -9,14 +10,19 @@ import { layers } from './models/layers.ts';
 import * as lenet from './models/lenet.ts';
 import * as lstm from './models/lstm.ts';
 import * as mlp from './models/mlp.ts';
+import * as starts from './models/starts.ts';
 import { type About, quiet, relaxedSimd, serve, type Task, type Tasks } from './program.ts';
-import { integers, tensor, training } from './training.ts';
+import { tensor, training } from './training.ts';
 import type { Gemm } from './workloads.ts';
+
+const device = chosenDevice();
 
 /** A function of tensors that stay as they are. */
 const applying = <A extends readonly Tensor[]>(f: (...args: A) => Tensor, ...args: A): Task => ({
   call: () => {
-    f(...args);
+    const y = f(...args);
+    // A GPU is not ready when the call is.
+    return device.name === 'webgpu' ? gpuOf(device).queue.done() : y;
   },
   check: () => data.probes(np.ravel(f(...args)).dataSync()),
 });
@@ -43,55 +49,10 @@ const eights = (f: (a: Tensor, b: Tensor) => Tensor) => (): Task => {
 };
 
 const tasks: Tasks = {
-  mlp: () => {
-    const { params: p, x, labels } = data.mlp();
-    const params = {
-      first: { w: tensor(p.w1), b: tensor(p.b1) },
-      second: { w: tensor(p.w2), b: tensor(p.b2) },
-      out: { w: tensor(p.w3), b: tensor(p.b3) },
-    };
-    return training(mlp, params, tensor(x), integers(labels, [labels.length]));
-  },
-  lenet: () => {
-    const { params: p, x, labels } = data.lenet();
-    const params = {
-      conv1: { w: tensor(p.cw1), b: tensor(p.cb1) },
-      conv2: { w: tensor(p.cw2), b: tensor(p.cb2) },
-      dense1: { w: tensor(p.w1), b: tensor(p.b1) },
-      dense2: { w: tensor(p.w2), b: tensor(p.b2) },
-      out: { w: tensor(p.w3), b: tensor(p.b3) },
-    };
-    return training(lenet, params, tensor(x), integers(labels, [labels.length]));
-  },
-  lstm: () => {
-    const { params: p, x, labels } = data.lstm();
-    const params = {
-      wx: tensor(p.wx),
-      wh: tensor(p.wh),
-      b: tensor(p.b),
-      out: { w: tensor(p.wo), b: tensor(p.bo) },
-    };
-    return training(lstm, params, tensor(x), integers(labels, [labels.length]));
-  },
-  gpt: () => {
-    const { params: p, blocks, ids, labels } = data.gpt();
-    const { batch, length } = data.gptSizes;
-    const params = {
-      symbols: tensor(p.wte),
-      positions: tensor(p.wpe),
-      blocks: blocks.map((q) => ({
-        norm1: { scale: tensor(q.ln1g), bias: tensor(q.ln1b) },
-        qkv: { w: tensor(q.qkvw), b: tensor(q.qkvb) },
-        projection: { w: tensor(q.projw), b: tensor(q.projb) },
-        norm2: { scale: tensor(q.ln2g), bias: tensor(q.ln2b) },
-        expand: { w: tensor(q.fcw), b: tensor(q.fcb) },
-        contract: { w: tensor(q.fc2w), b: tensor(q.fc2b) },
-      })),
-      norm: { scale: tensor(p.lnfg), bias: tensor(p.lnfb) },
-      head: tensor(p.head),
-    };
-    return training(gpt, params, integers(ids, [batch, length]), integers(labels, [batch, length]));
-  },
+  mlp: () => training(mlp, ...starts.mlp()),
+  lenet: () => training(lenet, ...starts.lenet()),
+  lstm: () => training(lstm, ...starts.lstm()),
+  gpt: () => training(gpt, ...starts.gpt()),
   ...layers,
   ...data.eachGemm((gemm) => () => product(gemm)),
   ...data.eachConv((conv) => () => {
@@ -110,7 +71,6 @@ const tasks: Tasks = {
 
 quiet();
 const { version } = JSON.parse(readFileSync(new URL(process.env['PACKAGE_JSON']!), 'utf8')) as { version: string };
-const device = chosenDevice();
 const about: About = {
   version,
   device: device.name,

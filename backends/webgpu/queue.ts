@@ -286,6 +286,16 @@ export class Queue {
     this.parked = null;
   }
 
+  /** When the GPU has done all that was called before. */
+  async done(): Promise<void> {
+    await this.idle();
+    this.flush();
+    const { device, sync } = this.connection;
+    const operation = (): Promise<undefined> => device.queue.onSubmittedWorkDone();
+    await (sync?.start(operation) ?? operation());
+    this.connection.check();
+  }
+
   /** When nothing waits any more. */
   async idle(): Promise<void> {
     while (this.parked) await this.parked;
