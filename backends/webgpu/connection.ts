@@ -84,9 +84,16 @@ export class Connection {
   check(): void {
     if (this.lost) throw this.lost;
     const { problem } = this;
+    if (!problem) return;
     this.problem = null;
-    if (problem) throw problem;
+    this.onProblem(problem);
+    throw problem;
   }
+
+  /** Told of a problem before it is thrown: what was computed since all was known to be well may be wrong. */
+  onProblem: (problem: PullbackError) => void = () => undefined;
+  /** Told that all is well up to what was read. */
+  onSound: () => void = () => undefined;
 
   /** Give the device back; what is on it is gone. */
   destroy(): void {

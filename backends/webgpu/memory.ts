@@ -30,6 +30,8 @@ export class Memory {
   private readonly left = new FinalizationRegistry<Lease>(({ cell }) => {
     if (cell) this.release(cell);
   });
+  /** Cells filled since all was known to be well. */
+  private readonly unsure = new Set<Cell>();
   /** Tensors moved to the host so far. */
   evicted = 0;
 
@@ -38,6 +40,11 @@ export class Memory {
     this.queue = queue;
     this.budget = budget;
     this.blocks = new Blocks(connection);
+    connection.onSound = () => this.unsure.clear();
+    connection.onProblem = (problem) => {
+      for (const cell of this.unsure) cell.failure = problem;
+      this.unsure.clear();
+    };
   }
 
   /** A storage of words on the host; they reach the GPU when a program needs them. */
@@ -80,6 +87,7 @@ export class Memory {
     cell.lease = new Lease(cell);
     this.left.register(storage, cell.lease);
     this.cells.add(cell);
+    if (!cell.host) this.unsure.add(cell);
   }
 
   /** The cell stays where it is until it is let go as often. */

@@ -181,6 +181,7 @@ export class Queue {
     else this.mappable.set(buffer.size, [buffer]);
     this.under = { submissions: 0, bytes: 0 };
     this.connection.check();
+    this.connection.onSound();
     return copy;
   }
 

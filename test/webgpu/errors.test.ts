@@ -72,10 +72,18 @@ onWebgpu('errors', () => {
   test('out of memory, as a driver says it', () => {
     const own = webgpuDevice();
     const gpu = gpuOf(own).connection.device;
+    const ones = withDefaultDevice(own, () => np.array(new Float32Array(100).fill(1)));
+    const [known, unread] = [np.mul(ones, 2), np.mul(ones, 3)];
+    expect(np.sum(known).item()).toBe(200);
+    const later = np.add(known, 1);
     gpu.onuncapturederror?.({ error: new GPUOutOfMemoryError('no heap left') } as unknown as GPUUncapturedErrorEvent);
     const sum = (): number => withDefaultDevice(own, () => np.sum(np.ones([3])).item());
     expect(sum).toThrow(DeviceMemoryError);
     expect(sum()).toBe(3);
+    // What was computed since the last read may be wrong, and says so as often as it is read; what was before is not.
+    for (let i = 0; i < 2; i++) expect(() => later.dataSync()).toThrow(/no heap left/);
+    expect(() => np.add(later, 1)).toThrow(/no heap left/);
+    expect([known.dataSync()[0], unread.dataSync()[0]]).toEqual([2, 3]);
   });
   test('a device that is lost: every use says so, what the program put is still on the host, another device takes it', async () => {
     const own = webgpuDevice();
