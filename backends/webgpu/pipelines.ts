@@ -48,11 +48,11 @@ export class Pipeline {
     this.found = null;
   }
 
-  /** Waits for it. @throws CompileError with the line that the compiler refuses */
+  /** Waits for it, unless it is forgotten. @throws CompileError with the line that the compiler refuses */
   *ready({ sync }: Connection): Task {
-    if (this.found) return;
+    if (this.found || !this.promise) return;
     try {
-      this.found = (yield { promise: this.promise! }) as GPUComputePipeline;
+      this.found = (yield { promise: this.promise }) as GPUComputePipeline;
     } catch (error) {
       const ask = (): Promise<GPUCompilationInfo> => this.module!.getCompilationInfo();
       const info = (yield { promise: sync?.start(ask) ?? ask() }) as GPUCompilationInfo;

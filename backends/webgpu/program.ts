@@ -36,19 +36,17 @@ export class ProgramCode {
     gpu.pipelines.ofAll(lowered.launches.map(({ source }) => source));
   }
 
-  /** Waits until all its kernels are compiled. */
+  /** Waits until all its kernels are compiled, and none of them is forgotten meanwhile. */
   *ready({ connection, pipelines }: Gpu): Task {
-    if (this.generation === pipelines.generation) return;
     const { launches } = this.lowered;
-    const found = pipelines.ofAll(launches.map(({ source }) => source));
-    this.generation = pipelines.generation;
-    for (const pipeline of new Set(found)) yield* pipeline.ready(connection);
-    this.compiled = new Map(
-      launches.map((launch, i) => [
-        launch,
-        { pipeline: found[i]!, groups: this.compiled.get(launch)?.groups ?? new Map() },
-      ]),
-    );
+    while (this.generation !== pipelines.generation) {
+      const found = pipelines.ofAll(launches.map(({ source }) => source));
+      const { generation } = pipelines;
+      for (const pipeline of new Set(found)) yield* pipeline.ready(connection);
+      const groupsOf = (launch: Launch): Compiled['groups'] => this.compiled.get(launch)?.groups ?? new Map();
+      this.compiled = new Map(launches.map((launch, i) => [launch, { pipeline: found[i]!, groups: groupsOf(launch) }]));
+      this.generation = generation;
+    }
   }
 
   of(launch: Launch): Compiled {
@@ -98,16 +96,15 @@ export class CompiledProgram implements Executable {
       for (const x of outs) table.push(memory.take(x.byteLength));
       for (const bytes of program.buffers) table.push(memory.take(bytes));
       table.push(lowered.room > 0 ? memory.take(lowered.room) : gpu.nothing);
-      const rented = table.length;
       table.push(...code.ownBlocks(gpu));
       yield* new Encoder(gpu, code, table).encode(lowered.commands, null);
-      table.length = rented;
       outs.forEach((x, i) => {
         memory.fill(x, table[inputs + i]!);
       });
       table.splice(inputs, outs.length);
     } finally {
-      for (const block of table.slice(inputs)) if (block !== gpu.nothing) memory.give(block);
+      const kept = new Set([gpu.nothing, ...code.ownBlocks(gpu)]);
+      for (const block of table.slice(inputs)) if (!kept.has(block)) memory.give(block);
       for (const { cell } of ins) memory.letGo(cell);
     }
   }
