@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { grad, jit, lax, nn, np, type Tensor } from 'pullback';
-import { gpuOf } from '../backends/webgpu/device.ts';
+import { gpuOf } from '../backends/webgpu/machine.ts';
 import * as data from './data.ts';
 import { chosenDevice } from './device.ts';
 import * as gpt from './models/gpt.ts';

@@ -8,16 +8,8 @@
 import * as E from 'fp-ts/lib/Either.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import { CompileError, DeviceLostError, DeviceMemoryError, type PullbackError } from '../../src/core/errors.ts';
+import type { DeviceError, PowerPreference } from './failure.ts';
 import { type Host, howToInstall, keep, openHost, type Sync } from './host.ts';
-
-/** Why there is no device. `message` is complete. */
-export interface DeviceError {
-  readonly _tag: 'NoWebGpu' | 'NoAdapter' | 'NoDevice';
-  readonly message: string;
-}
-
-/** Which of a machine's GPUs: the fast one, or the one that saves power. */
-export type PowerPreference = 'high-performance' | 'low-power';
 
 /** What programs must know of the adapter. */
 export interface AdapterFacts {

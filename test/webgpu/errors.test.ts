@@ -17,7 +17,7 @@ import {
   withDefaultDevice,
 } from 'pullback';
 import { expect, test } from 'vitest';
-import { gpuOf } from '../../backends/webgpu/device.ts';
+import { gpuOf } from '../../backends/webgpu/machine.ts';
 import { device, onWebgpu } from './available.ts';
 
 const nameOf = (x: unknown): string => (x as { readonly device: Device }).device.name;

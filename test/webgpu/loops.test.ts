@@ -2,7 +2,7 @@
 
 import { jit, np, type Tensor, webgpuCounts, webgpuDevice, withDefaultDevice } from 'pullback';
 import { expect, test } from 'vitest';
-import { gpuOf } from '../../backends/webgpu/device.ts';
+import { gpuOf } from '../../backends/webgpu/machine.ts';
 import { onWebgpu } from './available.ts';
 
 const steps = Number(process.env['SOAK_ITERATIONS'] || 600);

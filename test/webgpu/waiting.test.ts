@@ -3,7 +3,7 @@
 import { type Device, jit, np, type Tensor, whileLoop, withDefaultDevice } from 'pullback';
 import { expect, test } from 'vitest';
 import { Connection } from '../../backends/webgpu/connection.ts';
-import { gpuOf, webgpuOn } from '../../backends/webgpu/device.ts';
+import { gpuOf, webgpuOn } from '../../backends/webgpu/machine.ts';
 import { device, onWebgpu } from './available.ts';
 
 /** The same GPU, without a way to wait. */
