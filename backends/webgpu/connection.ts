@@ -14,7 +14,6 @@ import { type Host, howToInstall, keep, openHost, type Sync } from './host.ts';
 /** What programs must know of the adapter. */
 export interface AdapterFacts {
   readonly name: string;
-  readonly subgroups: boolean;
   /** Storage buffers that a kernel binds at most. */
   readonly buffers: number;
   readonly workgroupsPerDimension: number;
@@ -43,7 +42,6 @@ export class Connection {
     const { limits } = device;
     this.facts = {
       name,
-      subgroups: device.features.has('subgroups'),
       buffers: limits.maxStorageBuffersPerShaderStage,
       workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
@@ -66,10 +64,6 @@ export class Connection {
       remedy:
         'acquire a device again and make the tensors there; what was put on this one by the program is still on the host, results that were not read are gone',
     });
-  }
-
-  get isLost(): boolean {
-    return this.lost !== null;
   }
 
   /** @throws DeviceLostError, and what went wrong since the last time */
@@ -118,8 +112,7 @@ const adapterOptions = (powerPreference: PowerPreference | undefined): GPUReques
 function deviceDescription(adapter: GPUAdapter): GPUDeviceDescriptor {
   const requiredLimits: Record<string, number> = {};
   for (const name of raised) requiredLimits[name] = adapter.limits[name];
-  const requiredFeatures: GPUFeatureName[] = adapter.features.has('subgroups') ? ['subgroups'] : [];
-  return { requiredLimits, requiredFeatures };
+  return { requiredLimits };
 }
 
 const nameOf = ({ info }: GPUAdapter): string => info.description || info.device || info.vendor || 'unnamed';
@@ -127,18 +120,24 @@ const nameOf = ({ info }: GPUAdapter): string => info.description || info.device
 const refused = (_tag: DeviceError['_tag'], message: string): E.Either<DeviceError, never> =>
   E.left({ _tag, message: `webgpu: ${message}` });
 
-const noAdapter = (): E.Either<DeviceError, never> => refused('NoAdapter', `there is no GPU adapter; ${howToInstall}`);
+const noAdapter = ({ sync }: Host): E.Either<DeviceError, never> =>
+  refused(
+    'NoAdapter',
+    sync
+      ? `there is no GPU adapter; ${howToInstall}`
+      : 'this browser has WebGPU, and no GPU that it would use; its page about GPUs (chrome://gpu, about:support) says why',
+  );
 
 /** Connect, and wait for it: what pages can do, too. */
 export const connect =
   (power?: PowerPreference): TaskEither<DeviceError, Connection> =>
   async () => {
     const host = openHost();
-    if (typeof host === 'string') return refused('NoWebGpu', `${host}; ${howToInstall}`);
+    if (typeof host === 'string') return refused('NoWebGpu', host);
     const start = <A>(operation: () => Promise<A>): Promise<A> => host.sync?.start(operation) ?? operation();
     try {
       const adapter = await start(() => host.gpu.requestAdapter(adapterOptions(power)));
-      if (!adapter) return noAdapter();
+      if (!adapter) return noAdapter(host);
       keep(adapter);
       const device = await start(() => adapter.requestDevice(deviceDescription(adapter)));
       return E.right(new Connection(device, nameOf(adapter), host));
@@ -150,13 +149,13 @@ export const connect =
 /** Connect now, where the host can wait. */
 export function connectNow(power?: PowerPreference): E.Either<DeviceError, Connection> {
   const host = openHost();
-  if (typeof host === 'string') return refused('NoWebGpu', `${host}; ${howToInstall}`);
+  if (typeof host === 'string') return refused('NoWebGpu', host);
   const { gpu, sync } = host;
   if (!sync) return refused('NoDevice', 'a page gets its device by waiting for acquireWebgpu()');
   const now = <A>(operation: () => Promise<A>): A => sync.wait({ promise: sync.start(operation) });
   try {
     const adapter = now(() => gpu.requestAdapter(adapterOptions(power)));
-    if (!adapter) return noAdapter();
+    if (!adapter) return noAdapter(host);
     keep(adapter);
     return E.right(
       new Connection(

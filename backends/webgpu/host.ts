@@ -31,11 +31,15 @@ export interface Sync {
 }
 
 /** What must outlive pending work: without it Dawn crashes when the process ends. */
-const kept: unknown[] = [];
+const kept = new Set<unknown>();
 
-/** Keep something reachable for as long as the process runs. */
+/** Keep something reachable, until it is let go or the process ends. */
 export const keep = (thing: unknown): void => {
-  kept.push(thing);
+  kept.add(thing);
+};
+
+export const letGo = (thing: unknown): void => {
+  kept.delete(thing);
 };
 
 type Immediate = typeof setImmediate;
@@ -44,6 +48,7 @@ class Pump implements Sync {
   private pending: (() => void) | null = null;
   private scheduled = false;
   private readonly real: Immediate = globalThis.setImmediate;
+  private readonly bed = new Int32Array(new SharedArrayBuffer(4));
 
   start<A>(operation: () => Promise<A>): Promise<A> {
     const promise = this.watched(operation);
@@ -77,7 +82,7 @@ class Pump implements Sync {
   /** One turn of Dawn's events; after some in vain, with a nap. */
   private step(turns: number): void {
     this.tick();
-    if (turns > 64) Atomics.wait(nap, 0, 0, turns > 2000 ? 1 : 0.05);
+    if (turns > 64) Atomics.wait(this.bed, 0, 0, turns > 2000 ? 1 : 0.05);
   }
 
   private watched<A>(operation: () => A): A {
@@ -116,8 +121,6 @@ const stuck = (): CompileError =>
     problem: 'nothing is pending, and yet a result is waited for',
     remedy: 'this is a bug, or another version of the package webgpu than 0.6.2; please report it',
   });
-
-const nap = new Int32Array(new SharedArrayBuffer(4));
 
 interface Settled {
   readonly state: 'pending' | 'fulfilled' | 'rejected';
@@ -227,6 +230,6 @@ function openNode(): Host | string {
     return { gpu, sync: new Pump() };
   } catch (error) {
     if (error instanceof PullbackError) throw error;
-    return `the npm package webgpu cannot be loaded: ${(error as Error).message.split('\n')[0]}`;
+    return `the npm package webgpu cannot be loaded: ${(error as Error).message.split('\n')[0]}; ${howToInstall}`;
   }
 }

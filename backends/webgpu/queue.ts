@@ -10,7 +10,7 @@ import type { Block } from './blocks.ts';
 import { classOf } from './blocks.ts';
 import type { Connection } from './connection.ts';
 import type { Wait } from './host.ts';
-import { keep } from './host.ts';
+import { keep, letGo } from './host.ts';
 
 /** Work that waits now and then; what it yields, it gets back when it is over. */
 export type Task = Generator<Wait<unknown>, void, unknown>;
@@ -59,6 +59,9 @@ function outcome(wait: () => unknown): Answer {
 const most = 1024;
 /** Submissions, and bytes written, that may be under way; then the host waits, if it can. */
 const ahead = { submissions: 64, bytes: 2 ** 27 } as const;
+
+/** Bytes of a buffer to be read that is kept for the next read: larger ones would count in no budget. */
+const mostMappable = 2 ** 20;
 
 /** What tests count. */
 export interface QueueCounts {
@@ -177,7 +180,8 @@ export class Queue {
     const copy = buffer.getMappedRange(0, bytes).slice(0);
     buffer.unmap();
     const list = this.mappable.get(buffer.size);
-    if (list) list.push(buffer);
+    if (buffer.size > mostMappable) buffer.destroy();
+    else if (list) list.push(buffer);
     else this.mappable.set(buffer.size, [buffer]);
     this.under = { submissions: 0, bytes: 0 };
     this.connection.check();
@@ -211,6 +215,7 @@ export class Queue {
     keep(buffer);
     const map = (): Promise<undefined> => buffer.mapAsync(GPUMapMode.READ);
     await (this.connection.sync?.start(map) ?? map()).catch(() => undefined);
+    letGo(buffer);
     return this.unmapped(copied);
   }
 
