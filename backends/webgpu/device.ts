@@ -5,7 +5,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Device } from '../../src/core/backend.ts';
-import { CompileError } from '../../src/core/errors.ts';
+import { CompileError, DeviceMemoryError } from '../../src/core/errors.ts';
 import { expectOptions } from '../../src/core/untyped.ts';
 import { type Connection, connect, connectNow } from './connection.ts';
 import type { DeviceError, PowerPreference } from './failure.ts';
@@ -31,6 +31,13 @@ export interface WebgpuCounts {
   readonly evicted: number;
 }
 
+function expectSound(op: string, options: WebgpuOptions): void {
+  expectOptions(op, options, 'powerPreference', 'budget');
+  const { budget } = options;
+  if (budget === undefined || budget > 0) return;
+  throw new DeviceMemoryError({ op, problem: `a budget of ${budget} bytes`, remedy: 'give a positive budget' });
+}
+
 const made =
   ({ budget }: WebgpuOptions) =>
   (connection: Connection): Device =>
@@ -41,6 +48,8 @@ const made =
  *
  * It fails with a {@link DeviceError}, whose `message` says what is missing.
  *
+ * @throws DeviceMemoryError for a budget that is not positive
+ *
  * @example
  * ```ts
  * import { acquireWebgpu, np, withDefaultDevice } from 'pullback';
@@ -49,17 +58,18 @@ const made =
  * ```
  */
 export function acquireWebgpu(options: WebgpuOptions = {}): TaskEither<DeviceError, Device> {
-  expectOptions('acquireWebgpu', options, 'powerPreference', 'budget');
+  expectSound('acquireWebgpu', options);
   return pipe(connect(options.powerPreference), TE.map(made(options)));
 }
 
 /**
  * As {@link acquireWebgpu}, now, where the host can wait for the GPU: in Node.
  *
+ * @throws DeviceMemoryError for a budget that is not positive
  * @throws CompileError with the message of the {@link DeviceError} where there is no device
  */
 export function webgpuDevice(options: WebgpuOptions = {}): Device {
-  expectOptions('webgpuDevice', options, 'powerPreference', 'budget');
+  expectSound('webgpuDevice', options);
   const found = connectNow(options.powerPreference);
   if (E.isRight(found)) return made(options)(found.right);
   throw new CompileError({ op: 'webgpuDevice', problem: found.left.message.replace(/^webgpu: /, '') });

@@ -123,7 +123,7 @@ export class Memory {
   take(bytes: number, written = false): Block {
     const { blocks, budget, queue } = this;
     const size = classOf(bytes);
-    if (this.cells.size >= this.most) this.evict(0, this.most / 4);
+    if (this.cells.size >= this.most) this.thin();
     const ready = (): Block | null => blocks.take(size, queue.batch);
     let found = ready();
     if (!found && blocks.total + size > budget) {
@@ -153,10 +153,17 @@ export class Memory {
     const { block } = cell;
     if (!block) return;
     this.cells.delete(cell);
+    this.unsure.delete(cell);
     cell.block = null;
     cell.lease!.cell = null;
     cell.lease = null;
     this.blocks.give(block);
+  }
+
+  /** There are many tensors: a quarter of them moves, or, on a page, which cannot move them and is told of those that are gone, there may be more. */
+  private thin(): void {
+    if (this.connection.sync) this.evict(0, this.most / 4);
+    else this.most *= 2;
   }
 
   /** Make so many bytes free, of at least so many cells, those that were used longest ago first. */
@@ -177,13 +184,15 @@ export class Memory {
         remedy: 'await the data() of a tensor now and then, or give the device a larger budget',
       });
     }
-    this.queue.readNow(
-      unread.map((cell) => ({ block: cell.block!, bytes: cell.byteLength })),
-      (i, words) => {
-        unread[i]!.host = words;
-      },
-    );
-    for (const cell of unread) cell.moved = true;
+    for (const some of inParts(unread)) {
+      this.queue.readNow(
+        some.map((cell) => ({ block: cell.block!, bytes: cell.byteLength })),
+        (i, words) => {
+          some[i]!.host = words;
+          some[i]!.moved = true;
+        },
+      );
+    }
     for (const cell of chosen) this.release(cell);
     this.evicted += chosen.length;
   }
@@ -196,4 +205,19 @@ export class Memory {
       remedy: 'give the device a larger budget, compute in smaller pieces, or recompute with checkpoint',
     });
   }
+}
+
+/** What is read at once: 64 MiB, or one tensor that is larger. */
+function inParts(cells: readonly Cell[]): readonly (readonly Cell[])[] {
+  const parts: Cell[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const cell of cells) {
+    if (bytes + cell.byteLength > 2 ** 26) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)!.push(cell);
+    bytes += cell.byteLength;
+  }
+  return parts;
 }

@@ -57,6 +57,13 @@ onWebgpu('errors', () => {
       /^webgpu: a tensor of \d+ bytes, and a buffer of .* has at most \d+\n {2}remedy: compute in smaller pieces/,
     );
   });
+  test('a budget that is none', () => {
+    for (const budget of [0, -1, Number.NaN]) {
+      expect(said(() => webgpuDevice({ budget }))).toBe(
+        `webgpuDevice: a budget of ${budget} bytes\n  remedy: give a positive budget`,
+      );
+    }
+  });
   test('a kernel that the GPU does not compile: its name, the line and its text', () => {
     const { pipelines, queue, connection } = gpuOf(device);
     const code = '@compute @workgroup_size(1)\nfn main() {\n  let x = missing(1);\n}\n';

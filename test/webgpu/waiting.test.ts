@@ -61,4 +61,11 @@ onWebgpu('on a page', () => {
     };
     expect(() => withDefaultDevice(own, loop)).toThrow(/await the data\(\) of a tensor now and then/);
   });
+  test('more tensors than a device with a host that waits would leave where they are', async () => {
+    const own = page();
+    const x = withDefaultDevice(own, () => np.array([1, 2]));
+    const all = Array.from({ length: 1100 }, (_, i) => np.mul(x, i));
+    expect(await settled(all[1099]!)).toEqual([1099, 2198]);
+    expect(await settled(all[0]!)).toEqual([0, 0]);
+  });
 });
